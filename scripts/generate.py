@@ -39,7 +39,18 @@ HEADER = (
 )
 OWN_MODULES = ("constraints", "readers", "multipart", "urls")
 RUFF = (
-    ("check", "--isolated", "--no-cache", "--target-version", "py311", "--select", "F401,I", "--fix-only", "--quiet", "."),
+    (
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--target-version",
+        "py311",
+        "--select",
+        "F401,I",
+        "--fix-only",
+        "--quiet",
+        ".",
+    ),
     ("format", "--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120", "--quiet", "."),
 )
 
@@ -81,6 +92,7 @@ def generate(target: Path, data: dict[str, Any], source: str, templates: Path = 
     python_name = lambda name: str(strings.PythonIdentifier(name, config.field_prefix))  # noqa: E731
     document = Document(data, python_name)
     module = lambda name: strings.snake_case(name)  # noqa: E731
+    project.env.filters["tuple_source"] = lambda values: repr(tuple(values))
     project.env.globals.update(
         document=document,
         document_imports=lambda fields, own: _model_imports(document, fields, own, module),
@@ -113,7 +125,9 @@ def _model_imports(document: Document, fields: Sequence[Field], own: str, module
     return [f"from .{module(name)} import {name}" for name in sorted(names - {own})]
 
 
-def _endpoint_imports(document: Document, fields: Sequence[Field], body: Any, answers: Sequence[Answer], module: Any) -> list[str]:
+def _endpoint_imports(
+    document: Document, fields: Sequence[Field], body: Any, answers: Sequence[Answer], module: Any
+) -> list[str]:
     names = {name for field in fields for name in _names_in(field.annotation, document)}
     names |= {name for answer in answers for name in answer.models}
     names |= {body["model"]} if body and body["model"] else set()
@@ -151,7 +165,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for package, pin in PINS.items():
         if version(package) != pin:
-            print(f"generate: {package} {version(package)} is installed, {pin} is needed: run scripts/setup", file=sys.stderr)
+            print(
+                f"generate: {package} {version(package)} is installed, {pin} is needed: run scripts/setup",
+                file=sys.stderr,
+            )
             return 2
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / TARGET.name
@@ -167,7 +184,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = differences(TARGET, fresh)
     if found:
         print(found, end="")
-        print("generate: the committed client is stale: run scripts/generate.py, read the diff, commit it", file=sys.stderr)
+        print(
+            "generate: the committed client is stale: run scripts/generate.py, read the diff, commit it",
+            file=sys.stderr,
+        )
         if options.diff:
             options.diff.write_text(found, encoding="utf-8")
         return 1

@@ -196,7 +196,8 @@ class Document:
     # -- answers: tolerant --------------------------------------------------------------------------------------------
     def answer_fields(self, name: str) -> list[Field]:
         return [
-            self._tolerant(wire, part, self.name_of(part)) for wire, part in self.schemas[name].get("properties", {}).items()
+            self._tolerant(wire, part, self.name_of(part))
+            for wire, part in self.schemas[name].get("properties", {}).items()
         ]
 
     def mapping_item(self, name: str) -> str:

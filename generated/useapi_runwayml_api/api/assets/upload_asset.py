@@ -25,6 +25,32 @@ PARAMETERS: Mapping[str, Constraint] = {
     "duration": Constraint("duration", "number"),
     "width": Constraint("width", "integer"),
     "height": Constraint("height", "integer"),
+    "content_type": Constraint(
+        "Content-Type",
+        "string",
+        enum=(
+            "video/mp4",
+            "video/quicktime",
+            "video/3gpp",
+            "video/x-matroska",
+            "video/x-flv",
+            "video/mpeg",
+            "video/MP2T",
+            "video/x-msvideo",
+            "video/x-motion-jpeg",
+            "video/webm",
+            "video/ogg",
+            "image/png",
+            "image/jpeg",
+            "image/gif",
+            "audio/wav",
+            "audio/wave",
+            "audio/mpeg",
+            "audio/flac",
+            "audio/ogg",
+            "audio/webm",
+        ),
+    ),
 }
 MediaType = Literal[
     "video/mp4",
@@ -89,6 +115,7 @@ def request_kwargs(
         "duration": duration,
         "width": width,
         "height": height,
+        "content_type": content_type,
     }
     refuse(find_problems(PARAMETERS, set_values(values)))
     return {

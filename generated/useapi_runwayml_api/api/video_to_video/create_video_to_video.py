@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import httpx
 
 from ...client import AuthenticatedClient
+from ...constraints import Constraint, find_problems, refuse
 from ...errors import UnexpectedStatus
 from ...models.account_busy_body import AccountBusyBody
 from ...models.error_body import ErrorBody
@@ -16,7 +18,11 @@ from ...models.task import Task
 from ...models.video_to_video_request import VideoToVideoRequest
 from ...readers import has_any, read_model, unwrap
 from ...types import Response
+from ...urls import set_values
 
+PARAMETERS: Mapping[str, Constraint] = {
+    "content_type": Constraint("Content-Type", "string", enum=("application/json", "multipart/form-data")),
+}
 Encoding = Literal[
     "application/json",
     "multipart/form-data",
@@ -29,6 +35,8 @@ def request_kwargs(
     content_type: Encoding = "application/json",
 ) -> dict[str, Any]:
     """What httpx needs to build the request; raises errors.ConstraintError before anything is sent."""
+    values: dict[str, Any] = {"content_type": content_type}
+    refuse(find_problems(PARAMETERS, set_values(values)))
     if content_type == "multipart/form-data":
         return {"method": "post", "url": "/gen3turbo/video", "files": body.to_multipart()}
     return {

@@ -1,0 +1,151 @@
+"""An HTTP answer becomes a model or a typed error; its status and body are never lost."""
+
+from __future__ import annotations
+
+import email.utils
+import html
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from . import errors
+from ._effects import Answer, Call
+
+STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    402: errors.SubscriptionError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
+    410: errors.GoneError,
+    412: errors.InsufficientCreditsError,
+    422: errors.ModerationError,
+    429: errors.RateLimitError,
+    596: errors.AccountSessionError,
+}
+_TOKEN = re.compile(r"user:\d+-[A-Za-z0-9]{6,}(?![A-Za-z0-9:])")
+_SNIPPET = 200
+
+
+def decode(content: bytes) -> Any:
+    """The JSON of a body; else its text; else its bytes."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def read(answer: Answer, call: Call) -> Any:
+    """The model of a 2xx; raises APIStatusError for every other status and APIResponseError for a body of no use."""
+    body = decode(answer.content)
+    if not 200 <= answer.status < 300:
+        raise status_error(answer, body, call)
+    model = call.parse(200, body) if isinstance(body, (dict, list)) else None
+    if model is None or body == {}:
+        raise unusable(answer, call)
+    return model
+
+
+def unusable(answer: Answer, call: Call) -> errors.APIResponseError:
+    """The error for a 2xx that does not say what was asked."""
+    body = decode(answer.content)
+    told = text_of(body) or "nothing"
+    return errors.APIResponseError(
+        f"{call.name}: {answer.status}, but the body is of no use: {told}",
+        status=answer.status,
+        body=body,
+        task_id=call.task_id,
+    )
+
+
+def status_error(answer: Answer, body: Any, call: Call) -> errors.APIStatusError:
+    """The one typed error of a status."""
+    kind = STATUS_ERRORS.get(answer.status)
+    if kind is None:
+        kind = errors.ServerError if 500 <= answer.status < 600 else errors.APIStatusError
+    more: dict[str, Any] = {}
+    code: int | None = None
+    asked: datetime | None = None
+    message = text_of(body)
+    if isinstance(body, Mapping):
+        from useapi_runwayml_api.models.account_busy_body import AccountBusyBody
+
+        read_body = AccountBusyBody.from_dict(body)
+        code, asked = read_body.code, read_body.retry_after
+        if answer.status == 429 and read_body.running_tasks is not None:
+            kind, more = errors.AccountBusyError, {"running_tasks": read_body.running_tasks.entries}
+        elif answer.status == 429 and "error" in body and "runningTasks" not in body:
+            kind = errors.UpstreamBusyError
+    return kind(
+        message,
+        status=answer.status,
+        code=code,
+        body=body,
+        headers=answer.headers,
+        retry_after=retry_after(answer.headers, asked),
+        task_id=call.task_id,
+        operation=call.name,
+        **more,
+    )
+
+
+def text_of(body: Any) -> str:
+    """What a body says to a person: the error's text, an upstream object's message, plain text, or HTML without its tags."""
+    found = body
+    for _ in range(4):
+        if isinstance(found, Mapping):
+            keys = ("error", "message", "errorMessage", "status", "reason", "code")
+            found = next((found[key] for key in keys if found.get(key) not in (None, "", {}, [])), "")
+    if isinstance(found, bytes):
+        found = found.decode(errors="replace")
+    if found is None or isinstance(found, (Mapping, list)):
+        found = _dumped(found) if found else ""
+    text = str(found)[:4_000]
+    if "<" in text:
+        text = html.unescape(
+            re.sub(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+        )
+    text = " ".join(text.split()).encode(errors="replace").decode()
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return redact(text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…")
+
+
+def _dumped(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (ValueError, TypeError, RecursionError):
+        return ""
+
+
+def redact(text: str) -> str:
+    """The text without anything that looks like an API token, and without the query of any URL."""
+    return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*", r"\1?…", _TOKEN.sub("user:…", text))
+
+
+def retry_after(headers: Mapping[str, str], asked: datetime | None) -> float | None:
+    """Seconds that the service asks to wait: the header (seconds or a date), else the moment in the body."""
+    given = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", given):
+        return float(given)
+    moment = http_date(given) or asked
+    if moment is None:
+        return None
+    now = http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP date as an aware datetime."""
+    if not text:
+        return None
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

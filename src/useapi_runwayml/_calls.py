@@ -1,0 +1,92 @@
+"""Calls of the generated operations, sent with the retries that reads are allowed."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from . import _retry
+from ._answers import read
+from ._clock import Clock
+from ._config import Settings
+from ._effects import Answer, Call, Core, Options, Send, Sleep
+from ._transport import checked_headers, checked_timeout, log
+from .errors import NotFoundError, ParameterError, Problem, UseapiError
+
+
+class Context:
+    """What the core knows: the settings, the clock and a source of jitter."""
+
+    def __init__(self, settings: Settings, clock: Clock, make_gate: Any) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.make_gate = make_gate
+        self.uniform = random.Random().uniform
+
+
+def call(operation: Any, options: Options, *path: Any, task_id: str | None = None, **arguments: Any) -> Call:
+    """The call of a generated operation; what the document refuses becomes a ParameterError. None is left out."""
+    from useapi_runwayml_api.errors import ConstraintError
+
+    given = {name: value for name, value in arguments.items() if value is not None}
+    problems: list[Problem] = []
+    try:
+        kwargs = operation.request_kwargs(*path, **given)
+    except ConstraintError as error:
+        problems = as_problems(error.problems)
+    for check in (lambda: checked_headers(options.extra_headers or {}), lambda: checked_timeout(options.timeout)):
+        try:
+            check()
+        except ParameterError as error:
+            problems += error.problems
+    if problems:
+        raise ParameterError(problems)
+    kwargs["path"] = kwargs.pop("url")
+    return Call(parse=operation.parse, options=options, task_id=task_id, **kwargs)
+
+
+def as_problems(found: Any) -> list[Problem]:
+    """The generated client's problems as ours."""
+    return [Problem(each.field, each.value, each.rule) for each in found]
+
+
+def fetch(context: Context, request: Call, *, deadline: float | None = None) -> Core[Any]:
+    """The model that a read gives, tried again as the rules allow; at the deadline its last error is raised."""
+    for attempt in range(context.settings.max_retries + 1):
+        try:
+            answer: Answer = yield Send(request, attempt)
+            return read(answer, request)
+        except UseapiError as error:
+            pause = pause_before_retry(context, error, attempt, deadline)
+            if pause is None:
+                raise
+            log.info("%s: %s; trying again in %.1f s", request.name, type(error).__name__, pause)
+        yield Sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float | None) -> float | None:
+    remaining = None if deadline is None else deadline - context.clock.monotonic()
+    retries = context.settings.max_retries
+    return _retry.delay(error, attempt, max_retries=retries, remaining=remaining, uniform=context.uniform)
+
+
+def delete(context: Context, request: Call) -> Core[None]:
+    """A deletion. Tried again after a lost answer; "not found" then means that the first try worked."""
+    lost = False
+    for attempt in range(context.settings.max_retries + 1):
+        try:
+            answer: Answer = yield Send(request, attempt)
+            if not 200 <= answer.status < 300:
+                read(answer, request)
+            return
+        except NotFoundError:
+            if lost:
+                return
+            raise
+        except UseapiError as error:
+            pause = pause_before_retry(context, error, attempt, None)
+            if pause is None:
+                raise
+            lost = True
+        yield Sleep(pause)

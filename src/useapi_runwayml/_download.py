@@ -1,0 +1,240 @@
+"""Downloads: streamed to a temporary file, resumed, checked for length, then renamed; the link refreshed once."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from . import _polling, _retry
+from ._calls import Context, call, fetch
+from ._effects import Core, Do, Fetch, Options, Sleep
+from ._transport import log
+from ._upload import OnBytes
+from ._waiting import with_id
+from .errors import APIConnectionError, DownloadError, ParameterError, Problem, TaskOutputMissingError
+
+if TYPE_CHECKING:
+    from useapi_runwayml_api.models.task import Task
+
+EXPIRED = frozenset({401, 403, 404, 410})
+PASSING = frozenset({408, 425, 429})
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+
+
+def link_of(task: Task) -> tuple[str, str | None] | None:
+    """The link of the first artifact that has one, and its file name; never a preview."""
+    for artifact in task.artifacts:
+        if artifact.url and artifact.url.startswith(("http://", "https://")):
+            return artifact.url, artifact.filename
+    return None
+
+
+def safe_name(name: str | None, fallback: str) -> str:
+    """A base name that every system takes, inside the folder that it is put into."""
+    base = re.split(r"[/\\]", name or "")[-1]
+    base = re.sub(r'[<>:"|?*%\x00-\x1f\x7f-\x9f\ud800-\udfff]', "_", base).strip(" .")
+    stem, dot, suffix = base.rpartition(".")
+    while len(base.encode()) > 180:
+        stem = (stem or base)[:-8]
+        base = f"{stem}.{suffix}" if dot else stem
+    if not base.strip("_. "):
+        return fallback
+    return f"_{base}" if RESERVED.match(base) else base
+
+
+def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The path, if a file can be put there: ParameterError or FileExistsError otherwise."""
+    path = Path(destination)
+    try:
+        if path.is_dir():
+            folder = path
+        elif path.exists() and not overwrite:
+            raise FileExistsError(17, "It exists already, and overwrite is not set", str(path))
+        else:
+            folder = path.parent
+        if not folder.is_dir():
+            raise ParameterError([Problem("destination", str(path), "its folder does not exist")])
+        if not os.access(folder, os.W_OK):
+            raise ParameterError([Problem("destination", str(path), "its folder cannot be written to")])
+    except ValueError as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError([Problem("destination", str(path), "it is no path")]) from None
+    return path
+
+
+class Target:
+    """The temporary file: what has come so far, and whether it is all."""
+
+    def __init__(self, path: Path, on_progress: OnBytes | None) -> None:
+        self.path = path
+        self.partial = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+        self.on_progress = on_progress
+        self.file: BinaryIO = self.partial.open("xb")
+        self.done = 0
+        self.total: int | None = None
+        self.validator = ""
+        self.refused: int | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Asks for the rest when what came can be matched to it; compressed bodies have no length to check."""
+        rest = {"Range": f"bytes={self.done}-", "If-Range": self.validator} if self.done and self.validator else {}
+        return {"Accept-Encoding": "identity", **rest}
+
+    def accept(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Looks at the head of an answer; anything but the file itself is refused."""
+        is_page = headers.get("content-type", "").startswith("text/html")
+        self.refused = None
+        if status == 206 and (found := re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))):
+            if int(found[1]) == self.done:
+                self.total = int(found[2]) if found[2].isdigit() else None
+                return True
+        elif status == 200 and not is_page:
+            self.restart()
+            plain = headers.get("content-encoding", "identity") in ("", "identity")
+            length = headers.get("content-length", "")
+            self.total = int(length) if plain and length.isdigit() else None
+            tag = headers.get("etag", "")
+            strong = tag if tag and not tag.startswith("W/") else headers.get("last-modified", "")
+            self.validator = strong if plain else ""
+            return True
+        if status in (206, 416):
+            self.restart()
+        self.refused = status
+        return False
+
+    def restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.done, self.total, self.validator = 0, None, ""
+
+    def write(self, chunk: bytes) -> None:
+        self.file.write(chunk)
+        self.done += len(chunk)
+
+    def report(self) -> None:
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total)
+
+    def lacks(self) -> str:
+        """Why the file is not whole; empty when it is."""
+        if self.done == 0:
+            return "it is empty"
+        if self.total is not None and self.done != self.total:
+            return f"{self.done} of {self.total} bytes came"
+        return ""
+
+    def publish(self, *, overwrite: bool) -> Path:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        if not overwrite and self.path.exists():
+            raise FileExistsError(17, "It came into being meanwhile, and overwrite is not set", str(self.path))
+        os.replace(self.partial, self.path)
+        return self.path
+
+    def discard(self) -> None:
+        self.file.close()
+        with contextlib.suppress(OSError):
+            self.partial.unlink(missing_ok=True)
+
+
+def read_task(context: Context, task_id: str, options: Options) -> Core[Task]:
+    from useapi_runwayml_api.api.tasks import get_task
+
+    task: Task = yield from fetch(context, call(get_task, options, task_id, task_id=task_id))
+    return with_id(task, task_id)
+
+
+def download(
+    context: Context,
+    given: Task | str,
+    destination: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    on_progress: OnBytes | None,
+    options: Options,
+    deadline: float = math.inf,
+) -> Core[Path]:
+    """The path of the finished file. Only the download is repeated, never the task."""
+    path: Path = yield Do(lambda: check_destination(destination, overwrite=overwrite))
+    task_id = given if isinstance(given, str) else given.task_id or ""
+    task = (
+        given
+        if not isinstance(given, str) and _polling.is_final(given)
+        else (yield from read_task(context, task_id, options))
+    )
+    _polling.outcome(task, task_id)
+    link = link_of(task)
+    if link is None:
+        what = (
+            "has nothing to download"
+            if _polling.is_final(task)
+            else f"has not ended (it is {task.status}): wait for it"
+        )
+        raise TaskOutputMissingError(f"Task {task_id} {what}", task_id=task_id, task=task)
+    url, name = link
+    if path.is_dir():
+        path = path / safe_name(name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
+        yield Do(lambda: check_destination(path, overwrite=overwrite))
+    target: Target | None = None
+    try:
+        target = yield Do(lambda: Target(path, on_progress))
+        yield from _fill(context, target, url, task_id, options, deadline)
+        saved: Path = yield Do(lambda: target.publish(overwrite=overwrite))
+        return saved
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise DownloadError(
+            f"Cannot write {path}: {error.strerror or error}. Download task {task_id} again when that is mended",
+            task_id=task_id,
+        ) from None
+    finally:
+        if target is not None:
+            target.discard()
+
+
+def _fill(context: Context, target: Target, url: str, task_id: str, options: Options, deadline: float) -> Core[None]:
+    def after() -> None:
+        target.report()
+        if context.clock.monotonic() > deadline:
+            raise DownloadError(
+                f"The time for task {task_id} ended during its download. Download it again", task_id=task_id
+            )
+
+    attempt, refreshed = 0, False
+    while True:
+        trouble = ""
+        try:
+            yield Fetch(url, target.headers(), target.accept, target.write, after, options.timeout)
+        except APIConnectionError as error:
+            trouble = str(error)
+        else:
+            status = target.refused
+            if status is None and not (trouble := target.lacks()):
+                return
+            if status is not None:
+                trouble = f"the host answered {status}"
+            if status in EXPIRED and not refreshed:
+                refreshed = True
+                task = yield from read_task(context, task_id, options)
+                url, _ = link_of(task) or (url, None)
+                continue
+            if status is not None and 300 <= status < 500 and status not in PASSING and status != 416:
+                attempt = context.settings.max_retries
+        if attempt >= context.settings.max_retries:
+            place = url.partition("?")[0]
+            raise DownloadError(
+                f"Could not fetch {place} of task {task_id}: {trouble}. Download it again", task_id=task_id
+            )
+        log.info("download of task %s: %s; trying again", task_id, trouble)
+        pause = _retry.backoff(attempt, context.uniform)
+        yield Sleep(min(pause, max(0.0, deadline - context.clock.monotonic())))
+        attempt = attempt + 1 if context.clock.monotonic() < deadline else context.settings.max_retries

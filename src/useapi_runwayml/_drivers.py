@@ -1,0 +1,238 @@
+"""The two drivers: they do what the core's generators ask for, one blocking, one awaiting, and decide nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from ._clock import Clock
+from ._config import Settings
+from ._effects import Answer, Call, Core, Do, Fetch, Give, Park, Send, Sleep
+from ._transport import FAILURES, Requests, answer_of, failure, fetching, log_request
+from .errors import APIConnectionError, UseapiError
+
+T = TypeVar("T")
+_NO_AUTH: Any = None
+
+
+class SyncDriver:
+    """Runs cores in the calling thread."""
+
+    def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
+        self.clock = Clock()
+        self._own = http_client is None
+        self._client = httpx.Client(timeout=None) if http_client is None else http_client
+        self._requests = Requests(settings, token, self._client, foreign=not self._own)
+
+    def close(self) -> None:
+        if self._own:
+            self._client.close()
+
+    def make_gate(self) -> threading.Event:
+        return threading.Event()
+
+    def run(self, core: Core[T]) -> T:
+        """The core's result; what it raises, it raises here."""
+        result: list[T] = []
+        for _ in self._steps(core, result):
+            raise AssertionError("a core that gives values is iterated, not run")
+        return result[0]
+
+    def iterate(self, core: Core[None]) -> Iterator[Any]:
+        """The values that the core gives."""
+        return self._steps(core, [])
+
+    def _steps(self, core: Core[T], result: list[T]) -> Iterator[Any]:
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                try:
+                    effect = core.send(value) if error is None else core.throw(error)
+                except StopIteration as stop:
+                    result.append(stop.value)
+                    return
+                value = error = None
+                if isinstance(effect, Give):
+                    yield effect.value
+                    continue
+                try:
+                    value = self._perform(effect)
+                except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
+                    error = raised
+        finally:
+            core.close()
+
+    def _perform(self, effect: Any) -> Any:
+        if isinstance(effect, Send):
+            return _given(self._send(effect.call, effect.attempt))
+        if isinstance(effect, Sleep):
+            return self.clock.sleep(effect.seconds)
+        if isinstance(effect, Do):
+            return effect.function()
+        if isinstance(effect, Fetch):
+            return _given(self._fetch(effect))
+        while not effect.gate.wait(1.0):  # in slices, so that Ctrl-C is heard on every system
+            pass
+        return None
+
+    def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
+        self._requests.check_open()
+        request = self._requests.build(call)
+        begun = self.clock.monotonic()
+        found: Answer | APIConnectionError
+        try:
+            found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
+        except FAILURES as error:
+            found = failure(error, call.name, call.task_id)
+        except BaseException as error:
+            _without_frames(error)
+        log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
+        return found
+
+    def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
+        try:
+            with fetching():
+                request = self._requests.build_fetch(fetch)
+                response = self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
+                try:
+                    if fetch.accept(response.status_code, response.headers):
+                        for chunk in response.iter_bytes(1 << 16):
+                            fetch.sink(chunk)
+                            fetch.after()
+                    return Answer(response.status_code, response.headers, b"")
+                finally:
+                    response.close()
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            found = failure(error, "download")
+        return found
+
+
+class AsyncDriver:
+    """Runs cores in the event loop that it was first used in."""
+
+    def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
+        self.clock = Clock()
+        self._own = http_client is None
+        self._client = httpx.AsyncClient(timeout=None) if http_client is None else http_client
+        self._requests = Requests(settings, token, self._client, foreign=not self._own)
+        self._loop: object = None
+
+    async def close(self) -> None:
+        if self._own:
+            await self._client.aclose()
+
+    def make_gate(self) -> Any:
+        import anyio
+
+        return anyio.Event()
+
+    def _check_loop(self) -> None:
+        from anyio.lowlevel import current_token
+
+        here = current_token()
+        if self._loop is None:
+            self._loop = here
+        elif self._loop != here:
+            raise UseapiError("This AsyncRunwayClient belongs to another event loop: make one client in each loop")
+
+    async def run(self, core: Core[T]) -> T:
+        """The core's result; what it raises, it raises here."""
+        result: list[T] = []
+        async for _ in self._steps(core, result):
+            raise AssertionError("a core that gives values is iterated, not run")
+        return result[0]
+
+    def iterate(self, core: Core[None]) -> AsyncIterator[Any]:
+        """The values that the core gives."""
+        return self._steps(core, [])
+
+    async def _steps(self, core: Core[T], result: list[T]) -> AsyncIterator[Any]:
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            self._check_loop()
+            while True:
+                try:
+                    effect = core.send(value) if error is None else core.throw(error)
+                except StopIteration as stop:
+                    result.append(stop.value)
+                    return
+                value = error = None
+                if isinstance(effect, Give):
+                    yield effect.value
+                    continue
+                try:
+                    value = await self._perform(effect)
+                except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
+                    error = raised
+        finally:
+            core.close()
+
+    async def _perform(self, effect: Any) -> Any:
+        if isinstance(effect, Send):
+            return _given(await self._send(effect.call, effect.attempt))
+        if isinstance(effect, Sleep):
+            return await self.clock.asleep(effect.seconds)
+        if isinstance(effect, Do):
+            return await in_thread(effect.function)
+        if isinstance(effect, Fetch):
+            return _given(await self._fetch(effect))
+        assert isinstance(effect, Park)
+        return await effect.gate.wait()
+
+    async def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
+        self._requests.check_open()
+        request = self._requests.build(call)
+        begun = self.clock.monotonic()
+        found: Answer | APIConnectionError
+        try:
+            found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
+        except FAILURES as error:
+            found = failure(error, call.name, call.task_id)
+        except BaseException as error:
+            _without_frames(error)
+        log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
+        return found
+
+    async def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
+        try:
+            with fetching():
+                request = self._requests.build_fetch(fetch)
+                response = await self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
+                try:
+                    if fetch.accept(response.status_code, response.headers):
+                        async for chunk in response.aiter_bytes(1 << 20):
+                            await in_thread(partial(fetch.sink, chunk))
+                            fetch.after()
+                    return Answer(response.status_code, response.headers, b"")
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            found = failure(error, "download")
+        return found
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """A function that may block, off the event loop."""
+    from anyio import to_thread
+
+    return await to_thread.run_sync(function)
+
+
+def _given(found: Answer | APIConnectionError) -> Answer:
+    """Raised here, far from httpx's frames, which hold the token."""
+    if isinstance(found, APIConnectionError):
+        raise found
+    return found
+
+
+def _without_frames(error: BaseException) -> NoReturn:
+    """Lets an interruption pass without httpx's frames, which hold the token."""
+    error.__traceback__ = None
+    error.__context__ = None
+    raise error

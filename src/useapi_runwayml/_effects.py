@@ -1,0 +1,100 @@
+"""What the pure core asks its driver to do. The core is generators that yield these; the drivers are in _drivers.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(slots=True)
+class Options:
+    """What every method takes for its one call."""
+
+    extra_headers: Mapping[str, str] | None = None
+    timeout: float | httpx.Timeout | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to the API, without its token, and how its body is read."""
+
+    method: str
+    path: str
+    parse: Callable[[int, Any], Any]
+    options: Options
+    params: Mapping[str, str] | None = None
+    json: Any = None
+    files: Any = None
+    content: Any = None
+    headers: Mapping[str, str] | None = None
+    task_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method.upper()} {self.path}"
+
+
+@dataclass(slots=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(slots=True)
+class Send:
+    """Send one request, once. The driver gives the Answer, or throws APIConnectionError."""
+
+    call: Call
+    attempt: int = 0
+
+
+@dataclass(slots=True)
+class Fetch:
+    """GET a URL that is not the API's, without the token, and hand each chunk to `sink`, which may block, once the head is accepted; then `after`."""
+
+    url: str
+    headers: Mapping[str, str]
+    accept: Callable[[int, Mapping[str, str]], bool]
+    sink: Callable[[bytes], None]
+    after: Callable[[], None]
+    timeout: float | httpx.Timeout | None
+
+
+@dataclass(slots=True)
+class Sleep:
+    """Let time pass."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
+class Park:
+    """Wait until somebody opens the gate."""
+
+    gate: Any
+
+
+@dataclass(slots=True)
+class Do:
+    """Run a function that may block (the disk), off the event loop where there is one."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Give:
+    """Hand a value to whoever iterates."""
+
+    value: Any
+
+
+Effect = Send | Fetch | Sleep | Park | Do | Give
+T = TypeVar("T")
+Core = Generator[Effect, Any, T]

@@ -1,0 +1,150 @@
+"""Cores of what can be asked of tasks: the same for the blocking and the awaiting client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from . import _polling
+from ._calls import Context, call, fetch
+from ._config import is_seconds
+from ._download import read_task
+from ._effects import Core, Give, Options
+from ._paging import pages
+from ._waiting import Group, Terms, Watch, as_they_end
+from .errors import ParameterError, Problem, UseapiError
+
+if TYPE_CHECKING:
+    from useapi_runwayml_api.models.task import Task
+
+LARGEST_PAGE = 1000
+PAGE = 100
+
+
+def listed(context: Context, statuses: Sequence[str] | None, email: str | None, options: Options) -> Core[None]:
+    """Gives all tasks that the service can list."""
+    from useapi_runwayml_api.api.tasks import list_tasks
+
+    if isinstance(statuses, str):
+        raise ParameterError([Problem("statuses", statuses, "it must be a list of states")])
+    chosen = None if statuses is None else list(statuses)
+    return pages(
+        context,
+        lambda offset, limit: call(list_tasks, options, offset=offset, limit=limit, email=email, statuses=chosen),
+        lambda task: task.task_id,
+        PAGE,
+        LARGEST_PAGE,
+    )
+
+
+def find(context: Context, reply_ref: str, email: str | None, options: Options) -> Core[Task | None]:
+    """The newest task that bears the reference, from the scheduler and from the list."""
+    from useapi_runwayml_api.api.scheduler import list_scheduler
+
+    if not isinstance(reply_ref, str) or not reply_ref:
+        raise ParameterError([Problem("reply_ref", reply_ref, "it must be a string that is not empty")])
+    tracked = yield from fetch(context, call(list_scheduler, options))
+    for entry in tracked:
+        if entry.reply_ref == reply_ref and entry.task_id:
+            return (yield from read_task(context, entry.task_id, options))
+    matches: list[Task] = []
+    core = listed(context, None, email, options)
+    value: Any = None
+    while True:
+        try:
+            effect = core.send(value)
+        except StopIteration:
+            break
+        value = None
+        if isinstance(effect, Give):
+            if effect.value.reply_ref == reply_ref and effect.value.task_id:
+                matches.append(effect.value)
+        else:
+            value = yield effect
+    return max(matches, key=lambda task: task.created_at or datetime.min.replace(tzinfo=UTC), default=None)
+
+
+def id_of(given: Task | str) -> str:
+    """The composite id; ParameterError for what has none."""
+    found = given if isinstance(given, str) else getattr(given, "task_id", None)
+    if not isinstance(found, str) or not found:
+        raise ParameterError([Problem("task_id", found, "it must be a task with an id, or the id itself, as a string")])
+    return found
+
+
+def watch(
+    context: Context,
+    group: Group,
+    given: Iterable[Task | str],
+    timeout: float,
+    poll_interval: float | None,
+    on_progress: _polling.OnProgress | None,
+    options: Options,
+) -> Core[None]:
+    """Gives (id, task or error) as tasks end; tasks that have ended already come first and cost nothing."""
+    if isinstance(given, str):
+        raise ParameterError([Problem("tasks_or_ids", given, "it must be a list of tasks or ids")])
+    check_terms(timeout, poll_interval)
+    known = {id_of(each): each for each in given}
+    for task_id in known:
+        check_id(task_id, options)
+    ended = {key: each for key, each in known.items() if not isinstance(each, str) and _polling.is_final(each)}
+
+    def core() -> Core[None]:
+        for pair in ended.items():
+            yield Give(pair)
+        still_open = [task_id for task_id in known if task_id not in ended]
+        if still_open:
+            yield from as_they_end(
+                group, Watch(context, still_open, Terms(timeout, poll_interval, on_progress, options))
+            )
+
+    return core()
+
+
+def check_terms(timeout: Any, poll_interval: Any) -> None:
+    problems = []
+    if not is_seconds(timeout):
+        problems.append(Problem("timeout", timeout, "it must be seconds, at least 0"))
+    if poll_interval is not None and not (is_seconds(poll_interval) and poll_interval > 0):
+        problems.append(Problem("poll_interval", poll_interval, "it must be seconds, more than 0"))
+    if problems:
+        raise ParameterError(problems)
+
+
+def check_id(task_id: str, options: Options) -> None:
+    """Refuses an id that cannot stand in a path, before anything is sent."""
+    from useapi_runwayml_api.api.tasks import get_task
+
+    call(get_task, options, task_id)
+
+
+def wait(
+    context: Context,
+    group: Group,
+    given: Task | str,
+    timeout: float,
+    poll_interval: float | None,
+    on_progress: _polling.OnProgress | None,
+    options: Options,
+) -> Core[Task]:
+    """The task once it succeeded; raises what else became of it."""
+    core = watch(context, group, [given], timeout, poll_interval, on_progress, options)
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            effect = core.send(value) if error is None else core.throw(error)
+            value = error = None
+            if isinstance(effect, Give):
+                task_id, news = effect.value
+                if isinstance(news, UseapiError):
+                    raise news
+                return _polling.outcome(news, task_id)
+            try:
+                value = yield effect
+            except BaseException as raised:  # noqa: BLE001  # the core below clears up, then it passes
+                error = raised
+    finally:
+        core.close()

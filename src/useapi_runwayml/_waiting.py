@@ -1,0 +1,266 @@
+"""Many waits, few requests: the waits of a client form one group, and one of them asks for all."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import _polling
+from ._answers import read
+from ._calls import Context, call
+from ._creating import email_of
+from ._effects import Answer, Core, Give, Options, Park, Send, Sleep
+from ._polling import OnProgress
+from ._retry import is_transient
+from .errors import AccountSessionError, APIStatusError, AuthenticationError, SubscriptionError, UseapiError
+
+if TYPE_CHECKING:
+    from useapi_runwayml_api.models.task import Task
+
+PAGE = 1000
+FEW = 2
+GETS_PER_SECOND = 2.0
+
+
+ACCOUNT_ERRORS = (AuthenticationError, SubscriptionError, AccountSessionError)
+
+
+class Terms(NamedTuple):
+    """How a caller wants to wait."""
+
+    timeout: float
+    poll_interval: float | None
+    on_progress: OnProgress | None
+    options: Options
+
+
+class Watch:
+    """One caller's wait: the ids that are open, what is known of them, and what it has not been told yet."""
+
+    def __init__(self, context: Context, task_ids: Sequence[str], terms: Terms) -> None:
+        self.terms = terms
+        self.begun = context.clock.monotonic()
+        self.deadline = self.begun + terms.timeout
+        self.open: dict[str, Task | None] = dict.fromkeys(task_ids)
+        self.news: deque[tuple[str, Any]] = deque()
+        self.trouble: UseapiError | None = None
+        self.gate = context.make_gate()
+
+
+class Group:
+    """All waits of one client. The lock covers what no request happens in, so it is never held for long."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.watches: list[Watch] = []
+        self.leader: Watch | None = None
+        self.next_round = 0.0
+        self.list_refused: set[str | None] = set()
+        self.queue: deque[str] = deque()
+        self.lock = threading.RLock()
+
+    # -- membership ---------------------------------------------------------------------------------------------------
+    def join(self, watch: Watch) -> None:
+        with self.lock:
+            if not self.watches:
+                self.next_round = 0.0
+                self.list_refused.clear()
+            self.watches.append(watch)
+
+    def leave(self, watch: Watch) -> None:
+        with self.lock:
+            if watch in self.watches:
+                self.watches.remove(watch)
+            self.resign(watch)
+
+    def resign(self, watch: Watch) -> None:
+        """Passes the lead on, so that nobody waits for a caller that is busy elsewhere or gone."""
+        with self.lock:
+            if self.leader is watch or self.leader is None:
+                self.leader = None
+                if heir := next((each for each in self.watches if each is not watch), None):
+                    heir.gate.set()
+
+    def leads(self, watch: Watch) -> bool:
+        """Whether this watch asks for all; takes the lead when nobody has it."""
+        with self.lock:
+            if self.leader is None:
+                self.leader = watch
+            return self.leader is watch
+
+    # -- the common work ----------------------------------------------------------------------------------------------
+    def turn(self, watch: Watch) -> Core[None]:
+        """Lets time pass until there may be news for this watch: as the leader by asking, as a follower by parking."""
+        if not self.leads(watch):
+            yield Park(watch.gate)
+            watch.gate = self.context.make_gate()
+            return
+        clock = self.context.clock
+        yield Sleep(0)  # whoever starts in the same moment is in the first round
+        with self.lock:
+            pause = min(self.next_round, *(each.deadline for each in self.watches)) - clock.monotonic()
+        if pause > 0:
+            yield Sleep(pause)
+        if self.next_round <= clock.monotonic() < watch.deadline:
+            yield from self.round(watch)
+        with self.lock:
+            for each in self.watches:
+                if each is not watch and (each.news or each.deadline <= clock.monotonic()):
+                    each.gate.set()
+
+    def round(self, leader: Watch) -> Core[None]:
+        """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
+        with self.lock:
+            now = self.context.clock.monotonic()
+            left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.open))
+            pause = min(
+                _polling.interval(task, now - each.begun, each.terms.poll_interval)
+                for each in self.watches
+                for task in each.open.values()
+            )
+        if len(left) > 1:
+            left = yield from self._by_lists(left, leader)
+        few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * pause))
+        wish = yield from self._one_by_one(self._in_turn(left, few), leader)
+        pause = _polling.jittered(max(pause, wish), self.context.uniform)
+        self.next_round = self.context.clock.monotonic() + pause
+
+    def _in_turn(self, left: Sequence[str], budget: int) -> list[str]:
+        """The next few of those that only a read of their own can answer, all getting their turn."""
+        waiting = set(left)
+        self.queue = deque(each for each in self.queue if each in waiting)
+        queued = set(self.queue)
+        self.queue.extend(each for each in left if each not in queued)
+        return [self.queue.popleft() for _ in range(min(budget, len(self.queue)))]
+
+    def _by_lists(self, open_ids: Sequence[str], leader: Watch) -> Core[list[str]]:
+        """Tells what the lists know; gives the ids that they did not answer for."""
+        accounts: dict[str | None, set[str]] = {}
+        for task_id in open_ids:
+            accounts.setdefault(email_of(task_id), set()).add(task_id)
+        unanswered: list[str] = []
+        for email, wanted in accounts.items():
+            if email not in self.list_refused and len(wanted) > 1:
+                for statuses in (list(_polling.ACTIVE), None):
+                    if len(wanted) > (0 if statuses else FEW):
+                        yield from self._page(email, statuses, wanted, leader)
+            unanswered += (each for each in open_ids if each in wanted)
+        return unanswered
+
+    def _page(self, email: str | None, statuses: list[str] | None, wanted: set[str], leader: Watch) -> Core[None]:
+        from useapi_runwayml_api.api.tasks import list_tasks
+
+        request = call(list_tasks, self._options(leader), offset=0, limit=PAGE, email=email, statuses=statuses)
+        try:
+            answer: Answer = yield Send(request)
+            entries: list[Task] = read(answer, request)
+        except UseapiError as error:
+            if not is_transient(error):
+                self.list_refused.add(email)
+            if isinstance(error, ACCOUNT_ERRORS):
+                for task_id in sorted(wanted):
+                    self.tell(task_id, with_task_id(error, task_id))
+                wanted.clear()
+            return
+        for task in entries:
+            task_id = task.task_id
+            if task_id is not None and task_id in wanted and is_whole(task):
+                wanted.discard(task_id)
+                self.tell(task_id, task)
+
+    def _one_by_one(self, task_ids: Sequence[str], leader: Watch) -> Core[float]:
+        """Reads each by its id; gives the longest time that the service asked to wait."""
+        from useapi_runwayml_api.api.tasks import get_task
+
+        wish = 0.0
+        for task_id in task_ids:
+            request = call(get_task, self._options(leader), task_id, task_id=task_id)
+            try:
+                answer: Answer = yield Send(request)
+                task = with_id(read(answer, request), task_id)
+            except UseapiError as error:
+                self.tell(task_id, error)
+                wish = max(wish, _wish(error))
+            else:
+                self.tell(task_id, task)
+        return wish
+
+    def _options(self, leader: Watch) -> Options:
+        """No single request may outlive the wait of the one that sends it."""
+        options, usual = leader.terms.options, self.context.settings.timeout
+        remaining = leader.deadline - self.context.clock.monotonic()
+        if options.timeout is None and isinstance(usual, (int, float)) and remaining < usual:
+            return Options(options.extra_headers, max(1.0, remaining))
+        return options
+
+    def tell(self, task_id: str, news: Any) -> None:
+        """Brings the news to everyone who waits for this task."""
+        with self.lock:
+            now = self.context.clock.monotonic()
+            for watch in self.watches:
+                if task_id not in watch.open:
+                    continue
+                if isinstance(news, UseapiError):
+                    if is_transient(news) and now + _wish(news) <= watch.deadline:
+                        watch.trouble = news  # ridden out; told only if the deadline comes first
+                        continue
+                else:
+                    watch.trouble = None
+                    watch.open[task_id] = news
+                    if not _polling.is_final(news) and watch.terms.on_progress is None:
+                        continue
+                watch.news.append((task_id, news))
+
+
+def _wish(error: UseapiError) -> float:
+    return (error.retry_after or 0.0) if isinstance(error, APIStatusError) else 0.0
+
+
+def is_whole(task: Task) -> bool:
+    """Whether a list's entry says all that a wait needs: an ended success without `artifacts` is read again by its id."""
+    return bool(task.status) and (task.status != "SUCCEEDED" or "artifacts" in (task.raw or {}))
+
+
+def with_id(task: Task, task_id: str) -> Task:
+    """The task with its id, if the answer left it out."""
+    if task.task_id:
+        return task
+    from attrs import evolve
+
+    return evolve(task, task_id=task_id)
+
+
+def with_task_id(error: UseapiError, task_id: str) -> UseapiError:
+    """The same error, about this task."""
+    found = copy.copy(error)
+    found.task_id = task_id
+    return found
+
+
+def as_they_end(group: Group, watch: Watch) -> Core[None]:
+    """Gives (id, task) and (id, error) as tasks end; WaitTimeoutError at the deadline."""
+    clock = group.context.clock
+    group.join(watch)
+    try:
+        while True:
+            while watch.news:
+                task_id, news = watch.news.popleft()
+                if task_id not in watch.open:
+                    continue
+                if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
+                    watch.terms.on_progress(_polling.progress_of(news, task_id, clock.monotonic() - watch.begun))
+                if isinstance(news, UseapiError) or _polling.is_final(news):
+                    del watch.open[task_id]
+                    group.resign(watch)
+                    yield Give((task_id, news))
+            if not watch.open:
+                return
+            if clock.monotonic() >= watch.deadline:
+                last = next(iter(watch.open.values())) if len(watch.open) == 1 else None
+                raise _polling.timed_out(list(watch.open), watch.terms.timeout, last, watch.trouble)
+            yield from group.turn(watch)
+    finally:
+        group.leave(watch)

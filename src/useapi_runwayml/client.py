@@ -1,0 +1,198 @@
+"""The two clients: composition only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from . import _config
+from ._calls import Context
+from ._drivers import AsyncDriver, SyncDriver
+from ._waiting import Group
+from .errors import ParameterError, Problem
+
+if TYPE_CHECKING:
+    from ._clock import Clock
+    from .resources.assets import Assets, AsyncAssets
+    from .resources.features import AsyncFeatures, Features
+    from .resources.scheduler import AsyncScheduler, Scheduler
+    from .resources.tasks import AsyncTasks, Tasks
+    from .resources.video_to_video import AsyncVideoToVideo, VideoToVideo
+
+
+class RunwayClient:
+    """Drives Runway's video to video through useapi.net, blocking. One per program; threads may share it.
+
+    Args:
+        token: the API token, or a function that returns it; USEAPI_TOKEN when left out.
+        base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
+        timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
+        max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
+        lookup_timeout: seconds to look for a create whose answer was lost.
+        http_client: an httpx.Client to use as it is; it is not closed. A transport of its own that retries would send a paid
+            request twice: do not give it one.
+
+    Raises:
+        ParameterError: a token that is missing or no token, or another setting that cannot be.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str] | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | httpx.Timeout | None = 60,
+        max_retries: int = 4,
+        lookup_timeout: float = 20,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout)
+        if http_client is not None and not isinstance(http_client, httpx.Client):
+            raise ParameterError([Problem("http_client", type(http_client).__name__, "it must be an httpx.Client")])
+        self._driver = SyncDriver(settings, _config.token_source(token), http_client)
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate)
+        self._group = Group(self._context)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._context.settings.base_url!r})"
+
+    def _use_clock(self, clock: Clock) -> None:
+        """The seam for tests: time comes from here from now on."""
+        self._driver.clock = self._context.clock = clock
+
+    @cached_property
+    def video_to_video(self) -> VideoToVideo:
+        """Create generations."""
+        from .resources.video_to_video import VideoToVideo
+
+        return VideoToVideo(self._context, self._driver, self._group)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """Read, wait for and download tasks."""
+        from .resources.tasks import Tasks
+
+        return Tasks(self._context, self._driver, self._group)
+
+    @cached_property
+    def assets(self) -> Assets:
+        """Upload and manage source files."""
+        from .resources.assets import Assets
+
+        return Assets(self._context, self._driver, self._group)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """What the API tracks now."""
+        from .resources.scheduler import Scheduler
+
+        return Scheduler(self._context, self._driver, self._group)
+
+    @cached_property
+    def features(self) -> Features:
+        """What the plan permits and has used."""
+        from .resources.features import Features
+
+        return Features(self._context, self._driver, self._group)
+
+    def close(self) -> None:
+        """Closes the connections, unless they belong to a given http_client."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncRunwayClient:
+    """The same as RunwayClient, awaited. It belongs to the event loop in which it is first used.
+
+    Args:
+        token: the API token, or a function that returns it; USEAPI_TOKEN when left out.
+        base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
+        timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
+        max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
+        lookup_timeout: seconds to look for a create whose answer was lost.
+        http_client: an httpx.AsyncClient to use as it is; it is not closed.
+    """
+
+    def __init__(
+        self,
+        token: str | Callable[[], str] | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | httpx.Timeout | None = 60,
+        max_retries: int = 4,
+        lookup_timeout: float = 20,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout)
+        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
+            raise ParameterError(
+                [Problem("http_client", type(http_client).__name__, "it must be an httpx.AsyncClient")]
+            )
+        self._driver = AsyncDriver(settings, _config.token_source(token), http_client)
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate)
+        self._group = Group(self._context)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._context.settings.base_url!r})"
+
+    def _use_clock(self, clock: Clock) -> None:
+        """The seam for tests: time comes from here from now on."""
+        self._driver.clock = self._context.clock = clock
+
+    @cached_property
+    def video_to_video(self) -> AsyncVideoToVideo:
+        """Create generations."""
+        from .resources.video_to_video import AsyncVideoToVideo
+
+        return AsyncVideoToVideo(self._context, self._driver, self._group)
+
+    @cached_property
+    def tasks(self) -> AsyncTasks:
+        """Read, wait for and download tasks."""
+        from .resources.tasks import AsyncTasks
+
+        return AsyncTasks(self._context, self._driver, self._group)
+
+    @cached_property
+    def assets(self) -> AsyncAssets:
+        """Upload and manage source files."""
+        from .resources.assets import AsyncAssets
+
+        return AsyncAssets(self._context, self._driver, self._group)
+
+    @cached_property
+    def scheduler(self) -> AsyncScheduler:
+        """What the API tracks now."""
+        from .resources.scheduler import AsyncScheduler
+
+        return AsyncScheduler(self._context, self._driver, self._group)
+
+    @cached_property
+    def features(self) -> AsyncFeatures:
+        """What the plan permits and has used."""
+        from .resources.features import AsyncFeatures
+
+        return AsyncFeatures(self._context, self._driver, self._group)
+
+    async def aclose(self) -> None:
+        """Closes the connections, unless they belong to a given http_client."""
+        await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,1 @@
+"""The resources of a client: a blocking and an awaiting class each."""

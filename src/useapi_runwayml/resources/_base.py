@@ -1,0 +1,68 @@
+"""What the resources share: how they reach the client's context and its driver."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .._calls import Context
+from .._waiting import Group
+from ..errors import UseapiError
+
+if TYPE_CHECKING:
+    from .._drivers import AsyncDriver, SyncDriver
+
+T = TypeVar("T")
+
+
+class SyncResource:
+    """Has the blocking driver."""
+
+    def __init__(self, context: Context, driver: SyncDriver, group: Group) -> None:
+        self._context = context
+        self._driver = driver
+        self._group = group
+
+
+class AsyncResource:
+    """Has the awaiting driver."""
+
+    def __init__(self, context: Context, driver: AsyncDriver, group: Group) -> None:
+        self._context = context
+        self._driver = driver
+        self._group = group
+
+
+class Endings(Generic[T]):
+    """Tasks as they end. An id that cannot be read raises its error once, and the iteration can go on."""
+
+    def __init__(self, source: Iterator[tuple[str, Any]]) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        task: T = _task_of(next(self._source))
+        return task
+
+
+class AsyncEndings(Generic[T]):
+    """Tasks as they end, awaited. An id that cannot be read raises its error once, and the iteration can go on."""
+
+    def __init__(self, source: AsyncIterator[tuple[str, Any]]) -> None:
+        self._source = source
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        task: T = _task_of(await anext(self._source))
+        return task
+
+
+def _task_of(ending: tuple[str, Any]) -> Any:
+    _, news = ending
+    if isinstance(news, UseapiError):
+        raise news
+    return news

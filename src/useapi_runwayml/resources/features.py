@@ -1,0 +1,42 @@
+"""Features: what the plan of an account permits and has used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .. import _assets
+from .._effects import Options
+from ._base import AsyncResource, SyncResource
+
+if TYPE_CHECKING:
+    import httpx
+    from useapi_runwayml_api.models.features import Features as Plan
+
+
+class Features(SyncResource):
+    """The plan, blocking."""
+
+    def retrieve(
+        self,
+        *,
+        email: str | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        timeout: float | httpx.Timeout | None = None,
+    ) -> Plan:
+        """Credits and storage, permitted and used (getFeatures)."""
+        return self._driver.run(_assets.features(self._context, email, Options(extra_headers, timeout)))
+
+
+class AsyncFeatures(AsyncResource):
+    """The plan, awaited."""
+
+    async def retrieve(
+        self,
+        *,
+        email: str | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        timeout: float | httpx.Timeout | None = None,
+    ) -> Plan:
+        """Credits and storage, permitted and used (getFeatures)."""
+        return await self._driver.run(_assets.features(self._context, email, Options(extra_headers, timeout)))
