@@ -11,7 +11,7 @@ import httpx
 
 from ._clock import Clock
 from ._config import Settings
-from ._effects import Answer, Call, Core, Do, Fetch, Give, Park, Send, Sleep
+from ._effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
 from ._transport import FAILURES, Requests, answer_of, failure, fetching, log_request
 from .errors import APIConnectionError, UseapiError
 
@@ -25,7 +25,7 @@ class SyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
         self.clock = Clock()
         self._own = http_client is None
-        self._client = httpx.Client(timeout=None) if http_client is None else http_client
+        self._client = httpx.Client() if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class SyncDriver:
             found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
         except FAILURES as error:
             found = failure(error, call.name, call.task_id)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
         return found
@@ -118,7 +118,7 @@ class AsyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
         self.clock = Clock()
         self._own = http_client is None
-        self._client = httpx.AsyncClient(timeout=None) if http_client is None else http_client
+        self._client = httpx.AsyncClient() if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
         self._loop: object = None
 
@@ -182,7 +182,6 @@ class AsyncDriver:
             return await in_thread(effect.function)
         if isinstance(effect, Fetch):
             return _given(await self._fetch(effect))
-        assert isinstance(effect, Park)
         return await effect.gate.wait()
 
     async def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
@@ -194,7 +193,7 @@ class AsyncDriver:
             found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
         except FAILURES as error:
             found = failure(error, call.name, call.task_id)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
         return found

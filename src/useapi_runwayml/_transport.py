@@ -77,16 +77,16 @@ class Requests:
         make: Any = httpx.Request
         if self._foreign:  # its own headers, cookies and parameters apply too
             make = self._client.build_request
-        content = call.content if call.json is None else json.dumps(call.json, ensure_ascii=False).encode()
-        return make(  # type: ignore[no-any-return]
+        request: httpx.Request = make(
             call.method.upper(),
             self._base_url + call.path,
             params=call.params,
             headers=headers,
-            content=content,
+            content=None if call.json is None else json.dumps(call.json, ensure_ascii=False).encode(),
             files=call.files,
             extensions={"timeout": self._timeouts(call.options.timeout)},
         )
+        return request if call.content is None else _streaming(request, call)
 
     def build_fetch(self, fetch: Fetch) -> httpx.Request:
         """A request to a host that must not see the token."""
@@ -96,6 +96,16 @@ class Requests:
             headers=[("User-Agent", f"useapi-runwayml/{VERSION}"), ("Accept", "*/*"), *fetch.headers.items()],
             extensions={"timeout": self._timeouts(fetch.timeout)},
         )
+
+
+def _streaming(request: httpx.Request, call: Call) -> httpx.Request:
+    """The request with a stream as its body; its length stands in the call's headers, unless it goes in chunks."""
+    headers = httpx.Headers(request.headers)
+    if "Transfer-Encoding" in (call.headers or {}):
+        headers.pop("Content-Length", None)
+    return httpx.Request(
+        request.method, request.url, headers=headers, stream=call.content, extensions=request.extensions
+    )
 
 
 def checked_headers(extra: Mapping[str, str]) -> dict[str, str]:

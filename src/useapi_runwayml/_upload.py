@@ -143,10 +143,7 @@ def media_type_of(name: str | None, given: str | None) -> str:
     """The media type that was given, or the one that the name tells; ParameterError when neither serves."""
     from useapi_runwayml_api.api.assets.upload_asset import MEDIA_TYPES
 
-    if given is not None:
-        found = given
-    else:
-        found = MEDIA_TYPES_BY_SUFFIX.get(Path(name or "").suffix.lower(), "")
+    found = given if given is not None else MEDIA_TYPES_BY_SUFFIX.get(Path(name or "").suffix.lower(), "")
     if found not in MEDIA_TYPES:
         rule = "give media_type, one of " if given is None else "it must be one of "
         field, value = ("media_type", given) if given is not None else ("name", name)

@@ -166,8 +166,8 @@ class Group:
                 wanted.clear()
             return
         for task in entries:
-            task_id = task.task_id
-            if task_id is not None and task_id in wanted and is_whole(task):
+            task_id = task.task_id or ""
+            if task_id in wanted and is_whole(task):
                 wanted.discard(task_id)
                 self.tell(task_id, task)
 

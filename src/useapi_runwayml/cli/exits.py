@@ -1,0 +1,56 @@
+"""Exit codes, and errors as the one line that a person gets."""
+
+from __future__ import annotations
+
+from .. import errors
+
+OK = 0
+FAILED = 1
+USAGE = 2
+REFUSED = 3
+AUTHENTICATION = 4
+CREDITS = 5
+MODERATION = 6
+TIMEOUT = 7
+UNKNOWN = 8
+INTERRUPTED = 130
+
+CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
+    ((errors.ParameterError,), REFUSED),
+    (
+        (
+            errors.AuthenticationError,
+            errors.SubscriptionError,
+            errors.PermissionDeniedError,
+            errors.AccountSessionError,
+        ),
+        AUTHENTICATION,
+    ),
+    ((errors.InsufficientCreditsError,), CREDITS),
+    ((errors.ContentModerated,), MODERATION),
+    ((errors.WaitTimeoutError,), TIMEOUT),
+    ((errors.SubmissionUnknownError,), UNKNOWN),
+)
+
+
+class Stop(Exception):
+    """Ends a command with one line and a code."""
+
+    def __init__(self, line: str, code: int = FAILED) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code of an error."""
+    if isinstance(error, Stop):
+        return error.code
+    return next((code for kinds, code in CODES if isinstance(error, kinds)), FAILED)
+
+
+def line_of(error: BaseException) -> str:
+    """The error in a line."""
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, errors.UseapiError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,108 @@
+"""`useapi-runwayml simulate`: the local service."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .exits import Stop
+from .needs import extra
+
+
+def simulate(
+    *,
+    port: int = 8787,
+    host: str = "127.0.0.1",
+    speed: float = 1.0,
+    accounts: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    max_jobs: int = 5,
+    credits: int = 2250,  # noqa: A002
+    seed: int = 0,
+    token: str | None = None,
+    state: Path | None = None,
+    strict: bool = False,
+    fault: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    allow_remote_callbacks: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Serves a stand-in for the paid service: nothing is real, nothing costs credits.
+
+    Parameters
+    ----------
+    port
+        The port; 0 takes a free one.
+    host
+        The address to listen on; other machines can reach any but the loopback.
+    speed
+        How many simulated seconds pass in a second.
+    accounts
+        Emails of the Runway accounts; maker@example.com unless given.
+    max_jobs
+        Slots of each account.
+    credits
+        Credits of each account.
+    seed
+        Makes ids, seeds and durations: the same seed, the same answers.
+    token
+        The only token that is accepted; any well-formed one unless given.
+    state
+        A file that keeps the state from run to run.
+    strict
+        Refuse unknown fields, and uploads that are no media of their type.
+    fault
+        OPERATION:KIND or OPERATION:KIND:key=value,key=value; may be given more than once.
+    allow_remote_callbacks
+        Send callbacks to other hosts than the loopback too.
+    quiet
+        No line for each request.
+    """
+    with extra("simulator"):
+        from ..simulator import RunningClock, Simulator, SimulatorServer
+        from ..simulator.faults import parse_fault
+    if speed <= 0:
+        raise Stop("--speed must be more than 0", 2)
+    if not 0 <= port <= 65535:
+        raise Stop("--port goes from 0 to 65535", 2)
+    sim = Simulator(
+        accounts=accounts or ["maker@example.com"],
+        max_jobs=max_jobs,
+        credits=credits,
+        seed=seed,
+        token=token,
+        strict=strict,
+        allow_remote_callbacks=allow_remote_callbacks,
+    )
+    try:
+        for each in fault or []:
+            sim.faults.add(**parse_fault(each))
+        server = SimulatorServer(sim, clock=RunningClock(speed), host=host, port=port, state=state)
+    except ValueError as error:
+        raise Stop(str(error), 2) from None
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = "it is in use; take another with --port" if taken else error.strerror or str(error)
+        raise Stop(f"cannot listen on {host}, port {port}: {why}") from None
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.WARNING)
+    logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
+    if not _is_loopback(host):
+        print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
+    print(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.", flush=True)
+    print(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN=user:4242-simulated", flush=True)
+    signal.signal(signal.SIGINT, lambda *_: server.stop())
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    server.run()
+    print("The simulator has ended.", flush=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,35 @@
+"""A local stand-in for useapi.net's Runway API: stateful, validated by the OpenAPI document, with faults on demand.
+
+`Simulator.handle(request, now)` is the pure core; `SimulatorTransport` serves httpx clients in the same process;
+`useapi-runwayml simulate` serves HTTP on the loopback. Needs the extra `simulator`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clock import ManualClock as ManualClock
+    from .clock import RunningClock as RunningClock
+    from .faults import Fault as Fault
+    from .server import SimulatorServer as SimulatorServer
+    from .service import Simulator as Simulator
+    from .shapes import Shapes as Shapes
+    from .transports import SimulatorTransport as SimulatorTransport
+
+_HOMES = {
+    "Fault": "faults",
+    "ManualClock": "clock",
+    "RunningClock": "clock",
+    "Shapes": "shapes",
+    "Simulator": "service",
+    "SimulatorServer": "server",
+    "SimulatorTransport": "transports",
+}
+__all__ = ["Fault", "ManualClock", "RunningClock", "Shapes", "Simulator", "SimulatorServer", "SimulatorTransport"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

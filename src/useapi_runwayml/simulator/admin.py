@@ -1,0 +1,84 @@
+"""Steering over HTTP: faults, the clock and a look at the state, under /_simulator/."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .clock import Clock
+from .wire import Answer, Request, error_answer, json_answer
+
+if TYPE_CHECKING:
+    from .service import Simulator
+
+PREFIX = "/_simulator/"
+
+
+def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
+    """GET state; GET, POST, DELETE faults; POST clock {"advance": seconds}; POST reset."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        return error_answer(403, "Other web pages may not steer the simulator")
+    what = request.path.removeprefix(PREFIX)
+    with sim.lock:
+        match request.method, what:
+            case "GET", "state":
+                return json_answer(200, state(sim, clock.now()))
+            case "GET", "faults":
+                return json_answer(200, sim.faults.listed())
+            case "DELETE", "faults":
+                sim.faults.clear()
+                return json_answer(200, [])
+            case "POST", "reset":
+                sim.reset()
+                return json_answer(200, state(sim, clock.now()))
+            case "POST", "faults" | "clock":
+                return _post(sim, clock, what, request)
+    return error_answer(404, "There are GET state; GET, POST and DELETE faults; POST clock; POST reset")
+
+
+def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
+    try:
+        given: dict[str, Any] = json.loads(request.body.read())
+        if what == "clock":
+            clock.advance(float(given["advance"]))
+            return json_answer(200, {"now": clock.now()})
+        sim.faults.add(**given)
+    except KeyError as error:
+        return error_answer(400, f"{error} is missing")
+    except (ValueError, TypeError) as error:
+        return error_answer(400, str(error))
+    return json_answer(200, sim.faults.listed())
+
+
+def state(sim: Simulator, now: float) -> dict[str, Any]:
+    """The whole state, for a person or a test."""
+    accounts = [
+        {
+            "email": account.email,
+            "slots": {"busy": sim.busy_slots(account.email, now), "all": account.max_jobs},
+            "credits": {"spent": account.spent, "all": account.credits},
+        }
+        for account in sim.state.accounts.values()
+    ]
+    tasks = [
+        {
+            "taskId": task.task_id,
+            "status": task.status(now),
+            "progress": task.plan.ratio(now - task.created),
+            "cost": task.cost,
+            "prompt": task.request["text_prompt"],
+            "replyRef": task.request.get("replyRef"),
+        }
+        for task in reversed(sim.state.tasks.values())
+    ]
+    return {
+        "now": now,
+        "accounts": accounts,
+        "tasks": tasks,
+        "assets": len(sim.state.assets),
+        "created": sim.state.created,
+        "tokenLeaks": sim.token_leaks,
+        "notes": list(sim.notes),
+    }

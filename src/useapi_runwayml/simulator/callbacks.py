@@ -1,0 +1,63 @@
+"""Callbacks that are due, in the order in which they would be sent, with the faults that befall them."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .faults import CALLBACK_KINDS
+from .state import Task
+
+if TYPE_CHECKING:
+    from .service import Simulator
+
+
+@dataclass(frozen=True)
+class Callback:
+    """One POST to a replyUrl."""
+
+    url: str
+    body: bytes
+    task_id: str
+    allowed: bool
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
+    """What is to be sent now; each change of a tracked task is told once."""
+    found: list[Callback] = []
+    for task in sim.state.tasks.values():
+        url = task.request.get("replyUrl")
+        moments = task.plan.moments()
+        while url and not task.released and task.told < len(moments) and now - task.created >= moments[task.told]:
+            at = task.created + moments[task.told]
+            task.told += 1
+            found += _with_faults(sim, _callback(sim, task, url, origin, at))
+    return found
+
+
+def _callback(sim: Simulator, task: Task, url: str, origin: str, at: float) -> Callback:
+    body = json.dumps(sim.task_view(task, origin, at)).encode()
+    return Callback(url, body, task.task_id, sim.allow_remote_callbacks or is_loopback(url))
+
+
+def _with_faults(sim: Simulator, callback: Callback) -> list[Callback]:
+    kinds = {fault.kind for fault in sim.faults.hits("callback", CALLBACK_KINDS)}
+    sent = [callback, callback] if "duplicate_callback" in kinds else [callback]
+    if "reorder_callbacks" in kinds:
+        sim.held_callbacks += sent
+        return []
+    held, sim.held_callbacks = sim.held_callbacks, []
+    return [*sent, *held]

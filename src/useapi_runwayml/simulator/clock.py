@@ -1,0 +1,73 @@
+"""Clocks of the simulator: one that follows the machine's, faster if wished, and one that only tests move."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from typing import Protocol
+
+START = 1_767_322_800.0  # 2026-01-02 03:00 UTC, so that a seed gives the same answers on every day
+
+
+class Clock(Protocol):
+    """Seconds since 1970, as the simulated service sees them."""
+
+    def now(self) -> float: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+class RunningClock:
+    """The machine's time, `speed` times as fast, from `start` on."""
+
+    def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
+        self.speed = speed
+        self._begun = time.monotonic()
+        self._start = time.time() if start is None else start
+
+    def now(self) -> float:
+        return self._start + (time.monotonic() - self._begun) * self.speed
+
+    def advance(self, seconds: float) -> None:
+        """Jumps ahead."""
+        self._start += seconds
+
+
+class ManualClock:
+    """Stands still until somebody sleeps on it or moves it. Clients under test sleep on it, so that no test ever waits."""
+
+    def __init__(self, start: float = START) -> None:
+        self._now = start
+        self._lock = threading.Lock()
+        self._sleepers: list[tuple[float, int]] = []
+        self._number = itertools.count()
+
+    def now(self) -> float:
+        return self._now
+
+    monotonic = now
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._now += max(0.0, seconds)
+
+    sleep = advance
+
+    async def asleep(self, seconds: float) -> None:
+        """Of all who sleep, the one who is to wake first moves the time, once everyone else has come to rest."""
+        from anyio.lowlevel import checkpoint
+
+        await checkpoint()
+        wake = (self._now + seconds, next(self._number))
+        heapq.heappush(self._sleepers, wake)
+        try:
+            while self._now < wake[0]:
+                for _ in range(4):
+                    await checkpoint()
+                if self._sleepers[0] == wake:
+                    self._now = max(self._now, wake[0])
+        finally:
+            self._sleepers.remove(wake)
+            heapq.heapify(self._sleepers)

@@ -1,0 +1,49 @@
+"""Serves the files behind signed links, whole or in part."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from .wire import Answer, Request
+
+if TYPE_CHECKING:
+    from .service import Simulator
+
+PREFIX = "/_simulator/files/"
+
+
+def serve(sim: Simulator, request: Request, now: float) -> Answer:
+    """A file, as a content network gives it: 403 for a link that is wrong or has expired, 400 for a token where none belongs."""
+    key, query = unquote(request.path.removeprefix(PREFIX)), dict(request.query)
+    if "authorization" in request.headers:
+        sim.token_leaks += 1
+        return _plain(400, "Only one way to sign a request is allowed")
+    if not sim.links.allows(key, query.get("expires", ""), query.get("signature", ""), now):
+        return _plain(403, "This link has expired")
+    if key not in sim.state.blobs:
+        return _plain(404, "No such file")
+    blob, media_type = sim.state.blobs[key]
+    tag = f'"{sha256(f"{key} {blob.size}".encode()).hexdigest()[:16]}"'
+    headers = {
+        "content-type": media_type,
+        "accept-ranges": "bytes",
+        "etag": tag,
+        "last-modified": formatdate(0, usegmt=True),
+    }
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if asked is None or request.headers.get("if-range", tag) != tag:
+        return Answer(200, headers, blob=blob, span=(0, blob.size))
+    start, end = int(asked[1]), min(int(asked[2] or blob.size - 1), blob.size - 1)
+    if start > end:
+        return Answer(416, {**headers, "content-range": f"bytes */{blob.size}"})
+    return Answer(
+        206, {**headers, "content-range": f"bytes {start}-{end}/{blob.size}"}, blob=blob, span=(start, end + 1)
+    )
+
+
+def _plain(status: int, text: str) -> Answer:
+    return Answer(status, {"content-type": "text/plain"}, text.encode())

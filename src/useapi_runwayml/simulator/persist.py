@@ -1,0 +1,84 @@
+"""Keeps the state in a file, and the uploaded files in a folder beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .plan import Plan
+from .state import Account, Asset, State, Task
+from .wire import Blob
+
+if TYPE_CHECKING:
+    from .service import Simulator
+
+VERSION = 1
+
+
+class StateFile:
+    """A file that a simulator's state is written to whenever it has changed, and read from at the start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.media = path.with_name(f"{path.name}.media")
+        self._last: object = None
+
+    def load(self, sim: Simulator) -> None:
+        """Fills the simulator; ValueError tells why a file is none of ours."""
+        if not self.path.exists():
+            return
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if found["version"] != VERSION:
+                raise ValueError(f"it has version {found['version']}, this package reads {VERSION}")
+            state = State(0, [Account(**each) for each in found["accounts"]])
+            kind, numbers, rest = found["chance"]
+            state.chance.setstate((kind, tuple(numbers), rest))
+            state.created = found["created"]
+            for each in found["tasks"]:
+                task = Task(**{**each, "plan": Plan(**each["plan"])})
+                state.tasks[task.task_id] = task
+            for key, (name, media_type) in found["files"].items():
+                state.blobs[key] = (Blob([(self.media / name).read_bytes()]), media_type)
+            for each in found["assets"]:
+                state.assets[each["asset_id"]] = Asset(**each, blob=state.blobs[each["asset_id"]][0])
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise ValueError(f"{self.path} is no state of the simulator: {error}") from None
+        sim.state = state
+
+    def save(self, sim: Simulator, *, always: bool = False) -> None:
+        """Writes the state if there have been requests since the last time."""
+        with sim.lock:
+            mark = (sim.state.created, len(sim.state.assets), sim.requests[-1] if sim.requests else None)
+            if mark == self._last and not always:
+                return
+            self._last = mark
+            state = sim.state
+            files = {key: (key.rpartition(":")[2], media_type) for key, (_, media_type) in state.blobs.items()}
+            self.media.mkdir(parents=True, exist_ok=True)
+            for key, (name, _) in files.items():
+                if not (self.media / name).exists():
+                    _write(self.media / name, state.blobs[key][0].read())
+            found: dict[str, Any] = {
+                "version": VERSION,
+                "chance": state.chance.getstate(),
+                "created": state.created,
+                "accounts": [asdict(each) for each in state.accounts.values()],
+                "tasks": [asdict(each) for each in state.tasks.values()],
+                "assets": [_without_blob(each) for each in state.assets.values()],
+                "files": files,
+            }
+        _write(self.path, json.dumps(found).encode())
+
+
+def _without_blob(asset: Asset) -> dict[str, Any]:
+    return {name: value for name, value in vars(asset).items() if name != "blob"}
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(content)
+    os.replace(partial, path)

@@ -1,0 +1,214 @@
+"""The simulator over HTTP: a Starlette app on uvicorn, on the loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from . import admin, links, page
+from .callbacks import Callback
+from .clock import Clock, RunningClock
+from .persist import StateFile
+from .service import Simulator
+from .wire import Answer, Blob, Request
+
+log = logging.getLogger("useapi_runwayml.simulator")
+CALLBACK_PAUSE = 0.1
+
+
+class SimulatorApp:
+    """The ASGI side of a simulator. Latency and slow bodies take real seconds here, whatever the speed of the clock."""
+
+    def __init__(self, simulator: Simulator, clock: Clock) -> None:
+        self.simulator = simulator
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        request = _head(scope)
+        answer = self._of_ours(request) or self.simulator.before_reading(request, self.clock.now())
+        if answer is None:
+            await self._read(request, receive)
+            answer = self._steering(request) or self.simulator.handle(request, self.clock.now())
+        await asyncio.sleep(answer.delay)
+        if answer.breaks in ("before_read", "before_answer", "unreachable"):
+            await _hang_up(receive)
+        else:
+            await self._send(answer, request, receive, send)
+        told = answer.breaks.replace("_", " ") or str(answer.status)
+        log.info("%s %s -> %s in %.0f ms", request.method, request.path, told, (time.perf_counter() - begun) * 1000)
+
+    def _of_ours(self, request: Request) -> Answer | None:
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            return page.render(self.simulator, self.clock.now())
+        return None
+
+    def _steering(self, request: Request) -> Answer | None:
+        if request.path.startswith(admin.PREFIX) and not request.path.startswith(links.PREFIX):
+            return admin.handle(self.simulator, self.clock, request)
+        return None
+
+    async def _read(self, request: Request, receive: Receive) -> None:
+        limit = self.simulator.limit_for(request)
+        while True:
+            message = await receive()
+            if request.body.size + len(message.get("body", b"")) > limit:
+                request.too_large = True
+                return
+            request.body.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
+
+    async def _send(self, answer: Answer, request: Request, receive: Receive, send: Send) -> None:
+        headers = {**answer.headers, "content-length": str(answer.length)}
+        if request.too_large:
+            headers["connection"] = "close"
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+        if request.method == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        chunks = list(answer.chunks()) if answer.drip else answer.chunks()
+        pause = answer.drip / max(1, len(chunks)) if isinstance(chunks, list) else 0.0
+        for chunk in chunks:
+            await asyncio.sleep(pause)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if answer.breaks == "cut_body":
+            await _hang_up(receive)
+        else:
+            await send({"type": "http.response.body", "body": b""})
+
+
+def _head(scope: Scope) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    host = headers.get("host", "localhost")
+    return Request(scope["method"], raw_path.decode("latin-1"), query, headers, Blob(), f"{scope['scheme']}://{host}")
+
+
+async def _hang_up(receive: Receive) -> None:
+    """Closes the connection without a word, which ASGI has no message for: uvicorn's own transport does it."""
+    cycle: Any = getattr(receive, "__self__", None)
+    cycle.transport.close()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    cycle.disconnected = True
+
+
+def make_app(simulator: Simulator, clock: Clock, state_file: StateFile | None = None, origin: str = "") -> Starlette:
+    """The app: it also sends the callbacks that are due, and keeps the state file up to date."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        chores = asyncio.create_task(_chores(simulator, clock, state_file, origin, stop))
+        yield
+        stop.set()
+        await chores
+
+    return Starlette(routes=[Mount("/", app=SimulatorApp(simulator, clock))], lifespan=lifespan)
+
+
+async def _chores(
+    simulator: Simulator, clock: Clock, state_file: StateFile | None, origin: str, stop: asyncio.Event
+) -> None:
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        while not stop.is_set():
+            for callback in simulator.due_callbacks(origin, clock.now()):
+                await _post(client, callback)
+            if state_file is not None:
+                await asyncio.to_thread(state_file.save, simulator)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CALLBACK_PAUSE)
+    if state_file is not None:
+        state_file.save(simulator, always=True)
+
+
+async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
+    place = callback.url.partition("?")[0]
+    if not callback.allowed:
+        log.warning("no callback to %s: only the loopback is allowed", place)
+        return
+    try:
+        answer = await client.post(callback.url, content=callback.body, headers={"Content-Type": "application/json"})
+        log.info("callback to %s -> %s", place, answer.status_code)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.warning("callback to %s failed: %s", place, type(error).__name__)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(1024)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class SimulatorServer:
+    """A simulator on a port of its own, in a thread, for as long as a `with` block lasts."""
+
+    def __init__(
+        self,
+        simulator: Simulator | None = None,
+        *,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        state: Path | None = None,
+    ) -> None:
+        self.simulator = simulator or Simulator()
+        self.clock = clock or RunningClock()
+        self._state_file = StateFile(state) if state is not None else None
+        if self._state_file is not None:
+            self._state_file.load(self.simulator)
+        self._socket = bind(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        self.origin = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self.base_url = self.origin + self.simulator.contract.prefix
+        app = make_app(self.simulator, self.clock, self._state_file, self.origin)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=2, backlog=1024, lifespan="on"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self.run, name="runway-simulator", daemon=True)
+
+    def run(self) -> None:
+        """Serves until stopped, in this thread."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    def __enter__(self) -> SimulatorServer:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the simulator did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._thread.join(10)
+        self._socket.close()

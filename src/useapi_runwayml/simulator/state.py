@@ -1,0 +1,110 @@
+"""What the simulated service keeps: accounts with credits and slots, assets, tasks."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .plan import Plan
+from .wire import Blob
+
+USER = "user:4242"
+KEPT_SECONDS = 7 * 24 * 3600.0
+MOST_TASKS = 10_000
+
+
+@dataclass
+class Account:
+    """A linked Runway account."""
+
+    email: str
+    credits: int
+    max_jobs: int
+    spent: int = 0
+
+
+@dataclass
+class Asset:
+    """An uploaded file."""
+
+    asset_id: str
+    email: str
+    name: str
+    media_type: str
+    created: float
+    blob: Blob
+    measures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Task:
+    """One generation."""
+
+    task_id: str
+    email: str
+    created: float
+    plan: Plan
+    request: dict[str, Any]
+    seed: int
+    asset_id: str
+    cost: int
+    released: bool = False
+    in_scheduler_from: float = 0.0
+    in_list: bool = True
+    told: int = 0
+
+    @property
+    def uuid(self) -> str:
+        return self.task_id.rpartition(":")[2]
+
+    def status(self, now: float) -> str:
+        return self.plan.status(now - self.created)
+
+    def is_final(self, now: float) -> bool:
+        return now - self.created >= self.plan.ends
+
+    def is_tracked(self, now: float) -> bool:
+        """Whether it holds a slot."""
+        return not self.released and not self.is_final(now)
+
+
+class State:
+    """All of it, made deterministic by the seed."""
+
+    def __init__(self, seed: int, accounts: list[Account]) -> None:
+        self.chance = random.Random(seed)
+        self.accounts = {account.email: account for account in accounts}
+        self.assets: dict[str, Asset] = {}
+        self.tasks: dict[str, Task] = {}
+        self.blobs: dict[str, tuple[Blob, str]] = {}
+        self.created = 0
+
+    def new_uuid(self) -> str:
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def new_id(self, email: str, kind: str) -> str:
+        return f"{USER}-runwayml:{email}-{kind}:{self.new_uuid()}"
+
+    def tracked(self, email: str, now: float) -> list[Task]:
+        return [task for task in self.tasks.values() if task.email == email and task.is_tracked(now)]
+
+    def add_task(self, task: Task, now: float) -> None:
+        """Keeps a task; beyond the limit the oldest that has ended makes room."""
+        self.created += 1
+        self.tasks[task.task_id] = task
+        if len(self.tasks) > MOST_TASKS:
+            oldest = next((each for each in self.tasks.values() if each.is_final(now)), None)
+            if oldest is not None:
+                del self.tasks[oldest.task_id]
+
+    def newest_first(self, email: str, now: float) -> Iterator[Task]:
+        for task in reversed(self.tasks.values()):
+            if task.email == email and task.in_list and now - task.created < KEPT_SECONDS:
+                yield task
+
+    def close(self) -> None:
+        for asset in self.assets.values():
+            asset.blob.close()

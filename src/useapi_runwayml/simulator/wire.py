@@ -1,0 +1,90 @@
+"""Requests and answers as the pure core sees them; adapters turn sockets and httpx into these and back."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SPOOL_LIMIT = 1 << 20
+CHUNK = 1 << 16
+
+
+class Blob:
+    """Bytes that lie in memory while small and on disk when large."""
+
+    def __init__(self, chunks: Iterable[bytes] = ()) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_LIMIT)  # noqa: SIM115  # closed with the blob
+        self.size = 0
+        for chunk in chunks:
+            self.append(chunk)
+
+    def append(self, chunk: bytes) -> None:
+        self._file.seek(0, 2)
+        self._file.write(chunk)
+        self.size += len(chunk)
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        self._file.seek(start)
+        return self._file.read(self.size - start if length is None else length)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+Breaks = Literal["", "unreachable", "before_read", "before_answer", "cut_body"]
+
+
+@dataclass
+class Request:
+    """A request: `origin` is the scheme and host that it was sent to, `headers` have lower-case names."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Blob = field(default_factory=Blob)
+    origin: str = "http://runway.simulator"
+    too_large: bool = False
+
+
+@dataclass
+class Answer:
+    """An answer, and how the way to it breaks: `delay` seconds pass first, `drip` seconds while the body is sent."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    blob: Blob | None = None
+    span: tuple[int, int] = (0, 0)
+    breaks: Breaks = ""
+    delay: float = 0.0
+    drip: float = 0.0
+    cut_at: int | None = None
+
+    @property
+    def length(self) -> int:
+        return self.span[1] - self.span[0] if self.blob is not None else len(self.body)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, up to where it is cut off."""
+        end = self.length if self.cut_at is None else min(self.cut_at, self.length)
+        if self.blob is None:
+            if end:
+                yield self.body[:end]
+            return
+        for at in range(0, end, CHUNK):
+            yield self.blob.read(self.span[0] + at, min(CHUNK, end - at))
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def json_answer(status: int, value: Any) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(value, ensure_ascii=False).encode())
+
+
+def error_answer(status: int, message: str, *, code: bool = True) -> Answer:
+    return json_answer(status, {"error": message, **({"code": status} if code else {})})
