@@ -16,7 +16,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 def ensure(name: str) -> Path:
     """The environment with the pins of requirements/NAME.txt, made or brought up to date; gives its Python."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # whoever types the command may have an older one
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run it with python3.11")
     pins = ROOT / "requirements" / f"{name}.txt"
     stamp = VENV / f"{name}.stamp"
@@ -29,7 +29,11 @@ def ensure(name: str) -> Path:
     if not PYTHON.exists() or not (VENV / f"{name}.stamp").exists():
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
     uv = shutil.which("uv")
-    install = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = (
+        [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+        if uv
+        else [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    )
     _run([*install, "--require-hashes", "-r", str(pins)])
     _run([*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     stamp.write_text(wanted)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx
 
-from ._clock import Clock
+from ._clock import Clock, SystemClock
 from ._config import Settings
 from ._effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
 from ._transport import FAILURES, Requests, answer_of, failure, fetching, log_request
@@ -23,7 +23,7 @@ class SyncDriver:
     """Runs cores in the calling thread."""
 
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
-        self.clock = Clock()
+        self.clock: Clock = SystemClock()
         self._own = http_client is None
         self._client = httpx.Client() if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
@@ -116,7 +116,7 @@ class AsyncDriver:
     """Runs cores in the event loop that it was first used in."""
 
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
-        self.clock = Clock()
+        self.clock: Clock = SystemClock()
         self._own = http_client is None
         self._client = httpx.AsyncClient() if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)

@@ -32,26 +32,31 @@ def demo(video: Path | None = None, *, output: Path = Path("demo-output")) -> No
         from ..simulator import RunningClock, Simulator, SimulatorServer
     output.mkdir(parents=True, exist_ok=True)
     server = SimulatorServer(Simulator(strict=True), clock=RunningClock(SPEED))
-    with as_file(files(__package__).joinpath("clip.mp4")) as clip, server:
-        with RunwayClient("user:4242-simulated", base_url=server.base_url) as runway:
-            source = clip if video is None else video
-            print(f"Simulator: {server.base_url} (nothing here costs credits)")
-            asset = runway.assets.upload(source)
-            print(f"Uploaded:  {source.name} ({source.stat().st_size} bytes)")
-            task = runway.video_to_video.create(asset_id=asset.asset_id or "", text_prompt=PROMPT, seconds=5)
-            print(f"Task:      {task.task_id}", flush=True)
-            with _bar() as bar:
-                line = bar.add_task(str(task.status), total=1.0)
-
-                def show(progress: TaskProgress) -> None:
-                    bar.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
-                    if bar.disable:
-                        print(f"           {progress.status} {progress.ratio or 0:.0%}", flush=True)
-
-                done = runway.tasks.wait(task, poll_interval=POLL, on_progress=show)
-            name = f"{source.stem}-restyled{source.suffix}"
-            path = runway.tasks.download(done, output / name, overwrite=True)
+    with (
+        as_file(files(__package__).joinpath("clip.mp4")) as clip,
+        server,
+        RunwayClient("user:4242-simulated", base_url=server.base_url) as runway,
+    ):
+        path = _run(runway, clip if video is None else video, output, server.base_url)
     print(f"Result:    {path.resolve()} ({path.stat().st_size} bytes)")
+
+
+def _run(runway: RunwayClient, source: Path, output: Path, where: str) -> Path:
+    print(f"Simulator: {where} (nothing here costs credits)")
+    asset = runway.assets.upload(source)
+    print(f"Uploaded:  {source.name} ({source.stat().st_size} bytes)")
+    task = runway.video_to_video.create(asset_id=asset.asset_id or "", text_prompt=PROMPT, seconds=5)
+    print(f"Task:      {task.task_id}", flush=True)
+    with _bar() as bar:
+        line = bar.add_task(str(task.status), total=1.0)
+
+        def show(progress: TaskProgress) -> None:
+            bar.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
+            if bar.disable:
+                print(f"           {progress.status} {progress.ratio or 0:.0%}", flush=True)
+
+        done = runway.tasks.wait(task, poll_interval=POLL, on_progress=show)
+    return runway.tasks.download(done, output / f"{source.stem}-restyled{source.suffix}", overwrite=True)
 
 
 def _bar() -> Progress:

@@ -23,7 +23,7 @@ def simulate(
     speed: float = 1.0,
     accounts: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     max_jobs: int = 5,
-    credits: int = 2250,  # noqa: A002
+    credits: int = 2250,
     seed: int = 0,
     token: str | None = None,
     state: Path | None = None,

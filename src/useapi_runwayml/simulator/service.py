@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from . import bodies, callbacks, links
+from .clock import ManualClock
 from .contract import MULTIPART, Operation, load_contract
 from .faults import Fault, Faults
 from .operations import HANDLERS, account_busy
@@ -51,6 +52,8 @@ class Simulator:
         link_seconds: how long links to files hold.
         upload_limit: bytes; a larger upload is answered 413.
         allow_remote_callbacks: also POST callbacks to hosts other than the loopback.
+
+    `clock` is None, or the clock that the in-process transports go by unless they are given another.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Simulator:
         self.link_seconds = link_seconds
         self.upload_limit = upload_limit
         self.allow_remote_callbacks = allow_remote_callbacks
+        self.clock: ManualClock | None = None
         self.lock = threading.RLock()
         self.faults = Faults(seed, self.contract.operations)
         self.reset()

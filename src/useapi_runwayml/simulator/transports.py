@@ -42,7 +42,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, simulator: Simulator, clock: Clock | None = None) -> None:
         self.simulator = simulator
-        self.clock = clock or ManualClock()
+        self.clock = clock or simulator.clock or ManualClock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if broken := self._before(request):
