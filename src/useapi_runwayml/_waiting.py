@@ -114,19 +114,25 @@ class Group:
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
         with self.lock:
-            now = self.context.clock.monotonic()
             left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.open))
-            pause = min(
+        if len(left) > 1:
+            left = yield from self._by_lists(left, leader)
+        few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * self._pause()))
+        wish = yield from self._one_by_one(self._in_turn(left, few), leader)
+        pause = _polling.jittered(max(self._pause(), wish), self.context.uniform)
+        self.next_round = self.context.clock.monotonic() + pause
+
+    def _pause(self) -> float:
+        """Seconds until it is worth asking again, by what is known now of the tasks that go on."""
+        with self.lock:
+            now = self.context.clock.monotonic()
+            wanted = (
                 _polling.interval(task, now - each.begun, each.terms.poll_interval)
                 for each in self.watches
                 for task in each.open.values()
+                if task is None or not _polling.is_final(task)
             )
-        if len(left) > 1:
-            left = yield from self._by_lists(left, leader)
-        few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * pause))
-        wish = yield from self._one_by_one(self._in_turn(left, few), leader)
-        pause = _polling.jittered(max(pause, wish), self.context.uniform)
-        self.next_round = self.context.clock.monotonic() + pause
+            return min(wanted, default=_polling.SHORTEST)
 
     def _in_turn(self, left: Sequence[str], budget: int) -> list[str]:
         """The next few of those that only a read of their own can answer, all getting their turn."""

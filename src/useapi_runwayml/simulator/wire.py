@@ -6,32 +6,46 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 SPOOL_LIMIT = 1 << 20
 CHUNK = 1 << 16
 
 
 class Blob:
-    """Bytes that lie in memory while small and on disk when large."""
+    """Bytes that lie in memory while they are few, and in a nameless file when they are many."""
 
     def __init__(self, chunks: Iterable[bytes] = ()) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_LIMIT)  # noqa: SIM115  # closed with the blob
+        self._memory = bytearray()
+        self._file: BinaryIO | None = None
         self.size = 0
         for chunk in chunks:
             self.append(chunk)
 
     def append(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self._file is None and self.size <= SPOOL_LIMIT:
+            self._memory += chunk
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the blob
+            self._file.write(self._memory)
+            self._memory.clear()
         self._file.seek(0, 2)
         self._file.write(chunk)
-        self.size += len(chunk)
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
+        end = self.size if length is None else min(self.size, start + length)
+        if self._file is None:
+            return bytes(self._memory[start:end])
         self._file.seek(start)
-        return self._file.read(self.size - start if length is None else length)
+        return self._file.read(max(0, end - start))
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    __del__ = close
 
 
 Breaks = Literal["", "unreachable", "before_read", "before_answer", "cut_body"]

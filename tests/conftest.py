@@ -1,0 +1,153 @@
+"""What all tests share: no network but the loopback, and one client that is the blocking or the awaiting one in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+import useapi_runwayml
+from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
+
+TOKEN = "user:4242-s3cr3tT0k3n"
+BASE_URL = "http://runway.simulator/v1/runwayml"
+MP4 = b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 2000
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches another machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
+            raise RuntimeError(f"a test wanted to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Proxy:
+    """Calls the methods of a client or a resource, and waits for what has to be awaited."""
+
+    def __init__(self, target: Any, runner: asyncio.Runner | None) -> None:
+        self._target = target
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if inspect.ismethod(found):
+            return lambda *args, **kwargs: self._settle(found, args, kwargs)
+        return Proxy(found, self._runner)
+
+    def _settle(self, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if self._runner is None:
+            return method(*args, **kwargs)
+
+        async def call() -> Any:
+            result = method(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        result = self._runner.run(call())
+        return self._drain(result) if isinstance(result, AsyncIterator) else result
+
+    def _drain(self, source: AsyncIterator[Any]) -> Iterator[Any]:
+        return Drained(source, self._runner)
+
+
+class Drained:
+    """An async iterator as a plain one."""
+
+    def __init__(self, source: AsyncIterator[Any], runner: Any) -> None:
+        self._source = source
+        self._runner = runner
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        async def step() -> Any:
+            try:
+                return await anext(self._source), False
+            except StopAsyncIteration:
+                return None, True
+
+        value, over = self._runner.run(step())
+        if over:
+            raise StopIteration
+        return value
+
+
+class World:
+    """A simulated service, its clock, and clients of it: blocking ones, or awaiting ones that are made to look so."""
+
+    def __init__(self, kind: str, clock: ManualClock) -> None:
+        self.kind = kind
+        self.clock = clock
+        self.sim = Simulator()
+        self.sim.clock = clock
+        self.faults = self.sim.faults
+        self.runner = asyncio.Runner() if kind == "async" else None
+
+    def transport(self) -> SimulatorTransport:
+        return SimulatorTransport(self.sim)
+
+    def http_client(self, transport: Any, **settings: Any) -> Any:
+        return (httpx.AsyncClient if self.runner else httpx.Client)(transport=transport, **settings)
+
+    def client(self, transport: Any = None, *, http_client: Any = None, **settings: Any) -> Any:
+        """A client of the simulated service, or of another transport."""
+        if http_client is None:
+            http_client = self.http_client(transport or self.transport())
+        make = useapi_runwayml.AsyncRunwayClient if self.runner else useapi_runwayml.RunwayClient
+        client = make(settings.pop("token", TOKEN), base_url=BASE_URL, http_client=http_client, **settings)
+        client._use_clock(self.clock)
+        return Proxy(client, self.runner)
+
+    def scripted(self, handler: Callable[[httpx.Request], httpx.Response], **settings: Any) -> Any:
+        """A client whose requests a function answers."""
+        return self.client(httpx.MockTransport(handler), **settings)
+
+    def asset(self, *, content: bytes = MP4, email: str = "maker@example.com", media_type: str = "video/mp4") -> str:
+        """An asset that is there without a request."""
+        from useapi_runwayml.simulator.state import Asset
+        from useapi_runwayml.simulator.wire import Blob
+
+        asset = Asset(
+            self.sim.state.new_id(email, "asset"), email, "clip.mp4", media_type, self.clock.now(), Blob([content])
+        )
+        self.sim.state.assets[asset.asset_id] = asset
+        self.sim.state.blobs[asset.asset_id] = (asset.blob, media_type)
+        return asset.asset_id
+
+    def calls(self, operation: str) -> int:
+        """How many requests of an operation reached the service."""
+        return sum(seen.operation == operation for seen in self.sim.requests)
+
+    def close(self) -> None:
+        if self.runner:
+            self.runner.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The same scenario for the blocking and for the awaiting client."""
+    made = World(request.param, ManualClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Any) -> Any:
+    """A file that begins as an MP4 does."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MP4)
+    return path
