@@ -111,8 +111,10 @@ def text_of(body: Any) -> str:
         text = html.unescape(
             re.sub(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
         )
-    text = " ".join(text.split()).encode(errors="replace").decode()
-    text = "".join(character if character.isprintable() else " " for character in text)
+    text = "".join(
+        character if character.isprintable() else " " for character in text.encode(errors="replace").decode()
+    )
+    text = " ".join(text.split())
     return redact(text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…")
 
 

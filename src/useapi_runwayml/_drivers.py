@@ -101,7 +101,7 @@ class SyncDriver:
                 response = self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:
                     if fetch.accept(response.status_code, response.headers):
-                        for chunk in response.iter_bytes(1 << 16):
+                        for chunk in response.iter_bytes():
                             fetch.sink(chunk)
                             fetch.after()
                     return Answer(response.status_code, response.headers, b"")
@@ -205,7 +205,7 @@ class AsyncDriver:
                 response = await self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:
                     if fetch.accept(response.status_code, response.headers):
-                        async for chunk in response.aiter_bytes(1 << 20):
+                        async for chunk in response.aiter_bytes():
                             await in_thread(partial(fetch.sink, chunk))
                             fetch.after()
                     return Answer(response.status_code, response.headers, b"")

@@ -1,0 +1,371 @@
+"""Downloads: whole or not at all, resumed where that can be, never with the token, never at the cost of the task."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml import DownloadError, TaskCancelledError, TaskFailedError, TaskOutputMissingError, errors
+from useapi_runwayml._download import safe_name
+
+from .conftest import MP4, World
+
+TASK = "user:4242-runwayml:maker@example.com-task:t1"
+CDN = "https://cdn.test/result.mp4?signature=s1gn"
+
+
+def task_json(url: Any = CDN, **more: Any) -> dict[str, Any]:
+    return {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": url, "filename": "result.mp4"}], **more}
+
+
+def scripted(
+    world: World, cdn: list[Any], task: list[dict[str, Any]] | None = None, **settings: Any
+) -> tuple[Any, list[httpx.Request]]:
+    """A client whose task reads and whose content network give one step after the other, the last for ever."""
+    sent: list[httpx.Request] = []
+    tasks, files = list(task or [task_json()]), list(cdn)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        steps = tasks if request.url.host == "runway.simulator" else files
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        if isinstance(step, dict):
+            return httpx.Response(200, json=step)
+        if isinstance(step, Exception):
+            raise step
+        if callable(step):
+            return step(request)
+        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
+
+    return world.scripted(handler, **settings), sent
+
+
+def whole(content: bytes = MP4, **headers: str) -> Any:
+    return lambda _: httpx.Response(200, content=content, headers={"Content-Type": "video/mp4", **headers})
+
+
+class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that ends with a broken connection."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __iter__(self) -> Any:
+        yield self.content
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    async def __aiter__(self) -> Any:
+        for chunk in self:
+            yield chunk
+
+
+def broken(content: bytes, total: int, **headers: str) -> Any:
+    return lambda _: httpx.Response(200, stream=Broken(content), headers={"Content-Length": str(total), **headers})
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_the_whole_way_ends_with_the_clip(world: World, clip: Path, tmp_path: Path) -> None:
+    """`run` uploads, creates, waits and downloads; the file is what was uploaded, whole, and nothing else is left."""
+    seen: list[str] = []
+    client = world.client()
+    result = client.video_to_video.run(
+        clip,
+        "as a watercolour",
+        destination=tmp_path / "out.mp4",
+        on_created=lambda task: seen.append(task.task_id),
+        seed=7,
+    )
+    assert result.path == tmp_path / "out.mp4"
+    assert result.path.read_bytes() == MP4
+    assert result.task.task_id == seen[0]
+    assert parts(tmp_path) == ["clip.mp4", "out.mp4"]
+    assert world.sim.token_leaks == 0
+    assert world.calls("deleteAsset") == 0
+
+
+def test_run_takes_files_and_asset_ids_and_tidies_up_when_asked(world: World, clip: Path, tmp_path: Path) -> None:
+    """A file object and an asset id do as well as a path; keep_asset=False deletes what was uploaded, and only that."""
+    client = world.client()
+    with clip.open("rb") as file:
+        client.video_to_video.run(file, "x", destination=tmp_path / "a.mp4", keep_asset=False)
+    assert world.calls("deleteAsset") == 1
+    client.video_to_video.run(world.asset(), "x", destination=tmp_path / "b.mp4", keep_asset=False)
+    assert world.calls("deleteAsset") == 1
+
+
+def test_run_checks_everything_before_it_uploads(world: World, clip: Path, tmp_path: Path) -> None:
+    """A destination that cannot be, a file that is not there and wrong options send nothing."""
+    client = world.client()
+    (tmp_path / "there.mp4").touch()
+    for error, video, more in [
+        (FileExistsError, clip, {"destination": tmp_path / "there.mp4"}),
+        (errors.ParameterError, clip, {"destination": tmp_path / "no" / "where.mp4"}),
+        (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "seed": 0}),
+        (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "sed": 1}),
+        (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "timeout": -1}),
+        (errors.ParameterError, tmp_path / "none.mp4", {"destination": tmp_path / "a.mp4"}),
+        (errors.ParameterError, tmp_path, {"destination": tmp_path / "a.mp4"}),
+    ]:
+        with pytest.raises(error):  # type: ignore[call-overload]
+            client.video_to_video.run(video, "x", **more)
+    assert not world.sim.requests
+
+
+def test_what_breaks_after_the_create_bears_the_id(world: World, clip: Path, tmp_path: Path) -> None:
+    """A timeout, a failed download, a callback of the caller's that raises: the task's id is on it."""
+    client = world.client(max_retries=0)
+    with pytest.raises(errors.WaitTimeoutError) as late:
+        client.video_to_video.run(clip, "x", destination=tmp_path / "a.mp4", timeout=10)
+    assert late.value.task_id in world.sim.state.tasks
+    world.faults.add("status", "download", status=503)
+    with pytest.raises(DownloadError) as lost:
+        client.video_to_video.run(clip, "x", destination=tmp_path / "b.mp4")
+    assert lost.value.task_id in world.sim.state.tasks
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.video_to_video.run(clip, "x", destination=tmp_path / "c.mp4", on_created=stop)
+    newest = list(world.sim.state.tasks)[-1]
+    assert any(newest in note for note in caught.value.__notes__)
+    assert parts(tmp_path) == ["clip.mp4"]
+
+
+def test_the_time_of_a_run_covers_its_download(world: World, clip: Path, tmp_path: Path) -> None:
+    """A download that goes on beyond the run's deadline ends with the task's id."""
+    world.faults.add("status", "download", status=503)
+    client = world.client(max_retries=10**6)
+    begun = world.clock.now()
+    with pytest.raises(DownloadError) as caught:
+        client.video_to_video.run(clip, "x", destination=tmp_path / "a.mp4", timeout=300)
+    assert caught.value.task_id
+    assert world.clock.now() - begun <= 320
+
+
+@pytest.mark.parametrize(
+    "artifacts",
+    [[], None, [{"url": None}], [{"previewUrls": ["https://x/y.jpg"]}], [{"url": 7}], "odd", [{"url": "ftp://x"}]],
+)
+def test_nothing_to_fetch_is_said_so(world: World, tmp_path: Path, artifacts: Any) -> None:
+    """A success without a usable artifact is TaskOutputMissingError; a preview is never taken for it."""
+    client, sent = scripted(world, [whole()], [task_json() | {"artifacts": artifacts}])
+    with pytest.raises(TaskOutputMissingError) as caught:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert caught.value.task_id == TASK
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("FAILED", TaskFailedError), ("CANCELLED", TaskCancelledError), ("RUNNING", TaskOutputMissingError)],
+)
+def test_only_a_success_is_downloaded(world: World, tmp_path: Path, status: str, kind: type[errors.TaskError]) -> None:
+    """What failed or goes on raises what it is."""
+    client, _ = scripted(world, [whole()], [task_json(status=status) | {"artifacts": []}])
+    with pytest.raises(kind):
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+
+
+def test_only_the_download_is_repeated(world: World, tmp_path: Path) -> None:
+    """503 twice, then the file: three requests for the file, none for a new task."""
+    client, sent = scripted(world, [httpx.Response(503), httpx.Response(503), whole()])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+    assert [each.method for each in sent] == ["GET"] * 4
+
+
+def test_a_download_that_never_works_names_the_task(world: World, tmp_path: Path) -> None:
+    """The last error has the task's id and no signature."""
+    client, _ = scripted(world, [httpx.Response(503)])
+    with pytest.raises(DownloadError) as caught:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert caught.value.task_id == TASK
+    assert "503" in str(caught.value)
+    assert "s1gn" not in str(caught.value)
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_an_expired_link_is_refreshed_once(world: World, tmp_path: Path, status: int) -> None:
+    """The task is read again for a fresh link; a second refusal is the end."""
+    fresh = task_json("https://cdn.test/fresh.mp4?signature=new")
+    client, sent = scripted(world, [httpx.Response(status), whole()], [task_json(), fresh])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+    assert [each.url.path for each in sent if each.url.host == "cdn.test"] == ["/result.mp4", "/fresh.mp4"]
+    client, sent = scripted(world, [httpx.Response(status)], [task_json(), fresh])
+    with pytest.raises(DownloadError):
+        client.tasks.download(TASK, tmp_path / "b.mp4")
+    assert len(sent) == 4
+
+
+def test_an_expired_link_of_the_simulator_is_refreshed(world: World, tmp_path: Path) -> None:
+    """The same against the service: a Task kept for longer than its link holds is downloaded all the same."""
+    client = world.client()
+    done = client.tasks.wait(client.video_to_video.create(asset_id=world.asset(), text_prompt="x"))
+    world.clock.advance(world.sim.link_seconds + 1)
+    assert client.tasks.download(done, tmp_path / "a.mp4").read_bytes() == MP4
+
+
+def test_no_token_goes_to_another_host(world: World, tmp_path: Path) -> None:
+    """Neither the artifact's host nor the one it redirects to sees Authorization; nor does the API's own host behind a redirect."""
+    steps = [
+        httpx.Response(302, headers={"Location": "https://other.test/x.mp4"}),
+        httpx.Response(302, headers={"Location": "https://third.test/x.mp4"}),
+        whole(),
+    ]
+    client, sent = scripted(world, steps)
+    client.tasks.download(TASK, tmp_path / "a.mp4")
+    hosts = [(each.url.host, "authorization" in each.headers) for each in sent]
+    assert hosts == [("runway.simulator", True), ("cdn.test", False), ("other.test", False), ("third.test", False)]
+
+
+def test_an_artifact_on_the_api_host_gets_no_token_either(world: World, tmp_path: Path) -> None:
+    """Wherever artifacts are served, the token is not sent along."""
+    client = world.client()
+    done = client.tasks.wait(client.video_to_video.create(asset_id=world.asset(), text_prompt="x"))
+    client.tasks.download(done, tmp_path / "a.mp4")
+    assert world.sim.token_leaks == 0
+
+
+def test_a_cut_off_file_leaves_the_older_one(world: World, tmp_path: Path) -> None:
+    """Six of ten bytes and a close: an error, the older file unchanged, nothing partial in sight."""
+    target = tmp_path / "a.mp4"
+    target.write_bytes(b"older")
+    client, _ = scripted(world, [broken(b"sixsix", 10)])
+    with pytest.raises(DownloadError):
+        client.tasks.download(TASK, target, overwrite=True)
+    assert target.read_bytes() == b"older"
+    assert parts(tmp_path) == ["a.mp4"]
+
+
+def test_a_short_body_without_an_error_is_not_taken(world: World, tmp_path: Path) -> None:
+    """A body shorter than its Content-Length is never renamed into place."""
+
+    class Short(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Any:
+            yield b"short"
+
+        async def __aiter__(self) -> Any:
+            yield b"short"
+
+    client, _ = scripted(world, [lambda _: httpx.Response(200, stream=Short(), headers={"Content-Length": "10"})])
+    with pytest.raises(DownloadError, match="5 of 10"):
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+
+
+def test_it_goes_on_where_it_broke(world: World, tmp_path: Path) -> None:
+    """With a validator the rest is asked for by Range, and the two halves make the file."""
+
+    def rest(request: httpx.Request) -> httpx.Response:
+        assert request.headers["range"] == f"bytes={len(MP4) // 2}-"
+        assert request.headers["if-range"] == '"v1"'
+        half = MP4[len(MP4) // 2 :]
+        span = f"bytes {len(MP4) // 2}-{len(MP4) - 1}/{len(MP4)}"
+        return httpx.Response(206, content=half, headers={"Content-Range": span})
+
+    client, _ = scripted(world, [broken(MP4[: len(MP4) // 2], len(MP4), ETag='"v1"'), rest])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}, {"ETag": '"v1"'}])
+def test_a_host_that_cannot_resume_starts_again(world: World, tmp_path: Path, headers: dict[str, str]) -> None:
+    """A 200 to the second request is the whole file, from its start."""
+    client, _ = scripted(world, [broken(b"x" * 7, 10, **headers), whole()])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+
+
+def test_an_odd_range_starts_again(world: World, tmp_path: Path) -> None:
+    """A 206 from elsewhere, and a 416, make it start from the beginning."""
+    elsewhere = httpx.Response(206, content=b"zzz", headers={"Content-Range": "bytes 1-3/10"})
+    client, _ = scripted(world, [broken(b"x" * 7, 10, ETag='"v"'), elsewhere, httpx.Response(416), whole()])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+
+
+def test_resuming_works_against_the_simulator(world: World, tmp_path: Path) -> None:
+    """Cut off at 100 bytes twice: three requests, and the file is whole."""
+    client = world.client()
+    done = client.tasks.wait(client.video_to_video.create(asset_id=world.asset(), text_prompt="x"))
+    world.faults.add("cut_body", "download", bytes=100, nth=[1, 2])
+    seen: list[tuple[int, int | None]] = []
+    client.tasks.download(done, tmp_path / "a.mp4", on_progress=lambda *step: seen.append(step))
+    assert (tmp_path / "a.mp4").read_bytes() == MP4
+    assert [seen.status for seen in world.sim.requests if seen.operation == "download"] == [200, 206, 206]
+    assert seen[-1] == (len(MP4), len(MP4))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_compressed_bodies_are_not_held_to_their_length(world: World, tmp_path: Path) -> None:
+    """Content-Length counts compressed bytes, so it says nothing about the file."""
+    body = gzip.compress(MP4)
+    client, _ = scripted(world, [whole(body, **{"Content-Encoding": "gzip", "Content-Length": str(len(body))})])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, html="<html>sorry"), httpx.Response(200, content=b"")])
+def test_a_page_or_nothing_is_no_video(world: World, tmp_path: Path, answer: httpx.Response) -> None:
+    """200 with HTML, or with no byte at all, is no result."""
+    client, _ = scripted(world, [answer])
+    with pytest.raises(DownloadError):
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert parts(tmp_path) == []
+
+
+def test_an_existing_file_is_kept_unless_told(world: World, tmp_path: Path) -> None:
+    """FileExistsError before any request; overwrite=True replaces it."""
+    target = tmp_path / "a.mp4"
+    target.write_bytes(b"older")
+    client, sent = scripted(world, [whole()])
+    with pytest.raises(FileExistsError):
+        client.tasks.download(TASK, target)
+    assert sent == []
+    client.tasks.download(TASK, target, overwrite=True)
+    assert target.read_bytes() == MP4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [None, "", "..", "../../etc/passwd", "a\\..\\b:c?.mp4", "CON", "x" * 300 + ".mp4", "a\x00b.mp4", "nul.mp4", " . "],
+)
+def test_names_stay_inside_the_folder(world: World, tmp_path: Path, name: Any) -> None:
+    """A name of the service's, however odd, becomes a safe base name inside the folder."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    client, _ = scripted(world, [whole()], [task_json() | {"artifacts": [{"url": CDN, "filename": name}]}])
+    path = client.tasks.download(TASK, folder)
+    assert path.parent == folder
+    assert path.read_bytes() == MP4
+    assert not set(path.name) & set('<>:"/\\|?*\x00')
+    assert path.stem.upper() not in ("CON", "NUL")
+    assert parts(tmp_path) == ["out"]
+
+
+def test_safe_names() -> None:
+    """Names that are safe already stay as they are, in any language."""
+    assert safe_name("Gen-3 Alpha Turbo 7.mp4", "f") == "Gen-3 Alpha Turbo 7.mp4"
+    assert safe_name("été 日本 😀.mp4", "f") == "été 日本 😀.mp4"
+    assert safe_name("user:1-runwayml:a@b-task:u", "f") == "user_1-runwayml_a@b-task_u"
+    assert len(safe_name("é" * 300 + ".mp4", "f").encode()) <= 180
+    assert safe_name("é" * 300 + ".mp4", "f").endswith(".mp4")
+
+
+def test_a_full_disk_is_told_in_a_line(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No space left: one clear error with the task's id, and nothing partial is left."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("useapi_runwayml._download.Target.write", full)
+    client, _ = scripted(world, [whole()])
+    with pytest.raises(DownloadError, match="No space left") as caught:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert caught.value.task_id == TASK
+    assert parts(tmp_path) == []
