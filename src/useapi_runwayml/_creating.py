@@ -82,7 +82,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
                 raise
             log.info("%s: busy, trying again in %.0f s", intent.call.name, pause)
         except UseapiError as error:
-            if is_refusal(error):
+            if not leaves_open(error):
                 raise
             return (yield from _look_up(context, intent, error, posted))
         else:
@@ -98,11 +98,12 @@ def accepted(answer: Answer, request: Call) -> Task:
     return task
 
 
-def is_refusal(error: UseapiError) -> bool:
-    """Whether the answer proves that no job was started: a 4xx but 408, or 596."""
-    if isinstance(error, AccountSessionError):
-        return True
-    return isinstance(error, APIStatusError) and 400 <= error.status < 500 and error.status != 408
+def leaves_open(error: UseapiError) -> bool:
+    """Whether a job may have been started all the same: any useless 2xx, and every status but the 4xx (without 408) and 596."""
+    if isinstance(error, APIStatusError):
+        refused = isinstance(error, AccountSessionError) or (400 <= error.status < 500 and error.status != 408)
+        return not refused
+    return isinstance(error, APIResponseError)
 
 
 def _look_up(context: Context, intent: Intent, cause: UseapiError, posted: float) -> Core[Task]:

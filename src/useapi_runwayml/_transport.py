@@ -66,7 +66,7 @@ class Requests:
 
     def build(self, call: Call) -> httpx.Request:
         """The request of a call, with the token."""
-        headers = [*self._headers, ("Authorization", f"Bearer {self._token()}")]
+        headers = list(self._headers)
         if call.json is not None:
             headers.append(("Content-Type", "application/json"))
         headers += (call.headers or {}).items()
@@ -86,7 +86,10 @@ class Requests:
             files=call.files,
             extensions={"timeout": self._timeouts(call.options.timeout)},
         )
-        return request if call.content is None else _streaming(request, call)
+        if call.content is not None:
+            request = _streaming(request, call)
+        request.headers["Authorization"] = f"Bearer {self._token()}"  # last, so that no frame that can fail holds it
+        return request
 
     def build_fetch(self, fetch: Fetch) -> httpx.Request:
         """A request to a host that must not see the token."""

@@ -1,0 +1,199 @@
+"""The package as others get it: one wheel, two import packages, and the two commands that a stranger types."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import attrs
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the wheel and the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_one_wheel_carries_both_packages(built: Path) -> None:
+    """Both import packages, their py.typed, the document, the clip and the licence; nothing else at the top."""
+    (wheel,) = built.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {
+        "useapi_runwayml",
+        "useapi_runwayml_api",
+        "useapi_runwayml-0.1.0.dist-info",
+    }
+    for name in (
+        "useapi_runwayml/py.typed",
+        "useapi_runwayml_api/py.typed",
+        "useapi_runwayml_api/useapi-runwayml.yaml",
+        "useapi_runwayml/cli/clip.mp4",
+        "useapi_runwayml-0.1.0.dist-info/licenses/LICENSE",
+    ):
+        assert name in names
+    assert not [name for name in names if "__pycache__" in name]
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        assert any(name.endswith("openapi/useapi-runwayml.yaml") for name in archive.getnames())
+
+
+def test_its_version_is_told_once() -> None:
+    """pyproject and the package say the same version."""
+    from useapi_runwayml import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
+    """Outside the checkout, with the base dependencies alone: both packages import, and extras are asked for in a line."""
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "v")], check=True)
+    python = tmp_path / "v" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pins = tmp_path / "base.txt"
+    wanted = {"httpx", "attrs", "anyio", "certifi", "h11", "httpcore", "idna", "sniffio", "typing-extensions"}
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "run.txt").read_text())
+    pins.write_text("\n".join(block for block in blocks if block.partition("==")[0] in wanted))
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--require-hashes", "-r", str(pins)], check=True, cwd=tmp_path)
+    subprocess.run([*install, "--no-deps", "--no-index", str(wheel)], check=True, cwd=tmp_path)
+
+    def run(code: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(python), "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+
+    done = run(
+        "import useapi_runwayml, useapi_runwayml_api.models, useapi_runwayml_api.api.assets.upload_asset;"
+        "[getattr(useapi_runwayml, name) for name in useapi_runwayml.__all__];"
+        "useapi_runwayml.RunwayClient('user:1-a').tasks; print(useapi_runwayml.__file__)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path) in done.stdout
+    command = subprocess.run(
+        [str(python), "-m", "useapi_runwayml", "demo"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert command.returncode == 1
+    assert command.stderr.count("\n") == 1
+    assert "pip install 'useapi-runwayml[cli]'" in command.stderr
+
+
+def pythons() -> list[str]:
+    """The Pythons from 3.11 to 3.13 on this machine: this one, those on the PATH, and pyenv's."""
+    found = {f"3.{sys.version_info.minor}": sys.executable}
+    for minor in (11, 12, 13):
+        kept = sorted(
+            Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/3.{minor}.*/bin/python")
+        )
+        for each in (shutil.which(f"python3.{minor}"), *map(str, kept)):
+            if each and subprocess.run([each, "-c", ""], capture_output=True).returncode == 0:
+                found.setdefault(f"3.{minor}", each)
+    return list(found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", pythons())
+def test_every_module_imports_on_every_python(python: str, tmp_path: Path) -> None:
+    """The generated client and the public names, warnings being errors."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1].split(';');"
+        "import importlib, pkgutil, useapi_runwayml_api as a, useapi_runwayml as b;"
+        "[importlib.import_module(m.name) for m in pkgutil.walk_packages(a.__path__, a.__name__ + '.')];"
+        "[getattr(b, n) for n in b.__all__]; print('ok')"
+    )
+    libraries = {str(Path(module.__file__).parents[1]) for module in (attrs, httpx)}
+    here = ";".join([str(ROOT / "generated"), str(ROOT / "src"), *libraries])
+    done = subprocess.run([python, "-W", "error", "-c", code, here], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "ok\n", done.stderr
+
+
+def run_demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "useapi_runwayml", "demo", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+def test_the_demo_leaves_a_playable_file(tmp_path: Path) -> None:
+    """With its own clip: progress up to the end, and the file is the clip, whole."""
+    done = run_demo("--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "out").iterdir()
+    assert str(path) in done.stdout
+    assert path.read_bytes() == (ROOT / "src/useapi_runwayml/cli/clip.mp4").read_bytes()
+    assert path.read_bytes()[4:8] == b"ftyp"
+    assert "RUNNING" in done.stdout
+    assert "SUCCEEDED 100%" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("none.mp4", "no such file"),
+        (".", "folder"),
+        ("text.txt", "media type"),
+        ("fake.mp4", "no video/mp4"),
+        ("empty.mp4", "empty"),
+    ],
+)
+def test_the_demo_takes_bad_input_in_a_line(tmp_path: Path, name: str, told: str) -> None:
+    """A missing file, a folder, no video: one clear line on stderr, a non-zero exit, no traceback."""
+    (tmp_path / "text.txt").write_text("hello")
+    (tmp_path / "fake.mp4").write_text("this is no video")
+    (tmp_path / "empty.mp4").touch()
+    done = run_demo(name, cwd=tmp_path)
+    assert done.returncode not in (0, 2)
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource is not there")
+def test_the_demo_without_space_says_so(tmp_path: Path) -> None:
+    """A disk that takes no more: one clear line, and nothing partial is left."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "from useapi_runwayml.__main__ import main; sys.argv[1:] = ['demo', '--output', 'out']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Cannot write" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+def test_no_tracked_file_names_a_registry() -> None:
+    """Neither a package registry's address nor a lock file that would record one."""
+    hosts = re.compile("|".join(["py" + r"pi\.org", "python" + "hosted", "npm" + r"js\.org", "deb" + r"ian\.org"]))
+    for path in tracked():
+        assert path.name != "uv.lock"
+        assert not hosts.search(path.read_bytes().decode("utf-8", "replace")), path
+
+
+def test_all_pins_have_hashes() -> None:
+    """Every requirement is pinned exactly, and each pin has hashes."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        for block in re.split(r"\n(?=\S)", path.read_text().strip()):
+            assert re.match(r"[\w.\[\]-]+==\S+", block), block
+            assert "--hash=sha256:" in block, block
+
+
+def test_the_readme_is_short() -> None:
+    """A sentence, two commands, an example, links: at most 100 lines."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100

@@ -1,0 +1,197 @@
+"""The token goes to the API and nowhere else; signatures of links show nowhere."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import useapi_runwayml
+from useapi_runwayml import errors
+
+from .conftest import BASE_URL, TOKEN, World
+
+SECRET = TOKEN.partition("-")[2]
+SIGNATURE = "s1gn4ture"
+TASK = "user:4242-runwayml:maker@example.com-task:t1"
+
+
+def everything(value: Any, depth: int = 6, seen: set[int] | None = None) -> str:
+    """The reprs of a value and of all that its attributes reach."""
+    seen = set() if seen is None else seen
+    if depth == 0 or id(value) in seen:
+        return ""
+    seen.add(id(value))
+    text = repr(value)
+    inner = list(vars(value).values()) if hasattr(value, "__dict__") and not isinstance(value, type) else []
+    inner += [getattr(value, name, None) for name in getattr(type(value), "__slots__", ()) if isinstance(name, str)]
+    if isinstance(value, dict):
+        inner += list(value.values())
+    if isinstance(value, (list, tuple, set)):
+        inner += list(value)
+    return text + "".join(everything(each, depth - 1, seen) for each in inner if not callable(each))
+
+
+def test_a_client_does_not_show_its_token() -> None:
+    """Neither repr nor vars, at any depth, nor those of its resources."""
+    with useapi_runwayml.RunwayClient(TOKEN, base_url=BASE_URL) as client:
+        found = everything(client) + everything(client.tasks) + everything(client.video_to_video)
+    assert "RunwayClient(base_url=" in found
+    assert SECRET not in found
+
+
+STEPS: list[Any] = [
+    *((lambda status=status: httpx.Response(status, json={"error": "bad"})) for status in (401, 404, 429, 500, 596)),
+    lambda: httpx.Response(200, text="<html>"),
+    httpx.ReadTimeout("late"),
+    httpx.ConnectError("no"),
+]
+ECHOES: list[Any] = [
+    lambda: httpx.Response(401, json={"error": f"bad {TOKEN}"}),
+    lambda: httpx.Response(200, text=f"<html>{TOKEN}</html>"),
+    httpx.ReadTimeout(f"to {TOKEN}"),
+]
+
+
+def errors_of(world: World, steps: list[Any]) -> list[errors.UseapiError]:
+    """Errors of all kinds, raised by calls that carried the token."""
+    caught: list[errors.UseapiError] = []
+    for step in steps:
+
+        def handler(request: httpx.Request, step: Any = step) -> httpx.Response:
+            assert request.headers["authorization"].endswith(SECRET)
+            if isinstance(step, Exception):
+                raise step
+            answer: httpx.Response = step()
+            return answer
+
+        client = world.scripted(handler, max_retries=0)
+        for act in (
+            lambda client=client: client.tasks.retrieve(TASK),
+            lambda client=client: client.tasks.wait(TASK, timeout=20),
+            lambda client=client: client.video_to_video.create(asset_id="a", text_prompt="x", busy_timeout=0),
+            lambda client=client: client.assets.upload(Path(__file__), name="a.mp4"),
+        ):
+            with pytest.raises(errors.UseapiError) as raised:
+                act()
+            caught.append(raised.value)
+    return caught
+
+
+def test_no_error_shows_the_token(world: World) -> None:
+    """Neither str, repr nor notes, not even when the service itself echoes the token."""
+    caught = errors_of(world, STEPS + ECHOES)
+    assert len(caught) == 44
+    for error in caught:
+        assert SECRET not in str(error) + repr(error) + "".join(getattr(error, "__notes__", ()))
+
+
+def test_no_traceback_with_locals_shows_the_token(world: World) -> None:
+    """Tracebacks formatted with all local variables, causes included, as crash reporters do it."""
+    for error in errors_of(world, STEPS):
+        assert error.__context__ is None or isinstance(error.__context__, errors.UseapiError)
+        formatted = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        frames = "".join(formatted)
+        assert "_drivers.py" in frames
+        assert "    self = <" in frames
+        assert SECRET not in frames
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_shows_no_token(world: World, interruption: type[BaseException]) -> None:
+    """Ctrl-C in the middle of a request: httpx's frames, which hold the token, are not in the traceback."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise interruption
+
+    with pytest.raises(interruption) as caught:
+        world.scripted(handler).tasks.retrieve(TASK)
+    frames = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert SECRET not in frames
+
+
+def test_no_log_shows_the_token_or_a_signature(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """DEBUG lines of httpx, of httpcore and of the SDK."""
+    caplog.set_level(logging.DEBUG)
+    link = f"https://cdn.test/result.mp4?signature={SIGNATURE}"
+    task = {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": link}]}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "cdn.test" and request.url.path == "/result.mp4":
+            return httpx.Response(302, headers={"Location": f"https://cdn.test/moved?signature={SIGNATURE}"})
+        return (
+            httpx.Response(200, content=b"video") if request.url.host == "cdn.test" else httpx.Response(200, json=task)
+        )
+
+    client = world.scripted(handler)
+    client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert "cdn.test/result.mp4" in caplog.text
+    assert "GET /tasks/" in caplog.text
+    assert SECRET not in caplog.text
+    assert SIGNATURE not in caplog.text
+
+
+def test_httpx_logs_of_others_are_left_alone(world: World, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Queries are hidden only while a signed link is fetched: other users of httpx keep their logs."""
+    test_no_log_shows_the_token_or_a_signature(world, tmp_path, caplog)
+    httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))).get("http://mine.test/?page=2")
+    assert "http://mine.test/?page=2" in caplog.text
+
+
+def test_one_debug_line_a_request(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Method, path, status, milliseconds and attempt; retries at INFO."""
+    caplog.set_level(logging.DEBUG, "useapi_runwayml")
+    steps = [httpx.Response(503), httpx.Response(200, json={"taskId": TASK})]
+    world.scripted(lambda request: steps.pop(0)).tasks.retrieve(TASK)
+    lines = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "useapi_runwayml"]
+    assert [level for level, _ in lines] == ["DEBUG", "INFO", "DEBUG"]
+    assert lines[0][1].startswith(f"GET /tasks/{TASK} -> 503 in ")
+    assert lines[2][1].endswith("attempt 2")
+
+
+@pytest.mark.parametrize(
+    "token", ["", " ", "\n", "user:1-ä", "user:1-a\x00b", "user:1-a\r\nX: y", "Bearer user:1-abc", 7, b"user:1-abc"]
+)
+def test_a_token_that_is_none_is_refused_unseen(token: Any) -> None:
+    """Blank, non-ASCII, control characters, a space, no string: refused, and not shown."""
+    with pytest.raises(errors.ParameterError) as caught:
+        useapi_runwayml.RunwayClient(token)
+    assert caught.value.problems[0].field == "token"
+    assert caught.value.problems[0].value is None
+    frames = "".join(traceback.TracebackException.from_exception(caught.value).format())
+    assert "1-a" not in str(caught.value)
+    assert frames
+
+
+def test_tokens_are_trimmed_and_may_come_from_a_function(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trailing newline goes; a callable is asked for each request; USEAPI_TOKEN serves when none is given."""
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return httpx.Response(200, json=[])
+
+    world.scripted(handler, token=f" {TOKEN}\n").scheduler.list()
+    tokens = iter(["user:1-first", "user:1-second\n"])
+    client = world.scripted(handler, token=lambda: next(tokens))
+    client.scheduler.list()
+    client.scheduler.list()
+    assert sent == [f"Bearer {TOKEN}", "Bearer user:1-first", "Bearer user:1-second"]
+    with pytest.raises(errors.ParameterError, match="USEAPI_TOKEN"):
+        useapi_runwayml.RunwayClient()
+    monkeypatch.setenv("USEAPI_TOKEN", f"{TOKEN}\n")
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", "http://127.0.0.1:1/v1/")
+    assert repr(useapi_runwayml.RunwayClient()) == "RunwayClient(base_url='http://127.0.0.1:1/v1')"
+
+
+def test_a_bad_token_from_a_function_sends_nothing(world: World) -> None:
+    """What the function gives is checked each time, and a create with it is not "unknown"."""
+    sent: list[int] = []
+    client = world.scripted(lambda request: sent.append(1) or httpx.Response(200), token=lambda: "bad\x00")  # type: ignore[func-returns-value]
+    with pytest.raises(errors.ParameterError):
+        client.video_to_video.create(asset_id="a", text_prompt="x")
+    assert sent == []
