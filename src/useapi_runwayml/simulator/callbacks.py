@@ -42,7 +42,7 @@ def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
         url = task.request.get("replyUrl")
         moments = task.plan.moments()
         while url and not task.released and task.told < len(moments) and now - task.created >= moments[task.told]:
-            at = task.created + moments[task.told]
+            at = min(now, task.created + moments[task.told] + 1e-3)
             task.told += 1
             found += _with_faults(sim, _callback(sim, task, url, origin, at))
     return found

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
+from .callbacks import Callback
 from .clock import Clock, ManualClock
 from .service import Simulator
 from .wire import Answer, Blob, Request
@@ -38,11 +39,15 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Hands requests of an httpx.Client or an httpx.AsyncClient to a simulator, on a clock that tests move."""
+    """Hands requests of an httpx.Client or an httpx.AsyncClient to a simulator, on a clock that tests move.
+
+    Callbacks are not posted: `callbacks` has those that were due at the last request.
+    """
 
     def __init__(self, simulator: Simulator, clock: Clock | None = None) -> None:
         self.simulator = simulator
         self.clock = clock or simulator.clock or ManualClock()
+        self.callbacks: list[Callback] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if broken := self._before(request):
@@ -72,6 +77,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         given = as_request(request, body)
         given.too_large = body.size > self.simulator.limit_for(given)
         answer = self.simulator.handle(given, self.clock.now())
+        self.callbacks += self.simulator.due_callbacks(given.origin, self.clock.now())
         patience = (request.extensions.get("timeout") or {}).get("read")
         if patience is not None and answer.delay > patience:
             self.clock.advance(patience)

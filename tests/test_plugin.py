@@ -1,0 +1,144 @@
+"""The pytest plugin, as a team meets it, and the examples of the documentation."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from useapi_runwayml import RunwayClient
+from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorServer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def blocks(name: str) -> list[str]:
+    """The Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+
+
+def run(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_team.py").write_text(code)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+        "test_team.py",
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_the_examples_of_the_pages_run(tmp_path: Path) -> None:
+    """Each example that is a test passes as it stands."""
+    (tmp_path / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(1000))
+    examples = [each for name in ("README.md", "docs/simulator.md") for each in blocks(name) if "def test_" in each]
+    assert len(examples) == 2
+    done = run(tmp_path, "\n\n".join(examples))
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_readmes_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first example, pasted as it is, against the simulator over HTTP."""
+    (program,) = [each for each in blocks("README.md") if "def test_" not in each]
+    clock = ManualClock()
+    monkeypatch.setattr("useapi_runwayml._drivers.SystemClock", lambda: clock)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(1000))
+    with SimulatorServer(Simulator(strict=True), clock=clock) as server:
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
+        monkeypatch.setenv("USEAPI_TOKEN", "user:4242-simulated")
+        exec(compile(program, "README.md", "exec"), {})
+    assert (tmp_path / "out.mp4").stat().st_size == 1012
+    assert "out.mp4 user:4242-runwayml:" in capsys.readouterr().out
+
+
+TEAM = """
+import asyncio
+
+def test_three_lines(runway_client, runway_simulator):
+    task = runway_client.video_to_video.create(asset_id=upload(runway_client), text_prompt="x")
+    assert runway_client.tasks.wait(task).status == "SUCCEEDED"
+
+def test_awaited(async_runway_client):
+    async def main():
+        asset = await async_runway_client.assets.upload(clip(), name="a.mp4")
+        task = await async_runway_client.video_to_video.create(asset_id=asset.asset_id, text_prompt="x")
+        return await async_runway_client.tasks.wait(task)
+    assert asyncio.run(main()).status == "SUCCEEDED"
+
+def test_starts_empty(runway_simulator, runway_client, runway_faults):
+    assert not runway_simulator.state.tasks and not runway_faults.rules
+    assert list(runway_client.tasks.list()) == []
+
+def clip():
+    import io
+    return io.BytesIO(b"0000ftyp")
+
+def upload(client):
+    return client.assets.upload(clip(), name="a.mp4").asset_id
+
+import pytest
+@pytest.mark.parametrize("number", range(100))
+def test_many(number, runway_client):
+    task = runway_client.video_to_video.create(asset_id=upload(runway_client), text_prompt="x")
+    assert runway_client.tasks.wait(task).status == "SUCCEEDED"
+"""
+
+
+def test_a_teams_tests_are_short_and_quick(tmp_path: Path) -> None:
+    """A whole job a test, without sleeping: a hundred of them in a few seconds, each starting empty."""
+    done = run(tmp_path, TEAM, "--durations", "0")
+    assert "103 passed" in done.stdout, done.stdout + done.stderr
+    seconds = float(re.search(r"103 passed in ([\d.]+)s", done.stdout)[1])  # type: ignore[index]
+    assert seconds < 30
+
+
+def test_it_costs_the_other_tests_nothing(tmp_path: Path) -> None:
+    """Without a fixture of it, the plugin imports neither httpx nor the simulator."""
+    code = (
+        "import sys\n"
+        "def test_it():\n"
+        "    assert 'useapi_runwayml.pytest_plugin' in sys.modules\n"
+        "    for name in ('httpx', 'jsonschema_rs', 'attrs', 'useapi_runwayml.simulator', 'useapi_runwayml.client'):\n"
+        "        assert name not in sys.modules, name\n"
+    )
+    others = [
+        "-p",
+        "no:hypothesispytest",
+        "-p",
+        "no:schemathesis",
+        "-p",
+        "no:respx",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:anyio",
+    ]
+    done = run(tmp_path, code, *others)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
+    """Without jsonschema-rs the test fails with what to install, and no traceback."""
+    (tmp_path / "conftest.py").write_text("import sys\nsys.modules['jsonschema_rs'] = None\n")
+    done = run(tmp_path, "def test_it(runway_client):\n    pass\n", "-p", "no:schemathesis")
+    assert "pip install 'useapi-runwayml[simulator]'" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "1 error" in done.stdout
+
+
+def test_the_fixtures_are_there(runway_client: RunwayClient, runway_simulator: Simulator) -> None:
+    """The plugin is found by its entry point."""
+    assert list(runway_client.tasks.list()) == []
+    assert runway_simulator.requests
