@@ -38,17 +38,17 @@ def is_loopback(url: str) -> bool:
 def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
     """What is to be sent now; each change of a tracked task is told once."""
     found: list[Callback] = []
-    for task in sim.state.tasks.values():
-        url = task.request.get("replyUrl")
+    for task in sim.state.calling():
         moments = task.plan.moments()
-        while url and not task.released and task.told < len(moments) and now - task.created >= moments[task.told]:
+        while task.has_callbacks() and now - task.created >= moments[task.told]:
             at = min(now, task.created + moments[task.told] + 1e-3)
             task.told += 1
-            found += _with_faults(sim, _callback(sim, task, url, origin, at))
+            found += _with_faults(sim, _callback(sim, task, origin, at))
     return found
 
 
-def _callback(sim: Simulator, task: Task, url: str, origin: str, at: float) -> Callback:
+def _callback(sim: Simulator, task: Task, origin: str, at: float) -> Callback:
+    url = task.request["replyUrl"]
     body = json.dumps(sim.task_view(task, origin, at)).encode()
     return Callback(url, body, task.task_id, sim.allow_remote_callbacks or is_loopback(url))
 

@@ -90,7 +90,7 @@ def delete_task(sim: Simulator, request: Request, parameters: Mapping[str, Any],
     task = _task(sim, parameters["taskId"], now)
     if isinstance(task, Answer):
         return task
-    del sim.state.tasks[task.task_id]
+    sim.state.drop(task)
     return json_answer(200, DONE)
 
 

@@ -39,8 +39,7 @@ class StateFile:
             state.chance.setstate((kind, tuple(numbers), rest))
             state.created = found["created"]
             for each in found["tasks"]:
-                task = Task(**{**each, "plan": Plan(**each["plan"])})
-                state.tasks[task.task_id] = task
+                state.keep(Task(**{**each, "plan": Plan(**each["plan"])}))
             for key, (name, media_type) in found["files"].items():
                 state.blobs[key] = (Blob([(self.media / name).read_bytes()]), media_type)
             for each in found["assets"]:

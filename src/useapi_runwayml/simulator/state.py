@@ -66,6 +66,10 @@ class Task:
     def is_final(self, now: float) -> bool:
         return now - self.created >= self.plan.ends
 
+    def has_callbacks(self) -> bool:
+        """Whether a callback is still to come."""
+        return bool(self.request.get("replyUrl")) and not self.released and self.told < len(self.plan.moments())
+
     def is_tracked(self, now: float) -> bool:
         """Whether it holds a slot."""
         return not self.released and not self.is_final(now)
@@ -81,6 +85,8 @@ class State:
         self.tasks: dict[str, Task] = {}
         self.blobs: dict[str, tuple[Blob, str]] = {}
         self.created = 0
+        self._open: dict[str, Task] = {}
+        self._calling: dict[str, Task] = {}
 
     def new_uuid(self) -> str:
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
@@ -89,16 +95,33 @@ class State:
         return f"{USER}-runwayml:{email}-{kind}:{self.new_uuid()}"
 
     def tracked(self, email: str, now: float) -> list[Task]:
-        return [task for task in self.tasks.values() if task.email == email and task.is_tracked(now)]
+        """The tasks that hold a slot of the account; looks at no task that has ended before."""
+        self._open = {key: task for key, task in self._open.items() if task.is_tracked(now)}
+        return [task for task in self._open.values() if task.email == email]
+
+    def calling(self) -> list[Task]:
+        """The tasks that still have callbacks to come."""
+        self._calling = {key: task for key, task in self._calling.items() if task.has_callbacks()}
+        return list(self._calling.values())
+
+    def keep(self, task: Task) -> None:
+        """Puts a task where it is found."""
+        self.tasks[task.task_id] = self._open[task.task_id] = task
+        if task.has_callbacks():
+            self._calling[task.task_id] = task
+
+    def drop(self, task: Task) -> None:
+        for where in (self.tasks, self._open, self._calling):
+            where.pop(task.task_id, None)
 
     def add_task(self, task: Task, now: float) -> None:
-        """Keeps a task; beyond the limit the oldest that has ended makes room."""
+        """Keeps a new task; beyond the limit the oldest that has ended makes room."""
         self.created += 1
-        self.tasks[task.task_id] = task
+        self.keep(task)
         if len(self.tasks) > MOST_TASKS:
             oldest = next((each for each in self.tasks.values() if each.is_final(now)), None)
             if oldest is not None:
-                del self.tasks[oldest.task_id]
+                self.drop(oldest)
 
     def newest_first(self, email: str, now: float) -> Iterator[Task]:
         for task in reversed(self.tasks.values()):

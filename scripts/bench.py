@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""scripts/bench.py [NAME ...]: speed and memory, as ratios of what is measured side by side in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOKEN = "user:4242-abcdef"
+TASK = "user:4242-runwayml:maker@example.com-task:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
+
+
+def ratio(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> float:
+    """The median of our time over theirs, round by round, in turn."""
+    ours(), theirs()
+    return statistics.median(ours() / theirs() for _ in range(rounds))
+
+
+def seconds_of(code: str) -> float:
+    """The time that a fresh interpreter takes for a statement."""
+    program = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+
+def timed(do: Callable[[], object], count: int) -> Callable[[], float]:
+    def run() -> float:
+        begun = time.perf_counter()
+        for _ in range(count):
+            do()
+        return time.perf_counter() - begun
+
+    return run
+
+
+def bench_import() -> list[tuple[str, float, float]]:
+    ours = "import useapi_runwayml; useapi_runwayml.RunwayClient"
+    found = ratio(lambda: seconds_of(ours), lambda: seconds_of("import httpx"), 9)
+    return [("import the package and name its client / import httpx", found, 1.4)]
+
+
+def bench_create() -> list[tuple[str, float, float]]:
+    import httpx
+
+    from useapi_runwayml import RunwayClient
+
+    found = ratio(timed(lambda: RunwayClient(TOKEN).close(), 5), timed(lambda: httpx.Client().close(), 5), 15)
+    return [("create a client / create an httpx client", found, 1.1)]
+
+
+class Answer(BaseHTTPRequestHandler):
+    """A task, over a connection that is kept alive."""
+
+    protocol_version = "HTTP/1.1"
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def bench_get() -> list[tuple[str, float, float]]:
+    import json
+    from importlib.resources import files
+
+    import httpx
+
+    from useapi_runwayml import RunwayClient
+
+    document = json.loads(files("useapi_runwayml_api").joinpath("useapi-runwayml.json").read_bytes())
+    Answer.body = json.dumps(document["components"]["examples"]["PendingTask"]["value"]).encode()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with (
+        RunwayClient(TOKEN, base_url=url) as ours,
+        httpx.Client(base_url=url, headers={"Authorization": TOKEN}) as theirs,
+    ):
+        tasks = ours.tasks
+        found = ratio(
+            timed(lambda: tasks.retrieve(TASK), 300), timed(lambda: theirs.get(f"/tasks/{TASK}").json(), 300), 9
+        )
+    server.shutdown()
+    server.server_close()
+    return [("GET of a task / httpx.Client.get(...).json()", found, 1.05)]
+
+
+def bench_simulator() -> list[tuple[str, float, float]]:
+    """Absolute, since nothing stands beside it: reads per second and the 99th percentile, 50 clients on the loopback."""
+    import httpx
+
+    from useapi_runwayml.simulator import Simulator, SimulatorServer
+
+    times: list[float] = []
+
+    async def main(url: str) -> float:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(headers=headers, timeout=30) as client:
+
+            async def one() -> None:
+                for _ in range(40):
+                    begun = time.perf_counter()
+                    (await client.get(f"{url}/scheduler/")).raise_for_status()
+                    times.append(time.perf_counter() - begun)
+
+            begun = time.perf_counter()
+            await asyncio.gather(*(one() for _ in range(50)))
+            return time.perf_counter() - begun
+
+    with SimulatorServer(Simulator()) as server:
+        spent = asyncio.run(main(server.base_url))
+    p99 = statistics.quantiles(times, n=100)[98]
+    none = float("inf")
+    return [
+        ("simulator, reads per second", len(times) / spent, none),
+        ("simulator, p99 in milliseconds", p99 * 1000, none),
+    ]
+
+
+def bench_waiting() -> list[tuple[str, float, float]]:
+    """Requests a task for 1,000 tasks of ten simulated minutes; a poller per task sends over 60."""
+    import httpx
+
+    from useapi_runwayml import RunwayClient
+    from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
+
+    simulator, clock = Simulator(max_jobs=1000, credits=10**9, task_seconds=600), ManualClock()
+    with httpx.Client(transport=SimulatorTransport(simulator, clock)) as http_client:
+        runway = RunwayClient(TOKEN, base_url="http://runway.simulator/v1/runwayml", http_client=http_client)
+        runway._use_clock(clock)
+        asset = runway.assets.upload(__import__("io").BytesIO(b"x"), name="a.mp4")
+        tasks = [runway.video_to_video.create(asset_id=str(asset.asset_id), text_prompt="x") for _ in range(1000)]
+        before = len(simulator.requests)
+        simulator.requests.clear()
+        assert len(list(runway.tasks.as_completed(tasks))) == 1000
+    assert before
+    return [("requests a task, 1,000 tasks of ten minutes", len(simulator.requests) / 1000, 0.5)]
+
+
+BENCHES = {
+    "import": bench_import,
+    "create": bench_create,
+    "get": bench_get,
+    "waiting": bench_waiting,
+    "simulator": bench_simulator,
+}
+
+
+def main(names: list[str]) -> int:
+    missed = 0
+    for name in names or list(BENCHES):
+        for told, found, most in BENCHES[name]():
+            goal = "" if most == float("inf") else f"  (at most {most:g})"
+            missed += found > most
+            print(f"{told:<60} {found:8.2f}{goal}{'  MISSED' if found > most else ''}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
