@@ -1,0 +1,1 @@
+"""The contract suite: what the package promises about the service."""

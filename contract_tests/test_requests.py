@@ -1,0 +1,230 @@
+"""Requests: what is in bounds arrives as it was meant, what is not reaches no route. At both levels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from hypothesis import given
+from hypothesis import strategies as st
+from python_multipart import create_form_parser
+from useapi_runwayml_api import AuthenticatedClient
+from useapi_runwayml_api.api.assets import delete_asset, get_asset, list_assets, upload_asset
+from useapi_runwayml_api.api.scheduler import release_scheduled_task
+from useapi_runwayml_api.api.tasks import delete_task, get_task, list_tasks
+from useapi_runwayml_api.api.video_to_video import create_video_to_video
+from useapi_runwayml_api.models import VideoToVideoRequest
+
+import useapi_runwayml
+
+from . import facts
+from .strategies import ASSET_ID, TASK_ID, bad, good, requests, texts
+
+TOKEN = "user:1-abcdef"
+ANSWER = {"taskId": TASK_ID}
+OPTIONAL = [wire for wire in facts.FIELDS if wire not in facts.REQUIRED]
+
+
+def sdk(values: dict[str, Any], encoding: str) -> None:
+    short = {"application/json": "json", "multipart/form-data": "multipart"}[encoding]
+    with useapi_runwayml.RunwayClient(TOKEN, base_url=facts.BASE_URL) as client:
+        client.video_to_video.create(**values, encoding=short)
+
+
+def generated(values: dict[str, Any], encoding: str) -> None:
+    with AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client:
+        create_video_to_video.sync(client=client, body=VideoToVideoRequest(**values), content_type=encoding)  # type: ignore[arg-type]
+
+
+LEVELS: list[Callable[[dict[str, Any], str], None]] = [sdk, generated]
+
+
+def named(request: dict[str, Any]) -> dict[str, Any]:
+    return {facts.FIELDS[wire][0]: value for wire, value in request.items()}
+
+
+def sent(route: respx.Route) -> dict[str, Any]:
+    """The fields of the one request that came, from JSON or from a form."""
+    assert route.call_count == 1
+    request = route.calls.last.request
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+    kind = request.headers["content-type"]
+    if kind == "application/json":
+        found: dict[str, Any] = json.loads(request.content)
+        return found
+    fields: dict[str, Any] = {}
+    keep = lambda part: fields.__setitem__(part.field_name.decode(), (part.value or b"").decode())  # noqa: E731
+    parser = create_form_parser({"Content-Type": kind.encode()}, keep, keep)
+    parser.write(request.content)
+    parser.finalize()
+    return fields
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("encoding", facts.ENCODINGS)
+@given(request=requests())
+def test_what_is_in_bounds_arrives_as_it_was_meant(level: Any, encoding: str, request: dict[str, Any]) -> None:
+    """Exactly the fields that were given, with their values, as JSON or as the text of a form."""
+    with respx.mock(base_url=facts.BASE_URL) as mock:
+        route = mock.post("/gen3turbo/video").respond(json=ANSWER)
+        level(named(request), encoding)
+        found = sent(route)
+    if level is sdk and "replyRef" not in request:
+        assert found.pop("replyRef")
+    if encoding == "application/json":
+        assert found == request
+        assert all(type(found[key]) is type(value) for key, value in request.items())
+    else:
+        assert found == {key: value if isinstance(value, str) else json.dumps(value) for key, value in request.items()}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("wire", facts.FIELDS)
+@given(data=st.data())
+def test_what_is_out_of_bounds_reaches_no_route(level: Any, wire: str, data: st.DataObject) -> None:
+    """A value out of its bounds, or of another type, is refused by name, and nothing is sent."""
+    values = named({"assetId": ASSET_ID, "text_prompt": "x", wire: data.draw(bad(wire))})
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+        with pytest.raises(ValueError, match=facts.FIELDS[wire][0]) as caught:
+            level(values, "application/json")
+        assert facts.FIELDS[wire][0] in [problem.field for problem in caught.value.problems]  # type: ignore[attr-defined]
+        assert not mock.calls
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "wire", [wire for wire, (_, kind, _) in facts.FIELDS.items() if kind in ("integer", "choice", "text")]
+)
+def test_each_bound_at_just_inside_and_just_outside(level: Any, wire: str) -> None:
+    """The bounds themselves pass, one step beyond them does not."""
+    name, kind, bounds = facts.FIELDS[wire]
+    inside: list[Any]
+    outside: list[Any]
+    if kind == "integer":
+        low, high = bounds
+        inside, outside = [low, low + 1, high - 1, high], [low - 1, high + 1]
+    elif kind == "text":
+        inside, outside = ["", "x", "x" * (bounds - 1), "x" * bounds], ["x" * (bounds + 1)]
+    else:
+        inside, outside = list(bounds), [4, 6, 9, 11, "square", "1080p"]
+    base = {"asset_id": ASSET_ID, "text_prompt": "x"}
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+        route = mock.post("/gen3turbo/video").respond(json=ANSWER)
+        for value in inside:
+            level({**base, name: value}, "application/json")
+        assert [json.loads(call.request.content)[wire] for call in route.calls] == inside
+        for value in outside:
+            with pytest.raises(ValueError, match=name):
+                level({**base, name: value}, "application/json")
+        assert route.call_count == len(inside)
+
+
+@pytest.mark.parametrize("wire", facts.REQUIRED)
+def test_each_required_field_is_required(wire: str) -> None:
+    """None is refused by the SDK; absence by both."""
+    values = named({"assetId": ASSET_ID, "text_prompt": "x"})
+    name = facts.FIELDS[wire][0]
+    without = {key: value for key, value in values.items() if key != name}
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+        with pytest.raises(useapi_runwayml.ParameterError):
+            sdk({**values, name: None}, "application/json")
+        for level in LEVELS:
+            with pytest.raises(TypeError):
+                level(without, "application/json")
+        assert [problem.field for problem in VideoToVideoRequest.find_problems(without)] == [name]
+        assert not mock.calls
+
+
+@pytest.mark.parametrize("wire", OPTIONAL)
+def test_omitted_null_and_falsy_are_three_things(wire: str) -> None:
+    """None is left out by the SDK and refused by the generated client; a falsy value is sent."""
+    name, kind, bounds = facts.FIELDS[wire]
+    base = {"asset_id": ASSET_ID, "text_prompt": "x"}
+    with respx.mock(base_url=facts.BASE_URL) as mock:
+        route = mock.post("/gen3turbo/video").respond(json=ANSWER)
+        sdk({**base, name: None}, "application/json")
+        assert (wire in json.loads(route.calls.last.request.content)) == (wire == "replyRef")
+        with pytest.raises(ValueError, match=name):
+            generated({**base, name: None}, "application/json")
+        falsy = {"boolean": False, "text": ""}.get(kind, 0 if kind == "integer" and bounds[0] == 0 else None)
+        if falsy is not None:
+            sdk({**base, name: falsy}, "application/json")
+            assert json.loads(route.calls.last.request.content)[wire] == falsy
+
+
+def query(request: httpx.Request) -> list[tuple[str, str]]:
+    return list(request.url.params.multi_items())
+
+
+@given(
+    offset=st.integers(-5, 1005) | st.sampled_from([0, 1000, 1001, True, 1.0, "0", None]),
+    limit=st.integers(-5, 1005) | st.sampled_from([0, 1, 1000, 1001, False, 2.5, "1"]),
+    email=st.none() | texts,
+)
+def test_the_query_of_lists(offset: Any, limit: Any, email: Any) -> None:
+    """In bounds each value arrives, encoded so that it is the same on the other side; out of bounds nothing does."""
+    for operation, module, path, most in (
+        ("listTasks", list_tasks, "/tasks/", 1000),
+        ("listAssets", list_assets, "/assets/", 50),
+    ):
+        assert facts.QUERY_BOUNDS[operation, "limit"] == (1, most)
+        fine = type(offset) is int and 0 <= offset <= 1000 and type(limit) is int and 1 <= limit <= most
+        more = {} if email is None else {"email": email}
+        with (
+            respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock,
+            AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client,
+        ):
+            route = mock.get(path).respond(json=[])
+            if not fine:
+                with pytest.raises(ValueError, match=r"offset|limit"):
+                    module.sync(client=client, offset=offset, limit=limit, **more)
+                assert not mock.calls
+                continue
+            module.sync(client=client, offset=offset, limit=limit, **more)
+            expected = [("offset", str(offset)), ("limit", str(limit)), *more.items()]
+            assert query(route.calls.last.request) == expected
+
+
+@pytest.mark.parametrize("module", [get_task, delete_task, release_scheduled_task, get_asset, delete_asset])
+@pytest.mark.parametrize(
+    "bad_id", ["", " ", ".", "..", "a/b", "a?b", "a#b", "a%2Fb", "a\nb", "\x7f", "\ud800", 7, True, None]
+)
+def test_ids_that_cannot_stand_in_a_path(module: Any, bad_id: Any) -> None:
+    """Refused before anything is sent."""
+    with (
+        respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock,
+        AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client,
+    ):
+        with pytest.raises(ValueError, match="_id"):
+            module.sync_detailed(bad_id, client=client)
+        assert not mock.calls
+
+
+@given(text=texts)
+@pytest.mark.parametrize("kind", facts.UPLOAD_TYPES)
+def test_uploads_arrive_under_their_name_and_type(kind: str, text: str) -> None:
+    """Every media type of the facts, any name, the bytes as they are."""
+    with respx.mock(base_url=facts.BASE_URL) as mock, AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client:
+        route = mock.post("/assets/").respond(json={"assetId": "a"})
+        upload_asset.sync(client=client, content=b"\x00\xff", content_type=kind, name=text, width=7, duration=1.5)  # type: ignore[arg-type]
+        request = route.calls.last.request
+    assert request.headers["content-type"] == kind
+    assert request.content == b"\x00\xff"
+    assert query(request) == [("name", text), ("duration", "1.5"), ("width", "7")]
+
+
+@pytest.mark.parametrize("field", [wire for wire in facts.FIELDS if facts.FIELDS[wire][1] != "string"])
+@given(data=st.data())
+def test_good_values_are_good_on_assignment(field: str, data: st.DataObject) -> None:
+    """The model takes a good value later too, and refuses a bad one without changing."""
+    name = facts.FIELDS[field][0]
+    model = VideoToVideoRequest(asset_id=ASSET_ID, text_prompt="x")
+    fine = data.draw(good(field))
+    setattr(model, name, fine)
+    with pytest.raises(ValueError, match=name):
+        setattr(model, name, data.draw(bad(field)))
+    assert getattr(model, name) == fine
