@@ -75,9 +75,67 @@ UPLOAD_TYPES = (
 CREATE_STATUSES = (200, 400, 401, 402, 404, 412, 422, 429, 596)
 GATEWAY_STATUSES = (500, 502, 503, 504, 520, 522, 524)
 
-TASK_FIELDS = ["taskId", "id", "name", "image", "createdAt", "updatedAt", "taskType", "options", "status", "error", "progressText", "progressRatio", "estimatedTimeToStartSeconds", "artifacts", "sharedAsset", "features", "replyUrl", "replyRef", "code"]
-OPTION_FIELDS = ["name", "seed", "exploreMode", "watermark", "seconds", "flip", "width", "height", "structure_transformation", "text_prompt", "video_prompt", "enhance_prompt", "assetGroupName", "recordingEnabled"]
+TASK_FIELDS = [
+    "taskId",
+    "id",
+    "name",
+    "image",
+    "createdAt",
+    "updatedAt",
+    "taskType",
+    "options",
+    "status",
+    "error",
+    "progressText",
+    "progressRatio",
+    "estimatedTimeToStartSeconds",
+    "artifacts",
+    "sharedAsset",
+    "features",
+    "replyUrl",
+    "replyRef",
+    "code",
+]
+OPTION_FIELDS = [
+    "name",
+    "seed",
+    "exploreMode",
+    "watermark",
+    "seconds",
+    "flip",
+    "width",
+    "height",
+    "structure_transformation",
+    "text_prompt",
+    "video_prompt",
+    "enhance_prompt",
+    "assetGroupName",
+    "recordingEnabled",
+]
 FAILURE_FIELDS = ["errorMessage", "reason", "message", "moderation_category", "tally_asimov"]
 ARTIFACT_FIELDS = ["assetId", "id", "url", "previewUrls", "filename", "fileSize", "metadata", "createdAt"]
-ASSET_FIELDS = ["assetId", "id", "createdAt", "updatedAt", "name", "url", "previewUrls", "mediaType", "mediaSubtype", "fileCount", "fileSize", "fileExtStandardized", "isUserUpload", "metadata", "private", "parentAssetGroupId", "taskId", "favorite", "type", "size", "permissions", "user"]
+ASSET_FIELDS = [
+    "assetId",
+    "id",
+    "createdAt",
+    "updatedAt",
+    "name",
+    "url",
+    "previewUrls",
+    "mediaType",
+    "mediaSubtype",
+    "fileCount",
+    "fileSize",
+    "fileExtStandardized",
+    "isUserUpload",
+    "metadata",
+    "private",
+    "parentAssetGroupId",
+    "taskId",
+    "favorite",
+    "type",
+    "size",
+    "permissions",
+    "user",
+]
 RUNNING_FIELDS = ["email", "taskId", "id", "replyUrl", "replyRef"]

@@ -26,7 +26,7 @@ def read(world: World, answer: Any, **settings: Any) -> Any:
     return world.scripted(lambda request: answer, max_retries=0, **settings).tasks.retrieve(TASK)
 
 
-@pytest.mark.parametrize("status", [*range(100, 200, 33), *range(300, 1000)])
+@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 1000)])
 def test_every_status_is_one_class(status: int) -> None:
     """Each status from 100 to 999 but the 2xx maps to exactly the class of the design, with its body."""
     world = World("sync", __import__("useapi_runwayml.simulator", fromlist=["ManualClock"]).ManualClock())
