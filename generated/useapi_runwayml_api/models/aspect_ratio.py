@@ -6,7 +6,7 @@ AspectRatio = Literal[
     "landscape",
     "portrait",
 ]
-"""Shape of the result. The source is cropped to it."""
+"""Shape of the result. A source that is not 16:9 is cropped to 16:9."""
 
 ASPECT_RATIO_VALUES: tuple[AspectRatio, ...] = (
     "landscape",

@@ -25,7 +25,7 @@ class TaskFailure:
         reason: The reason as a code, such as SAFETY.INPUT.TEXT or INTERNAL.BAD_OUTPUT.*.
         message: The reason for a person.
         moderation_category: What moderation objected to.
-        tally_asimov: Whether it counts against the account's moderation record.
+        tally_asimov: Set by the service's moderation.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {

@@ -27,7 +27,7 @@ class VideoToVideoRequest:
         structure_transformation: How far the result may depart from the structure of the source, from 0 (close) to 10; 3 when absent.
         seconds: Length of the result in seconds; 10 when absent.
         resolution: Resolution of the result; 720p when absent.
-        seed: Repeats a result together with the same other parameters; chosen by the service when absent.
+        seed: The seed of the generation; chosen by the service when absent.
         explore_mode: Relaxed generation without credits, on an Unlimited plan.
         reply_url: Where the service posts progress and the end; the account's own when absent.
         reply_ref: A reference of the caller's, stored and given back with the task.

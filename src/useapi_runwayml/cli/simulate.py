@@ -93,8 +93,9 @@ def simulate(
     logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
     if not _is_loopback(host):
         print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
+    shown = "user:4242-simulated" if token is None else "<your --token>"
     print(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.", flush=True)
-    print(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN=user:4242-simulated", flush=True)
+    print(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}", flush=True)
     signal.signal(signal.SIGINT, lambda *_: server.stop())
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.run()

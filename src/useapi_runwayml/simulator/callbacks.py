@@ -26,10 +26,10 @@ class Callback:
 
 
 def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost":
+            return True
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
@@ -44,6 +44,8 @@ def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
             at = min(now, task.created + moments[task.told] + 1e-3)
             task.told += 1
             found += _with_faults(sim, _callback(sim, task, origin, at))
+    if sim.held_callbacks and _nothing_follows(sim):
+        found, sim.held_callbacks = [*found, *sim.held_callbacks], []
     return found
 
 
@@ -61,3 +63,8 @@ def _with_faults(sim: Simulator, callback: Callback) -> list[Callback]:
         return []
     held, sim.held_callbacks = sim.held_callbacks, []
     return [*sent, *held]
+
+
+def _nothing_follows(sim: Simulator) -> bool:
+    """Whether no later callback will come that a held one could be sent after."""
+    return not sim.state.calling()

@@ -70,6 +70,34 @@ class Fault:
         return HTML.format(self.status) if self.content_type == "text/html" else f"error code: {self.status}"
 
 
+TYPES: dict[str, tuple[type, ...]] = {
+    "nth": (list, type(None)),
+    "probability": (int, float),
+    "times": (int, type(None)),
+    "seconds": (int, float),
+    "status": (int,),
+    "body": (str, type(None)),
+    "content_type": (str,),
+    "retry_after": (str, int, type(None)),
+    "shape": (str,),
+    "bytes": (int,),
+    "after": (bool,),
+}
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a setting has its type: numbers are no booleans, and `nth` is a list of integers."""
+    if isinstance(value, bool) and name != "after":
+        return False
+    if name == "nth" and isinstance(value, list):
+        return all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+    if name == "shape":
+        return value in ("account", "upstream")
+    if name in ("seconds", "bytes") and isinstance(value, (int, float)) and value < 0:
+        return False
+    return isinstance(value, TYPES[name])
+
+
 class Faults:
     """All rules, and the chance that decides where they only may hit."""
 
@@ -90,6 +118,9 @@ class Faults:
         nth = settings.get("nth")
         if isinstance(nth, int):
             settings["nth"] = [nth]
+        for name, value in settings.items():
+            if not _fits(name, value):
+                raise ValueError(f"the fault's {name} cannot be {value!r}")
         if not 0 <= settings.get("probability", 1.0) <= 1:
             raise ValueError("probability goes from 0 to 1")
         rule = Fault(kind, operation, **settings)

@@ -175,14 +175,15 @@ def get_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any], b
 
 
 def delete_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
-    """The asset goes; results made from it can still be fetched."""
+    """The asset goes; results made from it can still be fetched while their task is there."""
     if sim.state.assets.pop(parameters["assetId"], None) is None:
         return error_answer(404, f"Unable to retrieve assetId {parameters['assetId'].rpartition(':')[2]} (Not found.)")
+    sim.state.free(parameters["assetId"])
     return json_answer(200, DONE)
 
 
 def features(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
-    account = _account(sim, parameters.get("email"), needed=True)
+    account = _account(sim, parameters.get("email"), needed=False)
     if isinstance(account, Answer):
         return account
     permitted = {"storageGB": 500, "numPlanCredits": account.credits}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .clock import Clock
 from .plan import Plan
 from .state import Account, Asset, State, Task
 from .wire import Blob
@@ -25,8 +26,9 @@ class StateFile:
         self.path = path
         self.media = path.with_name(f"{path.name}.media")
         self._last: object = None
+        self._written: dict[str, Blob] = {}
 
-    def load(self, sim: Simulator) -> None:
+    def load(self, sim: Simulator, clock: Clock) -> None:
         """Fills the simulator; ValueError tells why a file is none of ours."""
         if not self.path.exists():
             return
@@ -47,8 +49,10 @@ class StateFile:
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise ValueError(f"{self.path} is no state of the simulator: {error}") from None
         sim.state = state
+        self._written = {found["files"][key][0]: blob for key, (blob, _) in state.blobs.items()}
+        clock.advance(max(0.0, found["now"] - clock.now()))  # time goes on where it was, and never back
 
-    def save(self, sim: Simulator, *, always: bool = False) -> None:
+    def save(self, sim: Simulator, clock: Clock, *, always: bool = False) -> None:
         """Writes the state if there have been requests since the last time."""
         with sim.lock:
             mark = (sim.state.created, len(sim.state.assets), sim.requests[-1] if sim.requests else None)
@@ -59,10 +63,13 @@ class StateFile:
             files = {key: (key.rpartition(":")[2], media_type) for key, (_, media_type) in state.blobs.items()}
             self.media.mkdir(parents=True, exist_ok=True)
             for key, (name, _) in files.items():
-                if not (self.media / name).exists():
-                    _write(self.media / name, state.blobs[key][0].read())
+                blob = state.blobs[key][0]
+                if self._written.get(name) is not blob:
+                    _write(self.media / name, blob.read())
+                    self._written[name] = blob
             found: dict[str, Any] = {
                 "version": VERSION,
+                "now": clock.now(),
                 "chance": state.chance.getstate(),
                 "created": state.created,
                 "accounts": [asdict(each) for each in state.accounts.values()],
@@ -71,6 +78,10 @@ class StateFile:
                 "files": files,
             }
         _write(self.path, json.dumps(found).encode())
+        kept = {name for name, _ in files.values()}
+        for name in self._written.keys() - kept:
+            (self.media / name).unlink(missing_ok=True)
+            del self._written[name]
 
 
 def _without_blob(asset: Asset) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .callbacks import Callback
 from .clock import Clock, RunningClock
 from .persist import StateFile
 from .service import Simulator
-from .wire import Answer, Blob, Request
+from .wire import Answer, Blob, Request, error_answer
 
 log = logging.getLogger("useapi_runwayml.simulator")
 CALLBACK_PAUSE = 0.1
@@ -42,8 +42,12 @@ class SimulatorApp:
         request = _head(scope)
         answer = self._of_ours(request) or self.simulator.before_reading(request, self.clock.now())
         if answer is None:
-            await self._read(request, receive)
-            answer = self._steering(request) or self.simulator.handle(request, self.clock.now())
+            try:
+                if not await self._read(request, receive):
+                    return
+                answer = self._steering(request) or self.simulator.handle(request, self.clock.now())
+            except OSError as error:
+                answer = error_answer(507, f"The simulator cannot keep this: {error.strerror or error}")
         await asyncio.sleep(answer.delay)
         if answer.breaks in ("before_read", "before_answer", "unreachable"):
             await _hang_up(receive)
@@ -62,16 +66,19 @@ class SimulatorApp:
             return admin.handle(self.simulator, self.clock, request)
         return None
 
-    async def _read(self, request: Request, receive: Receive) -> None:
+    async def _read(self, request: Request, receive: Receive) -> bool:
+        """Whether the whole body came; a client that goes away in the middle of it has sent nothing."""
         limit = self.simulator.limit_for(request)
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return False
             if request.body.size + len(message.get("body", b"")) > limit:
                 request.too_large = True
-                return
+                return True
             request.body.append(message.get("body", b""))
             if not message.get("more_body", False):
-                return
+                return True
 
     async def _send(self, answer: Answer, request: Request, receive: Receive, send: Send) -> None:
         headers = {**answer.headers, "content-length": str(answer.length)}
@@ -129,14 +136,30 @@ async def _chores(
 ) -> None:
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while not stop.is_set():
+            by_url: dict[str, list[Callback]] = {}
             for callback in simulator.due_callbacks(origin, clock.now()):
-                await _post(client, callback)
+                by_url.setdefault(callback.url, []).append(callback)
+            await asyncio.gather(*(_post_all(client, each) for each in by_url.values()))
             if state_file is not None:
-                await asyncio.to_thread(state_file.save, simulator)
+                await _save(state_file, simulator, clock)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), CALLBACK_PAUSE)
     if state_file is not None:
-        state_file.save(simulator, always=True)
+        await _save(state_file, simulator, clock, always=True)
+
+
+async def _save(state_file: StateFile, simulator: Simulator, clock: Clock, *, always: bool = False) -> None:
+    """A state that cannot be written is told, and tried again; serving goes on."""
+    try:
+        await asyncio.to_thread(state_file.save, simulator, clock, always=always)
+    except OSError as error:
+        log.warning("the state cannot be kept in %s: %s", state_file.path, error.strerror or error)
+
+
+async def _post_all(client: httpx.AsyncClient, found: list[Callback]) -> None:
+    """In order for one receiver, so that a slow one holds up no other."""
+    for callback in found:
+        await _post(client, callback)
 
 
 async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
@@ -147,7 +170,7 @@ async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
     try:
         answer = await client.post(callback.url, content=callback.body, headers={"Content-Type": "application/json"})
         log.info("callback to %s -> %s", place, answer.status_code)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         log.warning("callback to %s failed: %s", place, type(error).__name__)
 
 
@@ -181,7 +204,7 @@ class SimulatorServer:
         self.clock = clock or RunningClock()
         self._state_file = StateFile(state) if state is not None else None
         if self._state_file is not None:
-            self._state_file.load(self.simulator)
+            self._state_file.load(self.simulator, self.clock)
         self._socket = bind(host, port)
         shown = f"[{host}]" if ":" in host else host
         self.origin = f"http://{shown}:{self._socket.getsockname()[1]}"

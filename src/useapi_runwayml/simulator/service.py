@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ from .clock import ManualClock
 from .contract import MULTIPART, Operation, load_contract
 from .faults import Fault, Faults
 from .operations import HANDLERS, account_busy
-from .shapes import Links, Shapes, task_view
+from .shapes import Links, Shapes, moment, task_view
 from .state import Account, Asset, State, Task
 from .wire import Answer, Blob, Request, error_answer, json_answer
 
@@ -122,6 +123,8 @@ class Simulator:
                 )
             else:
                 name, answer = self._operation(request, now)
+            if self.shapes.http_errors == "object":
+                _as_object(answer)
             answer.headers.setdefault("date", formatdate(now, usegmt=True))
             self._log(now, request, name, answer.status, answer.breaks)
             return answer
@@ -182,25 +185,36 @@ class Simulator:
     def _with_faults(self, name: str, request: Request, now: float, do: Any) -> Answer:
         hits = self.faults.hits(name, ANSWER_KINDS)
         instead = next((fault for fault in hits if fault.kind in INSTEAD and not fault.after), None)
-        answer = do() if instead is None else self._instead(instead, now)
+        answer = do() if instead is None else self._instead(instead, request, now)
         for fault in hits:
             _bend(answer, fault)
         return answer
 
-    def _instead(self, fault: Fault, now: float) -> Answer:
+    def _instead(self, fault: Fault, request: Request, now: float) -> Answer:
         if fault.kind == "close_before_action":
             return Answer(0, breaks="before_answer")
         if fault.kind == "status":
             return _status(fault)
-        account = next(iter(self.state.accounts.values()))
         if fault.shape == "account":
+            account = self._account_of(request)
             answer = account_busy(self, account, account.max_jobs, now)
         else:
             text = "You have too many tasks running or pending. Please wait for some of them to finish before starting more."
             answer = error_answer(429, text, code=False)
         if fault.retry_after is not None:
             answer.headers["retry-after"] = str(fault.retry_after)
+            if str(fault.retry_after).isdigit():
+                asked = moment(now + int(fault.retry_after))
+                answer.body = json.dumps({**answer.json(), "retryAfter": asked}).encode()
         return answer
+
+    def _account_of(self, request: Request) -> Account:
+        """The account of the asset that a creation names, else the first."""
+        try:
+            asset_id = json.loads(request.body.read())["assetId"]
+            return self.state.accounts[self.state.assets[asset_id].email]
+        except (ValueError, TypeError, KeyError):
+            return next(iter(self.state.accounts.values()))
 
     def task_view(self, task: Task, origin: str, now: float) -> dict[str, Any]:
         """A task as the API tells it at this moment."""
@@ -218,6 +232,21 @@ class Simulator:
 
 INSTEAD = frozenset({"status", "busy", "close_before_action"})
 ANSWER_KINDS = INSTEAD | {"latency", "close_after_action", "cut_body", "slow_body", "bad_json"}
+
+
+def _as_object(answer: Answer) -> None:
+    """An error's text as the object that Runway gives, passed through."""
+    if answer.status < 400 or answer.headers.get("content-type") != "application/json":
+        return
+    body = answer.json()
+    if isinstance(body, dict) and isinstance(body.get("error"), str):
+        body["error"] = {
+            "code": answer.status,
+            "message": body["error"],
+            "status": "FAILED_PRECONDITION",
+            "details": [],
+        }
+        answer.body = json.dumps(body).encode()
 
 
 def _status(fault: Fault) -> Answer:

@@ -27,6 +27,7 @@ class Shapes:
     numbers: Literal["text", "number"] = "text"
     metadata: Literal["older", "newer"] = "older"
     errors: Literal["object", "text"] = "object"
+    http_errors: Literal["text", "object"] = "text"
     list_shows_reply_ref: bool = True
 
 

@@ -113,6 +113,12 @@ class State:
     def drop(self, task: Task) -> None:
         for where in (self.tasks, self._open, self._calling):
             where.pop(task.task_id, None)
+        self.free(task.asset_id)
+
+    def free(self, asset_id: str) -> None:
+        """Lets go of a file that no asset and no task needs any more; a download under way still reads it to its end."""
+        if asset_id not in self.assets and not any(task.asset_id == asset_id for task in self.tasks.values()):
+            self.blobs.pop(asset_id, None)
 
     def add_task(self, task: Task, now: float) -> None:
         """Keeps a new task; beyond the limit the oldest that has ended makes room."""
@@ -129,5 +135,5 @@ class State:
                 yield task
 
     def close(self) -> None:
-        for asset in self.assets.values():
-            asset.blob.close()
+        for blob, _ in self.blobs.values():
+            blob.close()

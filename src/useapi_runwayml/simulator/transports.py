@@ -20,13 +20,20 @@ BUFFERED = 1 << 16
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of an answer, cut off where the answer says so."""
 
-    def __init__(self, answer: Answer, clock: Clock) -> None:
+    def __init__(self, answer: Answer, clock: Clock, patience: float | None) -> None:
         self._answer = answer
         self._clock = clock
+        self._patience = patience
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._answer.chunks()
-        self._clock.advance(self._answer.drip)
+        chunks = self._answer.chunks() if not self._answer.drip else list(self._answer.chunks())
+        pause = self._answer.drip / max(1, len(chunks)) if isinstance(chunks, list) else 0.0
+        for chunk in chunks:
+            if self._patience is not None and pause > self._patience:
+                self._clock.advance(self._patience)
+                raise httpx.ReadTimeout("timed out")
+            self._clock.advance(pause)
+            yield chunk
         if self._answer.breaks == "cut_body":
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
@@ -41,7 +48,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Hands requests of an httpx.Client or an httpx.AsyncClient to a simulator, on a clock that tests move.
 
-    Callbacks are not posted: `callbacks` has those that were due at the last request.
+    Callbacks are not posted: `callbacks` has those that became due, in order, until somebody clears it.
     """
 
     def __init__(self, simulator: Simulator, clock: Clock | None = None) -> None:
@@ -86,7 +93,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if answer.breaks == "before_answer":
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
         headers = {**answer.headers, "content-length": str(answer.length)}
-        return httpx.Response(answer.status, headers=headers, stream=_Body(answer, self.clock))
+        return httpx.Response(answer.status, headers=headers, stream=_Body(answer, self.clock, patience))
 
 
 def as_request(request: httpx.Request, body: Blob) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
@@ -18,28 +19,31 @@ class Blob:
     def __init__(self, chunks: Iterable[bytes] = ()) -> None:
         self._memory = bytearray()
         self._file: BinaryIO | None = None
+        self._lock = threading.Lock()
         self.size = 0
         for chunk in chunks:
             self.append(chunk)
 
     def append(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self._file is None and self.size <= SPOOL_LIMIT:
-            self._memory += chunk
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the blob
-            self._file.write(self._memory)
-            self._memory.clear()
-        self._file.seek(0, 2)
-        self._file.write(chunk)
+        with self._lock:
+            self.size += len(chunk)
+            if self._file is None and self.size <= SPOOL_LIMIT:
+                self._memory += chunk
+                return
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the blob
+                self._file.write(self._memory)
+                self._memory.clear()
+            self._file.seek(0, 2)
+            self._file.write(chunk)
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         end = self.size if length is None else min(self.size, start + length)
-        if self._file is None:
-            return bytes(self._memory[start:end])
-        self._file.seek(start)
-        return self._file.read(max(0, end - start))
+        with self._lock:  # results made from one clip are read by many at once
+            if self._file is None:
+                return bytes(self._memory[start:end])
+            self._file.seek(start)
+            return self._file.read(max(0, end - start))
 
     def close(self) -> None:
         if self._file is not None:
@@ -97,7 +101,7 @@ class Answer:
 
 
 def json_answer(status: int, value: Any) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, json.dumps(value, ensure_ascii=False).encode())
+    return Answer(status, {"content-type": "application/json"}, json.dumps(value).encode())
 
 
 def error_answer(status: int, message: str, *, code: bool = True) -> Answer:

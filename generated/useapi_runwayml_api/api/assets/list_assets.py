@@ -104,7 +104,7 @@ def sync_detailed(
     Args:
         offset: How many entries to skip.
         limit: How many assets to return at the most.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         media_type: Only assets of this kind.
 
     Raises:
@@ -156,7 +156,7 @@ async def asyncio_detailed(
     Args:
         offset: How many entries to skip.
         limit: How many assets to return at the most.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         media_type: Only assets of this kind.
 
     Raises:

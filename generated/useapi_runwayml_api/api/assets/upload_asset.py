@@ -184,7 +184,7 @@ def sync_detailed(
 
     Args:
         name: The name under which the file is kept.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         duration: Length of the clip in seconds.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
@@ -249,7 +249,7 @@ async def asyncio_detailed(
 
     Args:
         name: The name under which the file is kept.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         duration: Length of the clip in seconds.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.

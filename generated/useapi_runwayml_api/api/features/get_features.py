@@ -86,7 +86,7 @@ def sync_detailed(
     One request, whatever comes of it.
 
     Args:
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
 
     Raises:
         errors.ConstraintError: a value that the document refuses; nothing was sent.
@@ -123,7 +123,7 @@ async def asyncio_detailed(
     One request, whatever comes of it.
 
     Args:
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
 
     Raises:
         errors.ConstraintError: a value that the document refuses; nothing was sent.

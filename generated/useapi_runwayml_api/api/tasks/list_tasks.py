@@ -103,7 +103,7 @@ def sync_detailed(
     Args:
         offset: How many entries to skip.
         limit: How many tasks to return at the most.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         statuses: Only tasks in one of these states, comma-separated on the wire.
 
     Raises:
@@ -155,7 +155,7 @@ async def asyncio_detailed(
     Args:
         offset: How many entries to skip.
         limit: How many tasks to return at the most.
-        email: The Runway account that is meant; required by the service when several are configured.
+        email: The Runway account that is meant. The list of tasks needs it when several are configured.
         statuses: Only tasks in one of these states, comma-separated on the wire.
 
     Raises:
