@@ -25,7 +25,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.media = path.with_name(f"{path.name}.media")
-        self._last: object = None
+        self._last: tuple[int, int] | None = None
         self._written: dict[str, Blob] = {}
 
     def load(self, sim: Simulator, clock: Clock) -> None:
@@ -55,10 +55,9 @@ class StateFile:
     def save(self, sim: Simulator, clock: Clock, *, always: bool = False) -> None:
         """Writes the state if there have been requests since the last time."""
         with sim.lock:
-            mark = (sim.state.created, len(sim.state.assets), sim.requests[-1] if sim.requests else None)
-            if mark == self._last and not always:
+            if not always and self._last == (sim.handled, sim.lives):
                 return
-            self._last = mark
+            self._last = (sim.handled, sim.lives)
             state = sim.state
             files = {key: (key.rpartition(":")[2], media_type) for key, (_, media_type) in state.blobs.items()}
             self.media.mkdir(parents=True, exist_ok=True)

@@ -83,6 +83,7 @@ class Simulator:
         self.allow_remote_callbacks = allow_remote_callbacks
         self.clock: ManualClock | None = None
         self.lock = threading.RLock()
+        self.handled = self.lives = 0
         self.faults = Faults(seed, self.contract.operations)
         self.reset()
 
@@ -96,6 +97,7 @@ class Simulator:
         self.notes: deque[str] = deque(maxlen=200)
         self.held_callbacks: list[callbacks.Callback] = []
         self.token_leaks = 0
+        self.lives += 1
 
     # -- the two questions of an adapter --------------------------------------------------------------------------------
     def limit_for(self, request: Request) -> int:
@@ -136,6 +138,7 @@ class Simulator:
 
     # -- inside -----------------------------------------------------------------------------------------------------------
     def _log(self, now: float, request: Request, name: str, status: int, note: str) -> None:
+        self.handled += 1
         self.requests.append(Seen(now, request.method, request.path, name, status, note))
 
     def _operation(self, request: Request, now: float) -> tuple[str, Answer]:
