@@ -458,4 +458,7 @@ def test_a_socket_and_the_process_agree(kind: str, settings: dict[str, Any], siz
     with SimulatorServer(one) as server, httpx.Client(timeout=0.4) as http:
         by_socket = meet(http, server.base_url, one)
     in_process = meet(httpx.Client(transport=SimulatorTransport(other), timeout=0.4), BASE_URL, other)
+    if kind == "close_before_read":  # which of the two a socket causes is a race between the close and the body
+        assert {by_socket[0], in_process[0]} <= {httpx.ReadError, httpx.RemoteProtocolError}
+        by_socket, in_process = by_socket[1:], in_process[1:]
     assert by_socket == in_process
