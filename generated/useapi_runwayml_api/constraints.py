@@ -47,6 +47,7 @@ class Constraint:
     maximum: float | None = None
     min_length: int | None = None
     max_length: int | None = None
+    min_items: int | None = None
     pattern: str | None = None
     rule: str | None = None
     enum: tuple[Any, ...] | None = None
@@ -62,6 +63,8 @@ class Constraint:
         elif isinstance(value, str):
             yield from self._broken_by_text(value)
         elif self.items is not None:
+            if self.min_items is not None and len(value) < self.min_items:
+                yield f"it must have at least {self.min_items} of them"
             yield from dict.fromkeys(rule for item in value for rule in self.items.broken_rules(item))
         elif (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
             yield f"it must be from {self.minimum} to {self.maximum}"

@@ -113,6 +113,7 @@ class Document:
             "maximum": schema.get("maximum"),
             "min_length": schema.get("minLength"),
             "max_length": schema.get("maxLength"),
+            "min_items": schema.get("minItems"),
             "pattern": schema.get("pattern"),
             "rule": schema.get("x-rule"),
             "enum": tuple(schema["enum"]) if "enum" in schema else None,

@@ -109,9 +109,10 @@ class Contract:
                 return operation, found.groupdict()
         return None, {}
 
-    def knows_path(self, path: str) -> bool:
+    def methods_of(self, path: str) -> list[str]:
+        """The methods that a path knows; none for an unknown path."""
         rest = path[len(self.prefix) :] if path.startswith(self.prefix) else ""
-        return any(operation.pattern.fullmatch(rest) for operation in self.operations.values())
+        return [operation.method for operation in self.operations.values() if operation.pattern.fullmatch(rest)]
 
     def read_parameters(
         self, operation: Operation, in_path: Mapping[str, str], query: list[tuple[str, str]]

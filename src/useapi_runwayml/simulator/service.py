@@ -144,8 +144,7 @@ class Simulator:
     def _operation(self, request: Request, now: float) -> tuple[str, Answer]:
         operation, in_path = self.contract.route(request.method, request.path)
         if operation is None:
-            known = self.contract.knows_path(request.path)
-            return "", error_answer(405 if known else 404, "Method not allowed" if known else "No such path")
+            return "", _no_operation(self.contract.methods_of(request.path))
         return operation.id, self._with_faults(
             operation.id, request, now, lambda: self._do(operation, in_path, request, now)
         )
@@ -235,6 +234,14 @@ class Simulator:
 
 INSTEAD = frozenset({"status", "busy", "close_before_action"})
 ANSWER_KINDS = INSTEAD | {"latency", "close_after_action", "cut_body", "slow_body", "bad_json"}
+
+
+def _no_operation(methods: list[str]) -> Answer:
+    if not methods:
+        return error_answer(404, "No such path")
+    answer = error_answer(405, "Method not allowed")
+    answer.headers["allow"] = ", ".join(methods)
+    return answer
 
 
 def _as_object(answer: Answer) -> None:

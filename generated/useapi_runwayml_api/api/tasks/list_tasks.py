@@ -23,7 +23,9 @@ PARAMETERS: Mapping[str, Constraint] = {
     "offset": Constraint("offset", "integer", required=True, minimum=0, maximum=1000),
     "limit": Constraint("limit", "integer", required=True, minimum=1, maximum=1000),
     "email": Constraint("email", "string", min_length=1),
-    "statuses": Constraint("statuses", "array", items=Constraint("statuses", "string", pattern="^[A-Za-z0-9_]+$")),
+    "statuses": Constraint(
+        "statuses", "array", min_items=1, items=Constraint("statuses", "string", pattern="^[A-Za-z0-9_]+$")
+    ),
 }
 
 
