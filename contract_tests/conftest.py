@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,15 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With RUNWAY_RECORD=FOLDER the run writes down there what it exercises; scripts/spec_report.py reads it."""
+    if folder := os.environ.get("RUNWAY_RECORD"):
+        from .recorder import Plugin
+
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        config.pluginmanager.register(Plugin(Path(folder), worker), "recorder")
 
 
 @pytest.fixture(autouse=True, scope="session")

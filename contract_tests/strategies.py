@@ -89,17 +89,22 @@ drifting = json_values | st.sampled_from(
 @st.composite
 def tasks(draw: st.DrawFn) -> dict[str, Any]:
     """A task with an id, whose other fields are of any kind, and with fields of tomorrow."""
-    names = draw(st.sets(st.sampled_from(facts.TASK_FIELDS)))
+    names = draw(st.sets(st.sampled_from(list(facts.MODELS["Task"]))))
     found = {name: draw(drifting) for name in names}
     if draw(st.booleans()):
         found["options"] = {
-            name: draw(drifting) for name in draw(st.sets(st.sampled_from(facts.OPTION_FIELDS), max_size=4))
+            name: draw(drifting)
+            for name in draw(st.sets(st.sampled_from(list(facts.MODELS["TaskOptions"])), max_size=4))
         }
         found["error"] = {
-            name: draw(drifting) for name in draw(st.sets(st.sampled_from(facts.FAILURE_FIELDS), max_size=3))
+            name: draw(drifting)
+            for name in draw(st.sets(st.sampled_from(list(facts.MODELS["TaskFailure"])), max_size=3))
         }
         found["artifacts"] = [
-            {name: draw(drifting) for name in draw(st.sets(st.sampled_from(facts.ARTIFACT_FIELDS), max_size=4))}
+            {
+                name: draw(drifting)
+                for name in draw(st.sets(st.sampled_from(list(facts.MODELS["Artifact"])), max_size=4))
+            }
         ]
     return {**found, "zz_tomorrow": draw(json_values), "taskId": TASK_ID}
 

@@ -21,9 +21,9 @@ from . import facts
 from .strategies import TASK_ID, bodies, json_values, raw_bodies, tasks
 
 TOKEN = "user:1-abcdef"
-STATUSES = st.sampled_from(
-    [*facts.CREATE_STATUSES, *facts.GATEWAY_STATUSES, 403, 408, 410, 418, 599, 600, 999]
-) | st.integers(300, 999)
+STATUSES = st.sampled_from([*facts.STATUSES_OF["createVideoToVideo"], 403, 408, 410, 418, 599, 600, 999]) | st.integers(
+    300, 999
+)
 
 
 def client(answer: httpx.Response) -> useapi_runwayml.RunwayClient:

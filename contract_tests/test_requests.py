@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -21,7 +24,8 @@ from useapi_runwayml_api.models import VideoToVideoRequest
 
 import useapi_runwayml
 
-from . import facts
+from . import calls, facts
+from .calls import HOW
 from .strategies import ASSET_ID, TASK_ID, bad, good, requests, texts
 
 TOKEN = "user:1-abcdef"
@@ -187,6 +191,89 @@ def test_the_query_of_lists(offset: Any, limit: Any, email: Any) -> None:
             module.sync(client=client, offset=offset, limit=limit, **more)
             expected = [("offset", str(offset)), ("limit", str(limit)), *more.items()]
             assert query(route.calls.last.request) == expected
+
+
+GOOD_PARAMETERS: list[tuple[str, str, list[Any]]] = [
+    ("listTasks", "email", ["x", "a+b@c.test", "é 😀"]),
+    ("listTasks", "statuses", [["PENDING"], ("QUEUED_V2", "x9")]),
+    ("listAssets", "email", ["a+b@c.test"]),
+    ("listAssets", "media_type", list(facts.MEDIA_KINDS)),
+    ("uploadAsset", "name", ["x", "a&b #1.mp4", "é/\\\r\n😀"]),
+    ("uploadAsset", "email", ["a+b@c.test"]),
+    ("uploadAsset", "duration", [5, 5.25, 0, -1]),
+    ("uploadAsset", "width", [0, 1280, -1]),
+    ("uploadAsset", "height", [0, 768, -1]),
+    ("uploadAsset", "content_type", list(facts.UPLOAD_TYPES)),
+    ("getFeatures", "email", ["x", "a+b@c.test"]),
+    ("createVideoToVideo", "content_type", list(facts.ENCODINGS)),
+]
+BAD_PARAMETERS: list[tuple[str, str, list[Any]]] = [
+    ("listTasks", "email", ["", 7, True, None, "\ud800"]),
+    ("listTasks", "statuses", [[], [""], ["a,b"], ["é"], ["A B"], [7], [None], "PENDING", None, {}]),
+    ("listAssets", "email", ["", 7, None]),
+    ("listAssets", "media_type", ["", "VIDEO", "text", 7, None, ["video"]]),
+    ("uploadAsset", "name", ["", 7, None, "\udfff"]),
+    ("uploadAsset", "email", ["", None]),
+    ("uploadAsset", "duration", ["5", True, None, math.inf, math.nan]),
+    ("uploadAsset", "width", ["5", True, None, 5.0, 5.5]),
+    ("uploadAsset", "height", ["5", False, None, 5.0, 5.5]),
+    ("uploadAsset", "content_type", ["", "video/avi", "VIDEO/MP4", None]),
+    ("getFeatures", "email", ["", 7, None]),
+    ("createVideoToVideo", "content_type", ["", "text/plain", "application/x-www-form-urlencoded", None]),
+]
+
+
+def each_value(table: list[tuple[str, str, list[Any]]]) -> list[tuple[str, str, Any]]:
+    return [(name, parameter, value) for name, parameter, values in table for value in values]
+
+
+@pytest.mark.parametrize(("name", "parameter", "value"), each_value(GOOD_PARAMETERS))
+def test_parameters_in_bounds_arrive(name: str, parameter: str, value: Any) -> None:
+    """Under the wire's name, and as the text that means the value on the other side."""
+    how = replace(HOW[name], arguments={**HOW[name].arguments, parameter: value})
+    seen: list[httpx.Request] = []
+    calls.generated(how, lambda request: (seen.append(request), httpx.Response(200, json=[]))[1])  # type: ignore[func-returns-value]
+    if parameter == "content_type":
+        assert seen[0].headers["content-type"].partition(";")[0] == value
+        return
+    expected = ",".join(value) if isinstance(value, (list, tuple)) else str(value)
+    assert dict(query(seen[0]))[{"media_type": "mediaType"}.get(parameter, parameter)] == expected
+
+
+@pytest.mark.parametrize(("name", "parameter", "value"), each_value(BAD_PARAMETERS))
+def test_parameters_out_of_bounds_reach_no_route(name: str, parameter: str, value: Any) -> None:
+    """Refused by name before anything is sent, by the generated client at once."""
+    how = replace(HOW[name], arguments={**HOW[name].arguments, parameter: value})
+    for level in calls.LOW:
+        with pytest.raises(ValueError, match=parameter):
+            level(how, lambda request: pytest.fail("sent"))
+
+
+def test_the_sdk_refuses_the_same_parameters() -> None:
+    """What the generated client refuses of a list, an upload and the plan, the SDK refuses as ParameterError."""
+    with useapi_runwayml.RunwayClient(TOKEN, base_url=facts.BASE_URL) as runway:
+        for call in (
+            lambda: list(runway.tasks.list(statuses=[])),
+            lambda: list(runway.tasks.list(email="")),
+            lambda: list(runway.assets.list(media_type="text")),  # type: ignore[arg-type]
+            lambda: runway.features.retrieve(email=""),
+            lambda: runway.assets.upload(io.BytesIO(b"x"), name="", media_type="video/mp4"),
+        ):
+            with pytest.raises(useapi_runwayml.ParameterError):
+                call()
+
+
+@pytest.mark.parametrize("required", ["offset", "limit", "name", "content_type", "content", "body"])
+def test_what_an_operation_requires_cannot_be_left_out(required: str) -> None:
+    """A required parameter has no default in any operation that has it."""
+    having = [how for how in HOW.values() if required in how.arguments]
+    for how in having:
+        less = {key: value for key, value in how.arguments.items() if key != required}
+        if required == "content_type" and "body" in less:
+            continue
+        with pytest.raises(TypeError, match=required):
+            how.module.request_kwargs(*how.path, **less)
+    assert having or required == "content_type"
 
 
 @pytest.mark.parametrize("module", [get_task, delete_task, release_scheduled_task, get_asset, delete_asset])

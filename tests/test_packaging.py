@@ -197,3 +197,30 @@ def test_all_pins_have_hashes() -> None:
 def test_the_readme_is_short() -> None:
     """A sentence, two commands, an example, links: at most 100 lines."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
+
+
+@pytest.mark.slow
+def test_the_contract_suite_passes_against_the_installed_wheel(built: Path, tmp_path: Path) -> None:
+    """The same suite, with the wheel's files in the place of the checkout's."""
+    (wheel,) = built.glob("*.whl")
+    installed = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(installed)]
+    subprocess.run([*install, "--disable-pip-version-check", str(wheel)], check=True, cwd=tmp_path)
+    shutil.copytree(ROOT / "contract_tests", tmp_path / "contract_tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "contract_tests" / "test_origin.py").write_text(
+        "import useapi_runwayml, useapi_runwayml_api\n\n\n"
+        "def test_it_is_the_wheel() -> None:\n"
+        "    for package in (useapi_runwayml, useapi_runwayml_api):\n"
+        f"        assert str(package.__file__).startswith({str(installed)!r})\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "RUNWAY_"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "contract_tests"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -166,10 +166,10 @@ def upload(
 
     source: Source = yield Do(lambda: Source(given))
     try:
-        called = name if name is not None else source.name
+        called = name if name is not None else source.name or "upload"
         kind = media_type_of(called, media_type)
         body = FileBody(source.file, source.size, on_progress)
-        request = call(upload_asset, options, content=body, content_type=kind, name=called or "upload", email=email)
+        request = call(upload_asset, options, content=body, content_type=kind, name=called, email=email)
         length = {"Content-Length": str(source.size)} if source.size is not None else {"Transfer-Encoding": "chunked"}
         request.headers = {**(request.headers or {}), **length}
         for attempt in range(context.settings.max_retries + 1):
