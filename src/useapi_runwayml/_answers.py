@@ -25,7 +25,7 @@ STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     429: errors.RateLimitError,
     596: errors.AccountSessionError,
 }
-_TOKEN = re.compile(r"user:\d+-[A-Za-z0-9]{6,}(?![A-Za-z0-9:])")
+_TOKEN = re.compile(r"user:\d+-(?!runwayml:)[A-Za-z0-9]+")
 _SNIPPET = 200
 
 

@@ -10,8 +10,8 @@ from ._answers import read
 from ._clock import Clock
 from ._config import Settings
 from ._effects import Answer, Call, Core, Options, Send, Sleep
-from ._transport import checked_headers, checked_timeout, log
-from .errors import NotFoundError, ParameterError, Problem, UseapiError
+from ._transport import checked_headers, checked_timeout, log, within
+from .errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
 
 
 class Context:
@@ -48,6 +48,12 @@ def call(operation: Any, options: Options, *path: Any, task_id: str | None = Non
 def as_problems(found: Any) -> list[Problem]:
     """The generated client's problems as ours."""
     return [Problem(each.field, each.value, each.rule) for each in found]
+
+
+def limited(context: Context, options: Options, deadline: float) -> Options:
+    """The same options, with a timeout that no single request outlives the deadline by."""
+    usual = context.settings.timeout if options.timeout is None else options.timeout
+    return Options(options.extra_headers, within(usual, deadline - context.clock.monotonic()))
 
 
 def fetch(context: Context, request: Call, *, deadline: float | None = None) -> Core[Any]:
@@ -88,5 +94,6 @@ def delete(context: Context, request: Call) -> Core[None]:
             pause = pause_before_retry(context, error, attempt, None)
             if pause is None:
                 raise
-            lost = True
+            refused = isinstance(error, RateLimitError)
+            lost = lost or not (refused or (isinstance(error, APIConnectionError) and not error.maybe_sent))
         yield Sleep(pause)

@@ -27,11 +27,15 @@ class Settings:
 
 
 def resolve(
-    base_url: str | None, timeout: float | httpx.Timeout | None, max_retries: int, lookup_timeout: float
+    base_url: str | None,
+    timeout: float | httpx.Timeout | None,
+    max_retries: int,
+    lookup_timeout: float,
+    problems: list[Problem],
 ) -> Settings:
-    """The settings, or ParameterError with all that is wrong."""
+    """The settings, or ParameterError with all that is wrong, these problems among it."""
     url = (base_url or os.environ.get("USEAPI_RUNWAYML_BASE_URL") or BASE_URL).strip().rstrip("/")
-    problems = []
+    problems = list(problems)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         problems.append(Problem("base_url", url, "it must be an http or https URL without a query"))
@@ -51,28 +55,36 @@ def is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
-def token_source(token: str | Callable[[], str] | None) -> Callable[[], str]:
-    """A function that gives the checked token; the token itself stays in a closure, where no repr shows it."""
+def token_source(token: str | Callable[[], str] | None) -> tuple[Callable[[], str], list[Problem]]:
+    """A function that gives the checked token, which stays in a closure where no repr shows it; and what is wrong with it.
+
+    The problems are raised by `resolve`, so that no frame of a traceback holds the token.
+    """
     if callable(token):
-        return lambda: _checked(token())
+        return lambda: _checked(token()), []
     given = os.environ.get("USEAPI_TOKEN") if token is None else token
     if given is None:
-        raise ParameterError([Problem("token", None, "it is missing: give token=, or set USEAPI_TOKEN")])
-    checked = _checked(given)
-    return lambda: checked
+        return str, [Problem("token", None, "it is missing: give token=, or set USEAPI_TOKEN")]
+    if rule := _broken_rule(given):
+        return str, [Problem("token", None, rule)]
+    checked = given.strip()
+    return lambda: checked, []
 
 
-def _checked(token: object) -> str:
-    rule = ""
+def _broken_rule(token: object) -> str:
     if not isinstance(token, str):
-        rule = "it must be a string"
-    elif not (trimmed := token.strip()):
-        rule = "it is blank"
-    elif not trimmed.isascii() or not trimmed.isprintable():
-        rule = "it has a character that no token has; copy it again"
-    elif " " in trimmed:
-        rule = "it has a space in it; give the token alone, without Bearer"
-    else:
-        return trimmed
-    token = None
+        return "it must be a string"
+    trimmed = token.strip()
+    if not trimmed:
+        return "it is blank"
+    if not trimmed.isascii() or not trimmed.isprintable():
+        return "it has a character that no token has; copy it again"
+    return "it has a space in it; give the token alone, without Bearer" if " " in trimmed else ""
+
+
+def _checked(token: str) -> str:
+    rule = _broken_rule(token)
+    if not rule:
+        return token.strip()
+    del token
     raise ParameterError([Problem("token", None, rule)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _retry
 from ._answers import http_date, read, unusable
-from ._calls import Context, call
+from ._calls import Context, call, limited
 from ._effects import Answer, Call, Core, Options, Send, Sleep
 from ._transport import log
 from .errors import (
@@ -77,7 +77,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
             pause = _retry.backoff(unsent, context.uniform)
             unsent += 1
         except RateLimitError as error:
-            pause = context.uniform(*BUSY_PAUSE) if error.retry_after is None else error.retry_after
+            pause = context.uniform(*BUSY_PAUSE) if error.retry_after is None else max(1.0, error.retry_after)
             if clock.monotonic() + pause > patience:
                 raise
             log.info("%s: busy, trying again in %.0f s", intent.call.name, pause)
@@ -114,8 +114,9 @@ def _look_up(context: Context, intent: Intent, cause: UseapiError, posted: float
     clock = context.clock
     deadline = clock.monotonic() + context.settings.lookup_timeout
     candidates: dict[str, Task] = {}
+    others: set[str] = set()
     while True:
-        yield from _gather(context, intent, candidates, posted, deadline)
+        yield from _gather(context, intent, candidates, others, posted, deadline)
         if len(candidates) == 1:
             task_id, task = candidates.popitem()
             log.info("%s: found as task %s", intent.call.name, task_id)
@@ -134,18 +135,27 @@ def _look_up(context: Context, intent: Intent, cause: UseapiError, posted: float
 
 
 def _gather(
-    context: Context, intent: Intent, candidates: dict[str, Task], posted: float, deadline: float
+    context: Context, intent: Intent, candidates: dict[str, Task], others: set[str], posted: float, deadline: float
 ) -> Core[None]:
-    """One round: what the scheduler and the list show with our replyRef."""
-    for request in look_up_calls(intent.email, _limited(context, intent, deadline)):
+    """One round: what the scheduler and the list show with our replyRef. `others` are tasks of older creates."""
+    looked = False
+    for request in look_up_calls(intent.email, limited(context, intent.call.options, deadline)):
         try:
             answer: Answer = yield Send(request)
             entries = read(answer, request)
         except UseapiError:
             continue
         for entry in entries:
-            if entry.reply_ref == intent.reply_ref and entry.task_id and entry.task_id not in candidates:
-                task = yield from _confirm(context, intent, entry.task_id, answer, posted, deadline)
+            if (
+                entry.reply_ref == intent.reply_ref
+                and entry.task_id
+                and entry.task_id not in candidates
+                and entry.task_id not in others
+            ):
+                if looked and context.clock.monotonic() >= deadline:
+                    return
+                looked = True
+                task = yield from _confirm(context, intent, entry.task_id, answer, others, posted, deadline)
                 if task is not None:
                     candidates[entry.task_id] = task
 
@@ -158,20 +168,21 @@ def look_up_calls(email: str | None, options: Options) -> list[Call]:
     return [call(list_scheduler, options), call(list_tasks, options, offset=0, limit=LOOKUP_PAGE, email=email)]
 
 
-def _limited(context: Context, intent: Intent, deadline: float) -> Options:
-    """No single look may outlive the look-up."""
-    return Options(intent.call.options.extra_headers, max(1.0, deadline - context.clock.monotonic()))
-
-
 def _confirm(
-    context: Context, intent: Intent, task_id: str, answer: Answer, posted: float, deadline: float
+    context: Context,
+    intent: Intent,
+    task_id: str,
+    answer: Answer,
+    others: set[str],
+    posted: float,
+    deadline: float,
 ) -> Core[Task | None]:
     """The candidate's task, unless a reference that the caller chose turns out to be an older task's."""
     from useapi_runwayml_api.api.tasks import get_task
     from useapi_runwayml_api.models.task import Task
 
     try:
-        request = call(get_task, _limited(context, intent, deadline), task_id, task_id=task_id)
+        request = call(get_task, limited(context, intent.call.options, deadline), task_id, task_id=task_id)
         found: Answer = yield Send(request)
         task: Task = read(found, request)
     except (NotFoundError, APIResponseError, APIConnectionError, APIStatusError):
@@ -179,6 +190,7 @@ def _confirm(
             return None
         return Task.from_dict({"taskId": task_id, "replyRef": intent.reply_ref})
     if intent.is_callers and contradicts(task, intent, answer, context.clock.monotonic() - posted):
+        others.add(task_id)
         return None
     return task if task.task_id else Task.from_dict({**task.to_dict(), "taskId": task_id})
 

@@ -7,12 +7,13 @@ import math
 import os
 import re
 import secrets
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import _polling, _retry
-from ._calls import Context, call, fetch
+from ._calls import Context, call, fetch, limited
 from ._effects import Core, Do, Fetch, Options, Sleep
 from ._transport import log
 from ._upload import OnBytes
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
 
 EXPIRED = frozenset({401, 403, 404, 410})
+LONGEST_SUFFIX = 16
 PASSING = frozenset({408, 425, 429})
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 
@@ -40,6 +42,8 @@ def safe_name(name: str | None, fallback: str) -> str:
     base = re.split(r"[/\\]", name or "")[-1]
     base = re.sub(r'[<>:"|?*%\x00-\x1f\x7f-\x9f\ud800-\udfff]', "_", base).strip(" .")
     stem, dot, suffix = base.rpartition(".")
+    if len(suffix) > LONGEST_SUFFIX:
+        stem, dot, suffix = base, "", ""
     while len(base.encode()) > 180:
         stem = (stem or base)[:-8]
         base = f"{stem}.{suffix}" if dot else stem
@@ -52,6 +56,8 @@ def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -
     """The path, if a file can be put there: ParameterError or FileExistsError otherwise."""
     path = Path(destination)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)
         if path.is_dir():
             folder = path
         elif path.exists() and not overwrite:
@@ -66,21 +72,36 @@ def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -
         if isinstance(error, ParameterError):
             raise
         raise ParameterError([Problem("destination", str(path), "it is no path")]) from None
+    except FileExistsError:
+        raise
+    except OSError as error:
+        rule = f"no file can be put there ({error.strerror or error})"
+        raise ParameterError([Problem("destination", str(path), rule)]) from None
     return path
 
 
 class Target:
-    """The temporary file: what has come so far, and whether it is all."""
+    """The temporary file: what has come so far, and whether it is all. `open` comes first."""
+
+    file: BinaryIO
 
     def __init__(self, path: Path, on_progress: OnBytes | None) -> None:
         self.path = path
         self.partial = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
         self.on_progress = on_progress
-        self.file: BinaryIO = self.partial.open("xb")
+        self._lock = threading.Lock()
+        self._opened = self._over = False
         self.done = 0
         self.total: int | None = None
         self.validator = ""
         self.refused: int | None = None
+
+    def open(self) -> None:
+        """Makes the file, unless nobody waits for it any more."""
+        with self._lock:
+            if not self._over:
+                self.file = self.partial.open("xb")
+                self._opened = True
 
     def headers(self) -> dict[str, str]:
         """Asks for the rest when what came can be matched to it; compressed bodies have no length to check."""
@@ -134,21 +155,42 @@ class Target:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        if not overwrite and self.path.exists():
-            raise FileExistsError(17, "It came into being meanwhile, and overwrite is not set", str(self.path))
-        os.replace(self.partial, self.path)
+        if overwrite:
+            os.replace(self.partial, self.path)
+        else:
+            self._take_name()
         return self.path
 
+    def _take_name(self) -> None:
+        """Gives the file its name in one step, if nobody has that."""
+        try:
+            try:
+                os.link(self.partial, self.path)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                os.replace(self.partial, self.path)
+        except FileExistsError:
+            told = "It came into being meanwhile, and overwrite is not set"
+            raise FileExistsError(17, told, str(self.path)) from None
+
     def discard(self) -> None:
-        self.file.close()
-        with contextlib.suppress(OSError):
-            self.partial.unlink(missing_ok=True)
+        with self._lock:
+            self._over = True
+            if self._opened:
+                self.file.close()
+                with contextlib.suppress(OSError):
+                    self.partial.unlink(missing_ok=True)
 
 
-def read_task(context: Context, task_id: str, options: Options) -> Core[Task]:
+def read_task(context: Context, task_id: str, options: Options, deadline: float = math.inf) -> Core[Task]:
+    """The task, in the time that there is."""
     from useapi_runwayml_api.api.tasks import get_task
 
-    task: Task = yield from fetch(context, call(get_task, options, task_id, task_id=task_id))
+    in_time = limited(context, options, deadline) if deadline < math.inf else options
+    request = call(get_task, in_time, task_id, task_id=task_id)
+    task: Task = yield from fetch(context, request, deadline=deadline if deadline < math.inf else None)
     return with_id(task, task_id)
 
 
@@ -168,7 +210,7 @@ def download(
     task = (
         given
         if not isinstance(given, str) and _polling.is_final(given)
-        else (yield from read_task(context, task_id, options))
+        else (yield from read_task(context, task_id, options, deadline))
     )
     _polling.outcome(task, task_id)
     link = link_of(task)
@@ -183,9 +225,9 @@ def download(
     if path.is_dir():
         path = path / safe_name(name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
         yield Do(lambda: check_destination(path, overwrite=overwrite))
-    target: Target | None = None
+    target = Target(path, on_progress)
     try:
-        target = yield Do(lambda: Target(path, on_progress))
+        yield Do(target.open)
         yield from _fill(context, target, url, task_id, options, deadline)
         saved: Path = yield Do(lambda: target.publish(overwrite=overwrite))
         return saved
@@ -197,8 +239,7 @@ def download(
             task_id=task_id,
         ) from None
     finally:
-        if target is not None:
-            target.discard()
+        target.discard()
 
 
 def _fill(context: Context, target: Target, url: str, task_id: str, options: Options, deadline: float) -> Core[None]:
@@ -213,7 +254,8 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
     while True:
         trouble = ""
         try:
-            yield Fetch(url, target.headers(), target.accept, target.write, after, options.timeout)
+            timeout = limited(context, options, deadline).timeout
+            yield Fetch(url, target.headers(), target.accept, target.write, after, timeout)
         except APIConnectionError as error:
             trouble = str(error)
         else:
@@ -224,7 +266,7 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
                 trouble = f"the host answered {status}"
             if status in EXPIRED and not refreshed:
                 refreshed = True
-                task = yield from read_task(context, task_id, options)
+                task = yield from read_task(context, task_id, options, deadline)
                 url, _ = link_of(task) or (url, None)
                 continue
             if status is not None and 300 <= status < 500 and status not in PASSING and status != 416:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -64,6 +65,9 @@ class SyncDriver:
                     value = self._perform(effect)
                 except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
                     error = raised
+        except BaseException as raised:
+            _pass_through(core, raised)
+            raise
         finally:
             core.close()
 
@@ -76,8 +80,9 @@ class SyncDriver:
             return effect.function()
         if isinstance(effect, Fetch):
             return _given(self._fetch(effect))
-        while not effect.gate.wait(1.0):  # in slices, so that Ctrl-C is heard on every system
-            pass
+        until = self.clock.monotonic() + effect.seconds
+        while (left := until - self.clock.monotonic()) > 0 and not effect.gate.wait(min(1.0, left)):
+            pass  # in slices, so that Ctrl-C is heard on every system
         return None
 
     def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
@@ -88,13 +93,15 @@ class SyncDriver:
         try:
             found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
         except FAILURES as error:
-            found = failure(error, call.name, call.task_id)
+            found = failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
         return found
 
     def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
+        self._requests.check_open()
+        request: httpx.Request | None = None
         try:
             with fetching():
                 request = self._requests.build_fetch(fetch)
@@ -108,7 +115,7 @@ class SyncDriver:
                 finally:
                     response.close()
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            found = failure(error, "download")
+            found = failure(error, "download", request)
         return found
 
 
@@ -170,6 +177,9 @@ class AsyncDriver:
                     value = await self._perform(effect)
                 except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
                     error = raised
+        except BaseException as raised:
+            _pass_through(core, raised)
+            raise
         finally:
             core.close()
 
@@ -182,7 +192,11 @@ class AsyncDriver:
             return await in_thread(effect.function)
         if isinstance(effect, Fetch):
             return _given(await self._fetch(effect))
-        return await effect.gate.wait()
+        from anyio import move_on_after
+
+        with move_on_after(effect.seconds):
+            await effect.gate.wait()
+        return None
 
     async def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
         self._requests.check_open()
@@ -192,13 +206,15 @@ class AsyncDriver:
         try:
             found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
         except FAILURES as error:
-            found = failure(error, call.name, call.task_id)
+            found = failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
         return found
 
     async def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
+        self._requests.check_open()
+        request: httpx.Request | None = None
         try:
             with fetching():
                 request = self._requests.build_fetch(fetch)
@@ -212,8 +228,14 @@ class AsyncDriver:
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            found = failure(error, "download")
+            found = failure(error, "download", request)
         return found
+
+
+def _pass_through(core: Core[Any], raised: BaseException) -> None:
+    """An interruption that came between two steps passes through the core too, which adds its notes."""
+    if inspect.getgeneratorstate(core) != inspect.GEN_CLOSED:
+        core.throw(raised)
 
 
 async def in_thread(function: Callable[[], T]) -> T:

@@ -76,9 +76,10 @@ class Sleep:
 
 @dataclass(slots=True)
 class Park:
-    """Wait until somebody opens the gate."""
+    """Wait until somebody opens the gate, or until the seconds have passed."""
 
     gate: Any
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -98,3 +99,26 @@ class Give:
 Effect = Send | Fetch | Sleep | Park | Do | Give
 T = TypeVar("T")
 Core = Generator[Effect, Any, T]
+
+
+def relay(core: Core[None], take: Callable[[Any], bool]) -> Core[None]:
+    """Does what the core asks for, and hands each value that it gives to `take` until that says that it is enough."""
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            try:
+                effect = core.send(value) if error is None else core.throw(error)
+            except StopIteration:
+                return
+            value = error = None
+            if isinstance(effect, Give):
+                if take(effect.value):
+                    return
+                continue
+            try:
+                value = yield effect
+            except BaseException as raised:  # noqa: BLE001  # the core decides what it means
+                error = raised
+    finally:
+        core.close()

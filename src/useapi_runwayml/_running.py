@@ -151,13 +151,13 @@ def run(
         saved = yield from download(
             context, done, path, overwrite=False, on_progress=None, options=options, deadline=deadline
         )
+        if uploaded and not keep_asset:
+            yield from _tidy(context, str(asset_id), options)
     except BaseException as error:
         note(error, intent.reply_ref, task_id)
         if isinstance(error, UseapiError) and error.task_id is None:
             error.task_id = task_id
         raise
-    if uploaded and not keep_asset:
-        yield from _tidy(context, str(asset_id), options)
     return RunResult(done, saved)
 
 

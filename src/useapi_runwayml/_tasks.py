@@ -10,7 +10,7 @@ from . import _polling
 from ._calls import Context, call, fetch
 from ._config import is_seconds
 from ._download import read_task
-from ._effects import Core, Give, Options
+from ._effects import Core, Give, Options, relay
 from ._paging import pages
 from ._waiting import Group, Terms, Watch, as_they_end
 from .errors import ParameterError, Problem, UseapiError
@@ -49,19 +49,13 @@ def find(context: Context, reply_ref: str, email: str | None, options: Options) 
         if entry.reply_ref == reply_ref and entry.task_id:
             return (yield from read_task(context, entry.task_id, options))
     matches: list[Task] = []
-    core = listed(context, None, email, options)
-    value: Any = None
-    while True:
-        try:
-            effect = core.send(value)
-        except StopIteration:
-            break
-        value = None
-        if isinstance(effect, Give):
-            if effect.value.reply_ref == reply_ref and effect.value.task_id:
-                matches.append(effect.value)
-        else:
-            value = yield effect
+
+    def take(task: Task) -> bool:
+        if task.reply_ref == reply_ref and task.task_id:
+            matches.append(task)
+        return False
+
+    yield from relay(listed(context, None, email, options), take)
     return max(matches, key=lambda task: task.created_at or datetime.min.replace(tzinfo=UTC), default=None)
 
 
@@ -130,21 +124,14 @@ def wait(
     options: Options,
 ) -> Core[Task]:
     """The task once it succeeded; raises what else became of it."""
-    core = watch(context, group, [given], timeout, poll_interval, on_progress, options)
-    value: Any = None
-    error: BaseException | None = None
-    try:
-        while True:
-            effect = core.send(value) if error is None else core.throw(error)
-            value = error = None
-            if isinstance(effect, Give):
-                task_id, news = effect.value
-                if isinstance(news, UseapiError):
-                    raise news
-                return _polling.outcome(news, task_id)
-            try:
-                value = yield effect
-            except BaseException as raised:  # noqa: BLE001  # the core below clears up, then it passes
-                error = raised
-    finally:
-        core.close()
+    ended: list[tuple[str, Any]] = []
+
+    def take(pair: tuple[str, Any]) -> bool:
+        ended.append(pair)
+        return True
+
+    yield from relay(watch(context, group, [given], timeout, poll_interval, on_progress, options), take)
+    ((task_id, news),) = ended
+    if isinstance(news, UseapiError):
+        raise news
+    return _polling.outcome(news, task_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +26,6 @@ NEVER_SENT = (
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
 )
 FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
@@ -35,7 +35,20 @@ def as_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
     """Seconds for reading, writing and the pool, with five at the most for connecting; an httpx.Timeout as it is."""
     if isinstance(timeout, httpx.Timeout):
         return timeout
+    if timeout == math.inf:
+        return httpx.Timeout(None, connect=5.0)
     return httpx.Timeout(timeout, connect=min(5.0, timeout), pool=max(60.0, timeout))
+
+
+def within(timeout: float | httpx.Timeout, remaining: float) -> httpx.Timeout:
+    """The timeout of one request, each part of it cut to the seconds that remain; one second at the least."""
+    limit = None if remaining == math.inf else max(1.0, remaining)
+    parts = as_timeout(timeout).as_dict()
+    return httpx.Timeout(**{name: _least(part, limit) for name, part in parts.items()})
+
+
+def _least(part: float | None, limit: float | None) -> float | None:
+    return min((each for each in (part, limit) if each is not None), default=None)
 
 
 class Requests:
@@ -138,10 +151,15 @@ def checked_timeout(timeout: Any) -> None:
         raise ParameterError([Problem("timeout", timeout, "it must be seconds, at least 0, or an httpx.Timeout")])
 
 
-def failure(error: BaseException, told: str, task_id: str | None = None) -> APIConnectionError:
-    """httpx's error as ours. Only its text is kept: the frames behind it hold the token."""
+def failure(
+    error: BaseException, told: str, request: httpx.Request | None, task_id: str | None = None
+) -> APIConnectionError:
+    """httpx's error as ours. Only its text is kept: the frames behind it hold the token.
+
+    Only an error of this very request tells that it was not sent: a hook of a given client may send requests of its own.
+    """
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    maybe_sent = not isinstance(error, NEVER_SENT)
+    maybe_sent = not isinstance(error, NEVER_SENT) or getattr(error, "_request", None) is not request
     what = "timed out" if kind is APITimeoutError else "no answer"
     text = redact(str(error)) or "no more is known"
     hint = "" if maybe_sent else "; nothing was sent, check the network and base_url"

@@ -63,9 +63,16 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         if self._on_progress is not None:
             self._on_progress(done, self._size)
 
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(CHUNK)
+        except OSError as error:  # not a broken connection, which OSError means where requests are sent
+            name = getattr(self._file, "name", "the file")
+            raise UseapiError(f"Cannot read {name}: {error.strerror or error}. Nothing was uploaded") from None
+
     def __iter__(self) -> Iterator[bytes]:
         done = 0
-        while chunk := self._file.read(CHUNK):
+        while chunk := self._read():
             yield chunk
             done += len(chunk)
             self._seen(done)
@@ -74,7 +81,7 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         from ._drivers import in_thread
 
         done = 0
-        while chunk := await in_thread(lambda: self._file.read(CHUNK)):
+        while chunk := await in_thread(self._read):
             yield chunk
             done += len(chunk)
             self._seen(done)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _polling
 from ._answers import read
-from ._calls import Context, call
+from ._calls import Context, call, limited
 from ._creating import email_of
 from ._effects import Answer, Core, Give, Options, Park, Send, Sleep
 from ._polling import OnProgress
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 FEW = 2
+SLICE = 1.0
 GETS_PER_SECOND = 2.0
 
 
@@ -49,6 +50,18 @@ class Watch:
         self.trouble: UseapiError | None = None
         self.gate = context.make_gate()
 
+    def keep(self, task_id: str, news: Any) -> None:
+        """News for the caller, instead of older news of this task that it has not taken yet."""
+        self.news = deque(each for each in self.news if each[0] != task_id)
+        self.news.append((task_id, news))
+
+    def unanswered(self) -> Iterator[str]:
+        """The ids that are worth asking for: neither ended nor failed, as far as is known."""
+        failed = {task_id for task_id, news in self.news if isinstance(news, UseapiError)}
+        for task_id, task in self.open.items():
+            if task_id not in failed and (task is None or not _polling.is_final(task)):
+                yield task_id
+
 
 class Group:
     """All waits of one client. The lock covers what no request happens in, so it is never held for long."""
@@ -57,7 +70,7 @@ class Group:
         self.context = context
         self.watches: list[Watch] = []
         self.leader: Watch | None = None
-        self.next_round = 0.0
+        self.next_round = self.last_round = 0.0
         self.list_refused: set[str | None] = set()
         self.queue: deque[str] = deque()
         self.lock = threading.RLock()
@@ -69,6 +82,8 @@ class Group:
                 self.next_round = 0.0
                 self.list_refused.clear()
             self.watches.append(watch)
+            soon = min(watch.terms.poll_interval or _polling.SHORTEST, _polling.SHORTEST)
+            self.next_round = min(self.next_round, self.last_round + soon)
 
     def leave(self, watch: Watch) -> None:
         with self.lock:
@@ -81,8 +96,9 @@ class Group:
         with self.lock:
             if self.leader is watch or self.leader is None:
                 self.leader = None
-                if heir := next((each for each in self.watches if each is not watch), None):
-                    heir.gate.set()
+                for each in self.watches:
+                    if each is not watch:  # the first that is not busy elsewhere takes the lead
+                        each.gate.set()
 
     def leads(self, watch: Watch) -> bool:
         """Whether this watch asks for all; takes the lead when nobody has it."""
@@ -95,15 +111,14 @@ class Group:
     def turn(self, watch: Watch) -> Core[None]:
         """Lets time pass until there may be news for this watch: as the leader by asking, as a follower by parking."""
         if not self.leads(watch):
-            yield Park(watch.gate)
+            yield Park(watch.gate, max(0.0, watch.deadline - self.context.clock.monotonic()))
             watch.gate = self.context.make_gate()
             return
         clock = self.context.clock
         yield Sleep(0)  # whoever starts in the same moment is in the first round
-        with self.lock:
-            pause = min(self.next_round, *(each.deadline for each in self.watches)) - clock.monotonic()
+        pause = min(self.next_round, watch.deadline) - clock.monotonic()
         if pause > 0:
-            yield Sleep(pause)
+            yield Sleep(min(pause, SLICE))  # a wait that joins may want the next round sooner
         if self.next_round <= clock.monotonic() < watch.deadline:
             yield from self.round(watch)
         with self.lock:
@@ -114,13 +129,15 @@ class Group:
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
         with self.lock:
-            left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.open))
+            left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.unanswered()))
+        wishes = [0.0]
         if len(left) > 1:
-            left = yield from self._by_lists(left, leader)
+            left = yield from self._by_lists(left, leader, wishes)
         few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * self._pause()))
-        wish = yield from self._one_by_one(self._in_turn(left, few), leader)
-        pause = _polling.jittered(max(self._pause(), wish), self.context.uniform)
-        self.next_round = self.context.clock.monotonic() + pause
+        yield from self._one_by_one(self._in_turn(left, few), leader, wishes)
+        self.last_round = self.context.clock.monotonic()
+        pause = _polling.jittered(max(self._pause(), *wishes), self.context.uniform)
+        self.next_round = self.last_round + pause
 
     def _pause(self) -> float:
         """Seconds until it is worth asking again, by what is known now of the tasks that go on."""
@@ -142,8 +159,8 @@ class Group:
         self.queue.extend(each for each in left if each not in queued)
         return [self.queue.popleft() for _ in range(min(budget, len(self.queue)))]
 
-    def _by_lists(self, open_ids: Sequence[str], leader: Watch) -> Core[list[str]]:
-        """Tells what the lists know; gives the ids that they did not answer for."""
+    def _by_lists(self, open_ids: Sequence[str], leader: Watch, wishes: list[float]) -> Core[list[str]]:
+        """Tells what the lists know; gives the ids that they did not answer for, none of an account that asked to wait."""
         accounts: dict[str | None, set[str]] = {}
         for task_id in open_ids:
             accounts.setdefault(email_of(task_id), set()).add(task_id)
@@ -151,12 +168,15 @@ class Group:
         for email, wanted in accounts.items():
             if email not in self.list_refused and len(wanted) > 1:
                 for statuses in (list(_polling.ACTIVE), None):
-                    if len(wanted) > (0 if statuses else FEW):
-                        yield from self._page(email, statuses, wanted, leader)
+                    if len(wanted) > (0 if statuses else FEW) and self.context.clock.monotonic() < leader.deadline:
+                        wishes.append((yield from self._page(email, statuses, wanted, leader)))
+                        if wishes[-1]:
+                            wanted.clear()
             unanswered += (each for each in open_ids if each in wanted)
         return unanswered
 
-    def _page(self, email: str | None, statuses: list[str] | None, wanted: set[str], leader: Watch) -> Core[None]:
+    def _page(self, email: str | None, statuses: list[str] | None, wanted: set[str], leader: Watch) -> Core[float]:
+        """Tells what one page knows; gives the seconds that the service asked to wait."""
         from useapi_runwayml_api.api.tasks import list_tasks
 
         request = call(list_tasks, self._options(leader), offset=0, limit=PAGE, email=email, statuses=statuses)
@@ -170,37 +190,34 @@ class Group:
                 for task_id in sorted(wanted):
                     self.tell(task_id, with_task_id(error, task_id))
                 wanted.clear()
-            return
+            return _wish(error)
         for task in entries:
             task_id = task.task_id or ""
             if task_id in wanted and is_whole(task):
                 wanted.discard(task_id)
                 self.tell(task_id, task)
+        return 0.0
 
-    def _one_by_one(self, task_ids: Sequence[str], leader: Watch) -> Core[float]:
-        """Reads each by its id; gives the longest time that the service asked to wait."""
+    def _one_by_one(self, task_ids: Sequence[str], leader: Watch, wishes: list[float]) -> Core[None]:
+        """Reads each by its id, as long as the leader has time; notes how long the service asked to wait."""
         from useapi_runwayml_api.api.tasks import get_task
 
-        wish = 0.0
         for task_id in task_ids:
+            if self.context.clock.monotonic() >= leader.deadline:
+                break
             request = call(get_task, self._options(leader), task_id, task_id=task_id)
             try:
                 answer: Answer = yield Send(request)
                 task = with_id(read(answer, request), task_id)
             except UseapiError as error:
                 self.tell(task_id, error)
-                wish = max(wish, _wish(error))
+                wishes.append(_wish(error))
             else:
                 self.tell(task_id, task)
-        return wish
 
     def _options(self, leader: Watch) -> Options:
         """No single request may outlive the wait of the one that sends it."""
-        options, usual = leader.terms.options, self.context.settings.timeout
-        remaining = leader.deadline - self.context.clock.monotonic()
-        if options.timeout is None and isinstance(usual, (int, float)) and remaining < usual:
-            return Options(options.extra_headers, max(1.0, remaining))
-        return options
+        return limited(self.context, leader.terms.options, leader.deadline)
 
     def tell(self, task_id: str, news: Any) -> None:
         """Brings the news to everyone who waits for this task."""
@@ -210,7 +227,8 @@ class Group:
                 if task_id not in watch.open:
                     continue
                 if isinstance(news, UseapiError):
-                    if is_transient(news) and now + _wish(news) <= watch.deadline:
+                    wish = _wish(news)
+                    if is_transient(news) and (not wish or now + wish <= watch.deadline):
                         watch.trouble = news  # ridden out; told only if the deadline comes first
                         continue
                 else:
@@ -218,7 +236,7 @@ class Group:
                     watch.open[task_id] = news
                     if not _polling.is_final(news) and watch.terms.on_progress is None:
                         continue
-                watch.news.append((task_id, news))
+                watch.keep(task_id, copy.copy(news) if isinstance(news, UseapiError) else news)
 
 
 def _wish(error: UseapiError) -> float:
@@ -257,6 +275,7 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                 if task_id not in watch.open:
                     continue
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
+                    group.resign(watch)  # it may take its time, or wait for a task itself
                     watch.terms.on_progress(_polling.progress_of(news, task_id, clock.monotonic() - watch.begun))
                 if isinstance(news, UseapiError) or _polling.is_final(news):
                     del watch.open[task_id]

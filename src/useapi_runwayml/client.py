@@ -50,15 +50,18 @@ class RunwayClient:
         lookup_timeout: float = 20,
         http_client: httpx.Client | None = None,
     ) -> None:
-        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout)
+        source, problems = _config.token_source(token)
+        del token  # what is raised from here on has no frame that holds it
+        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         if http_client is not None and not isinstance(http_client, httpx.Client):
             raise ParameterError([Problem("http_client", type(http_client).__name__, "it must be an httpx.Client")])
-        self._driver = SyncDriver(settings, _config.token_source(token), http_client)
+        self._driver = SyncDriver(settings, source, http_client)
         self._context = Context(settings, self._driver.clock, self._driver.make_gate)
         self._group = Group(self._context)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._context.settings.base_url!r})"
+        made = getattr(self, "_context", None)
+        return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
 
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""
@@ -134,17 +137,20 @@ class AsyncRunwayClient:
         lookup_timeout: float = 20,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout)
+        source, problems = _config.token_source(token)
+        del token  # what is raised from here on has no frame that holds it
+        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             raise ParameterError(
                 [Problem("http_client", type(http_client).__name__, "it must be an httpx.AsyncClient")]
             )
-        self._driver = AsyncDriver(settings, _config.token_source(token), http_client)
+        self._driver = AsyncDriver(settings, source, http_client)
         self._context = Context(settings, self._driver.clock, self._driver.make_gate)
         self._group = Group(self._context)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._context.settings.base_url!r})"
+        made = getattr(self, "_context", None)
+        return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
 
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""
