@@ -97,11 +97,13 @@ class Target:
         self.refused: int | None = None
 
     def open(self) -> None:
-        """Makes the file, unless nobody waits for it any more."""
+        """Makes the file; if nobody waits for it any more by then, it goes again."""
+        file = self.partial.open("xb")
         with self._lock:
-            if not self._over:
-                self.file = self.partial.open("xb")
-                self._opened = True
+            self.file, self._opened = file, True
+            over = self._over
+        if over:
+            self.discard()
 
     def headers(self) -> dict[str, str]:
         """Asks for the rest when what came can be matched to it; compressed bodies have no length to check."""
