@@ -143,7 +143,7 @@ class APIStatusError(UseapiError):
         operation: str = "",
     ) -> None:
         told = f"{operation}: {status}" if operation else str(status)
-        told = f"{told} {message}" if message else told
+        told = f"{told} {message}".rstrip(". ") if message else told
         about = f" (task {task_id})" if task_id else ""
         super().__init__(f"{told}{about}{'. ' + self.advice if self.advice else ''}", task_id=task_id)
         self.status = status

@@ -2,38 +2,104 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from .. import __version__
+from .._answers import redact
 from ..errors import ContentModerated, UseapiError
-from . import exits
+from . import exits, output
+
+HELP = """Runway's Gen-3 Alpha Turbo Video to Video through useapi.net.
+
+The token comes from USEAPI_TOKEN, the address of another service (a simulator) from USEAPI_RUNWAYML_BASE_URL.
+"""
 
 app = App(
     name="useapi-runwayml",
-    help="Runway's Gen-3 Alpha Turbo Video to Video through useapi.net.",
+    help=HELP,
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
-app.command("useapi_runwayml.cli.demo:demo")
-app.command("useapi_runwayml.cli.simulate:simulate")
+app.register_install_completion_command()
+SINGLE = {
+    "run": "One clip, the whole way: upload, create, wait, download.",
+    "features": "What the plan of an account permits and has used.",
+    "doctor": "Whether token, service and versions are in order; --live reports where the service differs from the document.",
+    "demo": "The whole way on a simulator of its own; costs nothing.",
+    "simulate": "Serves a stand-in for the paid service.",
+}
+GROUPS = {
+    "tasks": ("Read, wait for, download and delete tasks.", ("list", "get", "find", "wait", "download", "delete")),
+    "assets": ("Upload, list, read and delete source files.", ("list", "upload", "get", "delete")),
+    "scheduler": ("What the service tracks now.", ("list", "release")),
+    "batch": (
+        "Many clips, durably: a crash loses no paid work.",
+        ("run", "status", "resume", "retry-failed", "resolve", "report"),
+    ),
+}
+for single, told in SINGLE.items():
+    app.command(f"useapi_runwayml.cli.{single}:{single}", help=told)
+for group, (told, commands) in GROUPS.items():
+    inner = App(name=group, help=told)
+    for command in commands:
+        inner.command(f"useapi_runwayml.cli.{group}:{command.replace('-', '_')}_command", name=command)
+    app.command(inner)
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)], json: bool = False, debug: bool = False
+) -> Any:
+    """Runs a command.
+
+    Parameters
+    ----------
+    json
+        Write JSON for machines, errors too.
+    debug
+        Show the traceback of an error, without secrets.
+    """
+    output.use_json(json)
+    logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("useapi_runwayml").setLevel(logging.DEBUG if debug else logging.ERROR)
+    return app(tokens, exit_on_error=False, print_error=False)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command and gives its exit code; whatever can be foreseen becomes one line on stderr."""
+    """Runs a command and gives its exit code; whatever can be foreseen becomes a line or two on stderr."""
     try:
-        result = app(list(arguments), exit_on_error=False, print_error=False)
+        result = app.meta(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return tell(f"{error} (see useapi-runwayml --help)", exits.USAGE)
     except (UseapiError, ContentModerated, exits.Stop, OSError) as error:
-        return tell(exits.line_of(error), exits.code_of(error))
-    except KeyboardInterrupt:
-        return tell("interrupted", exits.INTERRUPTED)
+        _traceback(arguments)
+        return tell(exits.line_of(error), exits.code_of(error), error)
+    except KeyboardInterrupt as error:
+        _traceback(arguments)
+        return tell("interrupted", exits.INTERRUPTED, error)
     return result if isinstance(result, int) else exits.OK
 
 
-def tell(line: str, code: int) -> int:
-    print(f"useapi-runwayml: {' '.join(line.split())}", file=sys.stderr)
+def _traceback(arguments: Sequence[str]) -> None:
+    if "--debug" in arguments:
+        print(redact(traceback.format_exc()), file=sys.stderr, end="")
+
+
+def tell(line: str, code: int, error: BaseException | None = None) -> int:
+    """Says what happened, and what to do next."""
+    line, hints = " ".join(line.split()), exits.hints_of(error)
+    if output.is_json():
+        told = {"error": type(error).__name__, "message": line, "exit_code": code, "next": hints}
+        told |= {name: getattr(error, name) for name in ("task_id", "reply_ref") if getattr(error, name, None)}
+        print(json.dumps(told, ensure_ascii=False))
+        return code
+    print(f"useapi-runwayml: {line}", *hints, sep="\n", file=sys.stderr)
     return code

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-from .. import Progress as TaskProgress
 from .. import RunwayClient
+from . import output as output_of
 from .needs import extra
 
 PROMPT = "As a watercolour, wet on wet."
@@ -38,33 +34,16 @@ def demo(video: Path | None = None, *, output: Path = Path("demo-output")) -> No
         RunwayClient("user:4242-simulated", base_url=server.base_url) as runway,
     ):
         path = _run(runway, clip if video is None else video, output, server.base_url)
-    print(f"Result:    {path.resolve()} ({path.stat().st_size} bytes)")
+    size = path.stat().st_size
+    output_of.show({"path": str(path), "bytes": size}, lambda: print(f"Result:    {path.resolve()} ({size} bytes)"))
 
 
 def _run(runway: RunwayClient, source: Path, output: Path, where: str) -> Path:
-    print(f"Simulator: {where} (nothing here costs credits)")
+    output_of.say(f"Simulator: {where} (nothing here costs credits)")
     asset = runway.assets.upload(source)
-    print(f"Uploaded:  {source.name} ({source.stat().st_size} bytes)")
+    output_of.say(f"Uploaded:  {source.name} ({source.stat().st_size} bytes)")
     task = runway.video_to_video.create(asset_id=asset.asset_id or "", text_prompt=PROMPT, seconds=5)
-    print(f"Task:      {task.task_id}", flush=True)
-    with _bar() as bar:
-        line = bar.add_task(str(task.status), total=1.0)
-
-        def show(progress: TaskProgress) -> None:
-            bar.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
-            if bar.disable:
-                print(f"           {progress.status} {progress.ratio or 0:.0%}", flush=True)
-
-        done = runway.tasks.wait(task, poll_interval=POLL, on_progress=show)
+    output_of.say(f"Task:      {task.task_id}")
+    with output_of.bar() as bar:
+        done = runway.tasks.wait(task, poll_interval=POLL, on_progress=output_of.task_progress(bar))
     return runway.tasks.download(done, output / f"{source.stem}-restyled{source.suffix}", overwrite=True)
-
-
-def _bar() -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
-    return Progress(
-        TextColumn("           {task.description:<10}"),
-        BarColumn(bar_width=40),
-        TaskProgressColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-    )

@@ -1,6 +1,10 @@
-"""Exit codes, and errors as the one line that a person gets."""
+"""Exit codes, and errors as the lines that a person gets."""
 
 from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator
 
 from .. import errors
 
@@ -16,7 +20,7 @@ UNKNOWN = 8
 INTERRUPTED = 130
 
 CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
-    ((errors.ParameterError,), REFUSED),
+    ((errors.ParameterError, errors.BadRequestError), REFUSED),
     (
         (
             errors.AuthenticationError,
@@ -54,3 +58,25 @@ def line_of(error: BaseException) -> str:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def command(*words: object) -> str:
+    """A command of ours as it is typed."""
+    return shlex.join(["useapi-runwayml", *map(str, words)])
+
+
+@contextlib.contextmanager
+def hinting(hint: Callable[[BaseException], str]) -> Iterator[None]:
+    """Whatever leaves the block, Ctrl-C too, tells what to do next; an empty hint tells nothing."""
+    try:
+        yield
+    except (errors.UseapiError, errors.ContentModerated, OSError, KeyboardInterrupt) as error:
+        if told := hint(error):
+            error.__dict__.setdefault("hints", []).append(told)
+        raise
+
+
+def hints_of(error: BaseException | None) -> list[str]:
+    """What to do next."""
+    found: list[str] = getattr(error, "hints", [])
+    return found

@@ -1,0 +1,96 @@
+"""`useapi-runwayml assets …`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .. import Asset, RunwayClient
+from . import output
+
+COLUMNS = ("asset", "name", "kind", "bytes", "created")
+
+
+def row_of(asset: Asset) -> tuple[object, ...]:
+    kind = "/".join(filter(None, (str(asset.media_type or ""), asset.media_subtype)))
+    size = asset.file_size if asset.file_size is not None else asset.size
+    return asset.asset_id, asset.name, kind, size, asset.created_at
+
+
+def show(asset: Asset) -> None:
+    output.show(asset.to_dict(), lambda: output.fields(dict(zip(COLUMNS, row_of(asset), strict=True))))
+
+
+def list_command(*, email: str | None = None, media_type: str | None = None, limit: int = 100) -> None:
+    """Lists the assets of an account.
+
+    Parameters
+    ----------
+    email
+        The account.
+    media_type
+        video, image or audio.
+    limit
+        How many at the most.
+    """
+    kind: Any = media_type
+    found: list[Asset] = []
+    with RunwayClient() as runway:
+        for asset in runway.assets.list(email=email, media_type=kind):
+            if len(found) >= limit:
+                break
+            found.append(asset)
+    output.show([asset.to_dict() for asset in found], lambda: output.table(COLUMNS, map(row_of, found)))
+
+
+def upload_command(
+    file: Path, *, name: str | None = None, media_type: str | None = None, email: str | None = None
+) -> None:
+    """Uploads a file.
+
+    Parameters
+    ----------
+    file
+        Its path.
+    name
+        The name under which it is kept; the file's own unless given.
+    media_type
+        Such as video/mp4; told by the ending of the name unless given.
+    email
+        The account.
+    """
+    with RunwayClient() as runway, output.bar() as bar:
+        line = bar.add_task("upload", total=None)
+        asset = runway.assets.upload(
+            file,
+            name=name,
+            media_type=media_type,
+            email=email,
+            on_progress=lambda done, total: bar.update(line, completed=done, total=total),
+        )
+    show(asset)
+
+
+def get_command(asset: str) -> None:
+    """Reads one asset.
+
+    Parameters
+    ----------
+    asset
+        Its id.
+    """
+    with RunwayClient() as runway:
+        show(runway.assets.retrieve(asset))
+
+
+def delete_command(asset: str) -> None:
+    """Deletes an asset.
+
+    Parameters
+    ----------
+    asset
+        Its id.
+    """
+    with RunwayClient() as runway:
+        runway.assets.delete(asset)
+    output.show({"deleted": asset}, lambda: print(f"Deleted {asset}"))

@@ -1,0 +1,96 @@
+"""What commands print: tables and bars for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from .. import Progress as TaskProgress
+
+_state = {"json": False}
+
+
+def use_json(wanted: bool) -> None:
+    _state["json"] = wanted
+
+
+def is_json() -> bool:
+    return _state["json"]
+
+
+def show(data: Any, lines: Callable[[], None]) -> None:
+    """The data as JSON, or what `lines` prints."""
+    if is_json():
+        print(json.dumps(data, ensure_ascii=False, indent=None if isinstance(data, list) else 1, default=str))
+    else:
+        lines()
+
+
+def say(line: str) -> None:
+    """A line for people; nothing for machines."""
+    if not is_json():
+        print(line, flush=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """A table as wide as the terminal, in which nothing is cut off; colours where NO_COLOR and the terminal allow."""
+    made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for column in made.columns:
+        column.overflow = "fold"
+    count = 0
+    for row in rows:
+        count += 1
+        made.add_row(*("" if cell is None else _plain(cell) for cell in row))
+    console = Console()
+    if count or title:
+        console.print(made)
+    else:
+        console.print("Nothing.")
+
+
+def _plain(cell: object) -> str:
+    """Text of the service as text: no markup, no control characters."""
+    from rich.markup import escape
+
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M}"
+    return escape("".join(letter if letter.isprintable() else " " for letter in str(cell)))
+
+
+def fields(values: Mapping[str, object]) -> None:
+    """Names and values, a line each."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        print(f"{name + ':':{width + 1}} {'' if value is None else value}")
+
+
+def bar() -> Progress:
+    """A bar on a terminal, nothing elsewhere and nothing for machines."""
+    return Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=40),
+        TaskProgressColumn(),
+        console=Console(file=sys.stderr),
+        disable=is_json() or not sys.stderr.isatty(),
+    )
+
+
+def task_progress(shown: Progress) -> Callable[[TaskProgress], None]:
+    """What feeds a task's progress to a bar; without a terminal each new state is a line on stderr."""
+    line = shown.add_task("PENDING", total=1.0)
+    told: list[str | None] = []
+
+    def update(progress: TaskProgress) -> None:
+        shown.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
+        if shown.disable and not is_json() and told[-1:] != [progress.status]:
+            told.append(progress.status)
+            print(f"{progress.task_id}: {progress.status}", file=sys.stderr, flush=True)
+
+    return update
