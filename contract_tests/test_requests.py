@@ -33,15 +33,17 @@ ANSWER = {"taskId": TASK_ID}
 OPTIONAL = [wire for wire in facts.FIELDS if wire not in facts.REQUIRED]
 
 
+RUNWAY = useapi_runwayml.RunwayClient(TOKEN, base_url=facts.BASE_URL)
+CLIENT = AuthenticatedClient(facts.BASE_URL, token=TOKEN)
+
+
 def sdk(values: dict[str, Any], encoding: str) -> None:
     short = {"application/json": "json", "multipart/form-data": "multipart"}[encoding]
-    with useapi_runwayml.RunwayClient(TOKEN, base_url=facts.BASE_URL) as client:
-        client.video_to_video.create(**values, encoding=short)
+    RUNWAY.video_to_video.create(**values, encoding=short)
 
 
 def generated(values: dict[str, Any], encoding: str) -> None:
-    with AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client:
-        create_video_to_video.sync(client=client, body=VideoToVideoRequest(**values), content_type=encoding)  # type: ignore[arg-type]
+    create_video_to_video.sync(client=CLIENT, body=VideoToVideoRequest(**values), content_type=encoding)  # type: ignore[arg-type]
 
 
 LEVELS: list[Callable[[dict[str, Any], str], None]] = [sdk, generated]
@@ -178,17 +180,14 @@ def test_the_query_of_lists(offset: Any, limit: Any, email: Any) -> None:
         assert facts.QUERY_BOUNDS[operation, "limit"] == (1, most)
         fine = type(offset) is int and 0 <= offset <= 1000 and type(limit) is int and 1 <= limit <= most
         more = {} if email is None else {"email": email}
-        with (
-            respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock,
-            AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client,
-        ):
+        with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
             route = mock.get(path).respond(json=[])
             if not fine:
                 with pytest.raises(ValueError, match=r"offset|limit"):
-                    module.sync(client=client, offset=offset, limit=limit, **more)
+                    module.sync(client=CLIENT, offset=offset, limit=limit, **more)
                 assert not mock.calls
                 continue
-            module.sync(client=client, offset=offset, limit=limit, **more)
+            module.sync(client=CLIENT, offset=offset, limit=limit, **more)
             expected = [("offset", str(offset)), ("limit", str(limit)), *more.items()]
             assert query(route.calls.last.request) == expected
 
@@ -251,16 +250,15 @@ def test_parameters_out_of_bounds_reach_no_route(name: str, parameter: str, valu
 
 def test_the_sdk_refuses_the_same_parameters() -> None:
     """What the generated client refuses of a list, an upload and the plan, the SDK refuses as ParameterError."""
-    with useapi_runwayml.RunwayClient(TOKEN, base_url=facts.BASE_URL) as runway:
-        for call in (
-            lambda: list(runway.tasks.list(statuses=[])),
-            lambda: list(runway.tasks.list(email="")),
-            lambda: list(runway.assets.list(media_type="text")),  # type: ignore[arg-type]
-            lambda: runway.features.retrieve(email=""),
-            lambda: runway.assets.upload(io.BytesIO(b"x"), name="", media_type="video/mp4"),
-        ):
-            with pytest.raises(useapi_runwayml.ParameterError):
-                call()
+    for call in (
+        lambda: list(RUNWAY.tasks.list(statuses=[])),
+        lambda: list(RUNWAY.tasks.list(email="")),
+        lambda: list(RUNWAY.assets.list(media_type="text")),  # type: ignore[arg-type]
+        lambda: RUNWAY.features.retrieve(email=""),
+        lambda: RUNWAY.assets.upload(io.BytesIO(b"x"), name="", media_type="video/mp4"),
+    ):
+        with pytest.raises(useapi_runwayml.ParameterError):
+            call()
 
 
 @pytest.mark.parametrize("required", ["offset", "limit", "name", "content_type", "content", "body"])
@@ -282,12 +280,9 @@ def test_what_an_operation_requires_cannot_be_left_out(required: str) -> None:
 )
 def test_ids_that_cannot_stand_in_a_path(module: Any, bad_id: Any) -> None:
     """Refused before anything is sent."""
-    with (
-        respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock,
-        AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client,
-    ):
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
         with pytest.raises(ValueError, match="_id"):
-            module.sync_detailed(bad_id, client=client)
+            module.sync_detailed(bad_id, client=CLIENT)
         assert not mock.calls
 
 
@@ -295,9 +290,9 @@ def test_ids_that_cannot_stand_in_a_path(module: Any, bad_id: Any) -> None:
 @pytest.mark.parametrize("kind", facts.UPLOAD_TYPES)
 def test_uploads_arrive_under_their_name_and_type(kind: str, text: str) -> None:
     """Every media type of the facts, any name, the bytes as they are."""
-    with respx.mock(base_url=facts.BASE_URL) as mock, AuthenticatedClient(facts.BASE_URL, token=TOKEN) as client:
+    with respx.mock(base_url=facts.BASE_URL) as mock:
         route = mock.post("/assets/").respond(json={"assetId": "a"})
-        upload_asset.sync(client=client, content=b"\x00\xff", content_type=kind, name=text, width=7, duration=1.5)  # type: ignore[arg-type]
+        upload_asset.sync(client=CLIENT, content=b"\x00\xff", content_type=kind, name=text, width=7, duration=1.5)  # type: ignore[arg-type]
         request = route.calls.last.request
     assert request.headers["content-type"] == kind
     assert request.content == b"\x00\xff"

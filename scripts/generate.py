@@ -79,8 +79,10 @@ def for_generator(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def generate(target: Path, data: dict[str, Any], source: str, templates: Path = TEMPLATES) -> None:
-    """Writes the whole package for this document into a folder that does not exist yet."""
+def generate(
+    target: Path, data: dict[str, Any], source: str, templates: Path = TEMPLATES, *, tidy: bool = True
+) -> None:
+    """Writes the whole package for this document into a folder that does not exist yet, formatted unless told otherwise."""
     config = Config.from_sources(
         ConfigFile.load_from_path(CONFIG), MetaType.NONE, DOCUMENT, "utf-8", overwrite=False, output_path=target
     )
@@ -107,7 +109,7 @@ def generate(target: Path, data: dict[str, Any], source: str, templates: Path = 
         (target / f"{name}.py").write_text(project.env.get_template(f"{name}.py.jinja").render(), encoding="utf-8")
     for each in sorted(target.rglob("*.py")):
         each.write_text(HEADER + each.read_text(encoding="utf-8").lstrip(), encoding="utf-8")
-    for arguments in RUFF:
+    for arguments in RUFF if tidy else ():
         subprocess.run([sys.executable, "-P", "-m", "ruff", *arguments], cwd=target, check=True)
     (target / "py.typed").write_text("", encoding="utf-8")
     (target / "useapi-runwayml.yaml").write_text(source, encoding="utf-8")

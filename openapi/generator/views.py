@@ -237,5 +237,5 @@ class Document:
             return (f"list[{item}]", f"read_list({item}, {{value}})") if item else ("list[str]", "read_texts({value})")
         if part.get("format") == "date-time":
             return "datetime.datetime | None", "read_datetime({value})"
-        kind = part.get("x-read-as") or next((each for each in types if each != "null"), "")
+        kind = next((each for each in types if each != "null"), "")
         return (f"{SCALARS[kind]} | None", f"{READERS[kind]}({{value}})") if kind else ("Any", "{value}")

@@ -74,7 +74,7 @@ def fields(values: Mapping[str, object]) -> None:
 def bar() -> Progress:
     """A bar on a terminal, nothing elsewhere and nothing for machines."""
     return Progress(
-        TextColumn("{task.description:<10}"),
+        TextColumn("           {task.description:<10}"),
         BarColumn(bar_width=40),
         TaskProgressColumn(),
         console=Console(file=sys.stderr),
@@ -83,14 +83,14 @@ def bar() -> Progress:
 
 
 def task_progress(shown: Progress) -> Callable[[TaskProgress], None]:
-    """What feeds a task's progress to a bar; without a terminal each new state is a line on stderr."""
+    """What feeds a task's progress to a bar; without a terminal each new state is a line."""
     line = shown.add_task("PENDING", total=1.0)
     told: list[str | None] = []
 
     def update(progress: TaskProgress) -> None:
         shown.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
-        if shown.disable and not is_json() and told[-1:] != [progress.status]:
+        if shown.disable and told[-1:] != [progress.status]:
             told.append(progress.status)
-            print(f"{progress.task_id}: {progress.status}", file=sys.stderr, flush=True)
+            say(f"           {progress.status} {progress.ratio or 0:.0%}")
 
     return update
