@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Changes one thing in the OpenAPI document or in the constraints' templates, and looks whether the contract suite notices.
+
+scripts/mutate_spec.py                  all mutants, on two processes; the table goes to docs/mutation.md
+scripts/mutate_spec.py --sample 40      40 of them, the same each time; writes nothing
+scripts/mutate_spec.py --only WORD      those whose name has the word; writes nothing
+
+Each mutant is generated into a folder of its own, and the contract tests run there, those first that can tell. The first score is of
+the tests of behaviour alone, the second one of all tests, the table test among them. Fails when fewer than 90 % are noticed by
+behaviour, or when a survivor has no reason in scripts/mutants.py. Needs a system that can fork.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import generate  # noqa: E402
+from mutants import Mutant, all_mutants, reason_of  # noqa: E402
+
+BEHAVIOUR = (("operations", "models"), ("requests", "simulator_fits", "answers"), ("schemathesis", "machine"))
+TABLE = ("facts",)
+LIMIT_SECONDS = 180
+GOAL = 0.9
+PRELOADED = (
+    "hypothesis.stateful",
+    "respx",
+    "anyio",
+    "schemathesis",
+    "jsonschema_rs",
+    "starlette.applications",
+    "uvicorn",
+)
+
+
+@dataclass
+class Result:
+    """What became of a mutant: by which test it was noticed, and by which tests of the table."""
+
+    mutant: Mutant
+    behaviour: str = ""
+    table: str = ""
+
+
+class First:
+    """The pytest plugin that keeps the name of the first failure."""
+
+    def __init__(self) -> None:
+        self.failed = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = f"importing {report.nodeid}"
+
+
+def preload() -> None:
+    """What every child needs, and what no mutant changes."""
+    for name in PRELOADED:
+        __import__(name)
+
+
+def make(mutant: Mutant, folder: Path, document: dict[str, Any]) -> None:
+    """The mutant's generated package."""
+    data, templates = copy.deepcopy(document), generate.TEMPLATES
+    if mutant.template:
+        templates = folder / "templates"
+        shutil.copytree(generate.TEMPLATES, templates)
+        file = templates / mutant.template
+        file.write_text(mutant.change(file.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        mutant.change(data)
+    generate.generate(folder / generate.TARGET.name, data, json.dumps(data), templates, tidy=False)
+
+
+def run_tests(mutant: Mutant, folder: Path, files: Sequence[str]) -> str:
+    """The first test that fails, or nothing. In a process of its own."""
+    import pytest
+
+    sys.path.insert(0, str(folder))
+    os.chdir(ROOT)
+    first = First()
+    options = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
+    if mutant.operations:
+        others = [each for each in OPERATIONS if each not in mutant.operations]
+        options += ["-k", f"not ({' or '.join(others)})"]
+    code = pytest.main([*options, *(f"contract_tests/test_{each}.py" for each in files)], plugins=[first])
+    return first.failed or ("" if code in (0, 5) else f"pytest ended with {int(code)}")
+
+
+OPERATIONS = [
+    each["operationId"]
+    for path in generate.load_document()["paths"].values()
+    for method, each in path.items()
+    if method != "parameters"
+]
+
+
+def child(mutant: Mutant, folder: Path, document: dict[str, Any]) -> None:
+    """Generates and tests, and leaves what it found in the folder."""
+    signal.alarm(LIMIT_SECONDS)
+    found = {"behaviour": "", "table": ""}
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        try:
+            make(mutant, folder, document)
+        except BaseException as error:  # noqa: BLE001  # whatever the generator says of it, it was noticed
+            found = dict.fromkeys(found, f"generator: {type(error).__name__}")
+        else:
+            stages = (run_tests(mutant, folder, files) for files in BEHAVIOUR)
+            found["behaviour"] = next(filter(None, stages), "")
+            found["table"] = "" if found["behaviour"] else run_tests(mutant, folder, TABLE)
+    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def run_all(mutants: Sequence[Mutant], processes: int, document: dict[str, Any]) -> list[Result]:
+    """Each mutant in a forked process."""
+    results: list[Result] = []
+    running: dict[int, tuple[Mutant, Path]] = {}
+    waiting = list(reversed(mutants))
+    with tempfile.TemporaryDirectory() as name:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                mutant = waiting.pop()
+                folder = Path(name) / f"m{len(results)}-{len(waiting)}"
+                folder.mkdir()
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        child(mutant, folder, document)
+                    finally:
+                        os._exit(0)
+                running[pid] = mutant, folder
+            pid, _ = os.wait()
+            mutant, folder = running.pop(pid)
+            results.append(collect(mutant, folder))
+            shutil.rmtree(folder)
+            told = results[-1].behaviour or results[-1].table or "SURVIVED"
+            print(f"{len(results):4}/{len(mutants)}  {mutant.kind}: {mutant.name}  ->  {told}", flush=True)
+    return results
+
+
+def collect(mutant: Mutant, folder: Path) -> Result:
+    file = folder / "found.json"
+    if not file.exists():
+        return Result(mutant, behaviour=f"no end within {LIMIT_SECONDS} s")
+    return Result(mutant, **json.loads(file.read_text(encoding="utf-8")))
+
+
+def table_of(results: Sequence[Result], seconds: float) -> str:
+    """The page for docs/."""
+    kinds = Counter(each.mutant.kind for each in results)
+    by_behaviour = Counter(each.mutant.kind for each in results if each.behaviour)
+    by_any = Counter(each.mutant.kind for each in results if each.behaviour or each.table)
+    lines = [
+        "# Mutants of the document",
+        "",
+        "Made by `scripts/mutate_spec.py`, which says how it is done. Each mutant changes one thing in the OpenAPI document, or in the",
+        "templates' constraint code; *behaviour* counts those that the contract tests notice without the table test, *all* those",
+        "that any contract test notices.",
+        "",
+        f"{len(results)} mutants in {seconds / 60:.0f} minutes on two processes.",
+        "",
+        "| kind | mutants | behaviour | all |",
+        "|---|---:|---:|---:|",
+    ]
+    lines += [f"| {kind} | {count} | {by_behaviour[kind]} | {by_any[kind]} |" for kind, count in sorted(kinds.items())]
+    total = len(results)
+    shares = [f"{sum(each.values()) / total:.1%}" for each in (by_behaviour, by_any)]
+    lines += [f"| **all kinds** | {total} | **{shares[0]}** | **{shares[1]}** |", "", "## Not noticed by behaviour", ""]
+    survivors = [each for each in results if not each.behaviour]
+    lines += [f"- {each.mutant.kind}, `{each.mutant.name}`: {_fate(each)}" for each in survivors] or ["None."]
+    return "\n".join(lines) + "\n"
+
+
+def _fate(result: Result) -> str:
+    told = f"noticed by the table test alone. {reason_of(result.mutant)}" if result.table else reason_of(result.mutant)
+    return told.strip() or "no reason is known."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, help="how many, spread evenly over all")
+    parser.add_argument("--only", help="a word in the kind or the name")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="only list them")
+    options = parser.parse_args(arguments)
+    document = generate.load_document()
+    mutants = all_mutants(document, generate.TEMPLATES)
+    if options.only:
+        mutants = [each for each in mutants if options.only in f"{each.kind} {each.name}"]
+    if options.sample:
+        mutants = mutants[:: max(1, len(mutants) // options.sample)][: options.sample]
+    if options.list:
+        print("\n".join(f"{each.kind}: {each.name}" for each in mutants), f"\n{len(mutants)} mutants")
+        return 0
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    preload()
+    begun = time.monotonic()
+    results = run_all(mutants, options.processes, document)
+    page = table_of(results, time.monotonic() - begun)
+    print(page)
+    if not options.only and not options.sample:
+        (ROOT / "docs" / "mutation.md").write_text(page, encoding="utf-8")
+    unexplained = [each for each in results if not each.behaviour and not each.table and not reason_of(each.mutant)]
+    for each in unexplained:
+        print(f"survived without a reason: {each.mutant.kind}: {each.mutant.name}", file=sys.stderr)
+    share = sum(bool(each.behaviour) for each in results) / len(results)
+    if share < GOAL:
+        print(f"behaviour notices only {share:.1%}, at least {GOAL:.0%} are wanted", file=sys.stderr)
+    return 1 if unexplained or share < GOAL else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Slots, gates and the budget: what keeps a batch from asking too much of an account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+CALM = 60.0  # seconds without a 429 after which an account gets a slot back
+
+
+class Held(Exception):
+    """The account takes no more until `resume`; says why."""
+
+
+class Account:
+    """One account: how many of its slots are taken, how many it may have now, and whether its gate is closed."""
+
+    def __init__(self, most: int, now: Callable[[], float]) -> None:
+        self.most = self.limit = most
+        self.taken = 0
+        self.closed = ""
+        self._now = now
+        self._busy_at = -CALM
+        self._changed = asyncio.Condition()
+
+    async def take(self, *, force: bool = False) -> None:
+        """Waits for a slot; a task that exists already has one in any case. Held when the gate is closed."""
+        async with self._changed:
+            if not force:
+                await self._changed.wait_for(lambda: self.closed or self.taken < self.limit)
+                if self.closed:
+                    raise Held(self.closed)
+            self.taken += 1
+
+    async def give(self) -> None:
+        """Gives a slot back; after a while without a 429 the account is tried with one more."""
+        async with self._changed:
+            self.taken -= 1
+            if self.limit < self.most and self._now() - self._busy_at >= CALM:
+                self.limit += 1
+                self._busy_at = self._now()
+            self._changed.notify_all()
+
+    def lower(self) -> None:
+        """After a 429: no more than what runs besides the refused one, but one."""
+        self._busy_at = self._now()
+        self.limit = max(1, min(self.limit, self.taken - 1))
+
+    async def close(self, why: str) -> None:
+        """Shuts the gate: whoever waits for a slot is told why."""
+        async with self._changed:
+            self.closed = self.closed or why
+            self._changed.notify_all()
+
+
+class Slot:
+    """A slot of an account that one row has, or has given back."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._held = False
+
+    async def take(self, *, force: bool = False) -> None:
+        await self._account.take(force=force)
+        self._held = True
+
+    async def give(self) -> None:
+        if self._held:
+            self._held = False
+            await self._account.give()
+
+
+class Budget:
+    """The credits that this batch may spend, those spent before among them."""
+
+    def __init__(self, most: int | None, spent: int) -> None:
+        self.most = most
+        self.spent = spent
+
+    def reserve(self, credits: int) -> None:
+        """Held when it would be too much."""
+        if self.most is not None and self.spent + credits > self.most:
+            raise Held(f"--max-credits {self.most}: {self.spent} are spent, and this would cost {credits}")
+        self.spent += credits
+
+    def release(self, credits: int) -> None:
+        """Nothing was started."""
+        self.spent -= credits

@@ -1,0 +1,55 @@
+"""Pure: what resume, retry-failed and resolve add to a batch. Nothing is ever changed, only further attempts of rows begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from .checks import Job
+from .facts import Facts
+
+Decision = Literal["adopt", "send again", "give up"]
+TAKEN_UP_AGAIN = ("wait", "download")
+
+
+def next_attempt(known: Facts, *, task_id: str | None, decision: str | None = None) -> Job:
+    """A further attempt of a row, from its task or its asset on."""
+    lost = "NotFoundError" in str(known.steps)
+    asset_id = None if lost else known.asset_id
+    return replace(
+        known.job,
+        attempt=known.job.attempt + 1,
+        asset_id=asset_id,
+        task_id=task_id,
+        reply_ref=known.reply_ref if task_id else None,
+        decision=decision,
+    )
+
+
+def to_resume(latest: Sequence[Facts]) -> list[Job]:
+    """Rows that a gate held, and those whose task is there but not its file."""
+    return [
+        next_attempt(each, task_id=each.task_id)
+        for each in latest
+        if each.state == "held" or (each.state == "failed" and each.stage in TAKEN_UP_AGAIN and each.task_id)
+    ]
+
+
+def to_retry(latest: Sequence[Facts]) -> list[Job]:
+    """Rows that failed: from their task on where that may still give its file, else with a new create, which is paid.
+
+    What moderation refused is left out: the same prompt would be refused again, and counts against the account.
+    """
+    return [
+        next_attempt(each, task_id=each.task_id if each.stage in TAKEN_UP_AGAIN else None)
+        for each in latest
+        if each.state == "failed" and each.stage != "moderation"
+    ]
+
+
+def resolved(known: Facts, decision: Decision, task_id: str | None) -> Job:
+    """What a person decided of an uncertain row."""
+    if known.state != "uncertain":
+        raise ValueError(f"row {known.job.row} is not uncertain, it is {known.state}")
+    return next_attempt(known, task_id=task_id if decision == "adopt" else None, decision=decision)

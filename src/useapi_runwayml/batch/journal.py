@@ -1,0 +1,158 @@
+"""The journal: what DBOS keeps of a batch, in SQLite in the project folder, or wherever its URL points."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbos import DBOS, DBOSClient, Serializer
+
+from .checks import Job
+from .facts import Facts, facts_of
+
+if TYPE_CHECKING:
+    from dbos import DBOSConfig
+
+NAME = "useapi-runwayml-batch"
+APPLICATION_VERSION = "1"
+EXECUTOR = "local"
+ROW, OPTIONS = "row", "options"
+FILE = "journal.sqlite"
+
+
+class PlainJson(Serializer):
+    """JSON alone: a journal from elsewhere can run no code. Errors are kept as text."""
+
+    def name(self) -> str:
+        return "useapi_runwayml_json"
+
+    def serialize(self, data: Any) -> str:
+        if isinstance(data, BaseException):
+            data = {"error": f"{type(data).__name__}: {data}"}
+        return json.dumps(data)
+
+    def deserialize(cls, serialized_data: str) -> Any:  # as the base class has it
+        return json.loads(serialized_data)
+
+
+class Journal:
+    """Reads and writes a batch's journal without running anything."""
+
+    def __init__(self, project: Path, url: str | None = None) -> None:
+        self.project = project
+        self.url = url or f"sqlite:///{(project / FILE).resolve()}"
+        quiet()
+        self._client = DBOSClient(system_database_url=self.url, serializer=PlainJson(), application_name=NAME)
+
+    def close(self) -> None:
+        self._client.destroy()
+
+    def prepare(self) -> None:
+        """Makes the tables of a new journal; DBOS does so when it is launched."""
+        DBOS(config=self.config())
+        try:
+            DBOS.launch()
+        finally:
+            DBOS.destroy()
+
+    def config(self) -> DBOSConfig:
+        """How DBOS runs on this journal: pinned, quiet, without a server."""
+        return {
+            "name": NAME,
+            "system_database_url": self.url,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": EXECUTOR,
+            "log_level": "CRITICAL",
+            "enable_otlp": False,
+            "max_executor_threads": 16,
+            "serializer": PlainJson(),
+        }
+
+    def add(self, jobs: Iterable[Job], options: Mapping[str, Any] | None = None) -> None:
+        """Puts jobs into the queues of their accounts, all or none; with the options of a new batch."""
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(self.url)
+        try:
+            with engine.begin() as connection:
+                for job in jobs:
+                    self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict())
+                if options is not None:
+                    self._put(connection, OPTIONS, "options", "options", dict(options))
+        finally:
+            engine.dispose()
+
+    def _put(self, connection: Any, workflow: str, queue: str, workflow_id: str, argument: Mapping[str, Any]) -> None:
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": workflow,
+                "queue_name": queue,
+                "workflow_id": workflow_id,
+                "app_version": APPLICATION_VERSION,
+            },
+            argument,
+        )
+
+    def options(self) -> dict[str, Any]:
+        """The options of the batch; empty when there is none."""
+        from sqlalchemy.exc import DatabaseError
+
+        try:
+            found = self._client.list_workflows(workflow_ids=["options"])
+        except DatabaseError:  # no table yet, or no journal at all
+            return {}
+        return dict(_argument(found[0])) if found else {}
+
+    def facts(self, *, steps: bool = True) -> list[Facts]:
+        """What is known of every attempt of every row."""
+        found = self._client.list_workflows(name=ROW)
+        return [
+            facts_of(Job(**_argument(each)), each.status, each.output, self._steps(each.workflow_id) if steps else {})
+            for each in found
+        ]
+
+    def is_open(self) -> bool:
+        """Whether any row is not over."""
+        states = ["PENDING", "ENQUEUED"]
+        return bool(self._client.list_workflows(name=ROW, status=states, limit=1, load_input=False, load_output=False))
+
+    def _steps(self, workflow_id: str) -> dict[str, Any]:
+        return {step["function_name"]: step["output"] for step in self._client.list_workflow_steps(workflow_id)}
+
+
+def _argument(workflow: Any) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = workflow.input["args"][0]
+    return found
+
+
+def queue_of(email: str | None) -> str:
+    return f"account-{email}" if email else "account"
+
+
+def quiet() -> None:
+    """DBOS tells its log nothing that a person here could use; what matters of it becomes a row's state."""
+    log = logging.getLogger("dbos")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    log.propagate = False
+
+
+@contextlib.contextmanager
+def locked(project: Path) -> Iterator[None]:
+    """One process at a time runs a batch: DBOS itself would let a second one run the same rows."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(project / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BlockingIOError(11, "another process runs this batch", str(project)) from None
+    try:
+        yield
+    finally:
+        lock.release()

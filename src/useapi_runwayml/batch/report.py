@@ -1,0 +1,68 @@
+"""The report of a batch as a page: each clip before and after, side by side."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from .facts import Facts
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{font-size:1.4rem} .sum{color:#555} article{border-top:1px solid #ddd;padding:1rem 0}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem}
+video{width:100%;max-height:22rem;background:#111;border-radius:6px} figure{margin:0} figcaption{color:#555;font-size:.85rem}
+.prompt{white-space:pre-wrap;overflow-wrap:anywhere} .facts{color:#555;font-size:.85rem;overflow-wrap:anywhere}
+.state{font-weight:600} .done{color:#17693a} .failed,.uncertain{color:#a11} .none{padding:3rem 1rem;background:#f3f3f3;text-align:center}
+@media (prefers-color-scheme:dark){body{color:#eee;background:#161616}article{border-color:#333}.sum,.facts,figcaption{color:#aaa}
+.none{background:#222}.done{color:#6c9}.failed,.uncertain{color:#f88}}
+"""
+
+
+def counts(rows: Sequence[Facts]) -> str:
+    """Such as `3 done, 1 failed`."""
+    return ", ".join(f"{number} {state}" for state, number in Counter(each.state for each in rows).most_common())
+
+
+def page(rows: Sequence[Facts], beside: Path) -> str:
+    """The page, whose links are relative to the folder in which it lies."""
+    articles = "\n".join(_article(each, beside) for each in rows)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Batch report</title><style>{STYLE}</style><h1>Batch report</h1>"
+        f'<p class="sum">{len(rows)} clips: {html.escape(counts(rows))}</p>\n{articles}\n</html>\n'
+    )
+
+
+def _article(row: Facts, beside: Path) -> str:
+    text = html.escape
+    known = {
+        "seed": row.seed,
+        "seconds": row.seconds,
+        "bytes": row.bytes,
+        "task": row.task_id,
+        "attempt": row.job.attempt if row.job.attempt > 1 else None,
+    }
+    facts = " · ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+    why = f'<p class="state {text(row.state)}">{text(row.why)}</p>' if row.why else ""
+    before = _figure(row.job.video, "before", beside)
+    after = _figure(row.job.output, "after", beside)
+    return (
+        f'<article><p><span class="state {text(row.state)}">{row.job.row}. {text(row.state)}</span></p>'
+        f'<p class="prompt">{text(row.job.prompt)}</p>{why}<div class="pair">{before}{after}</div>'
+        f'<p class="facts">{text(facts)}</p></article>'
+    )
+
+
+def _figure(path: str, told: str, beside: Path) -> str:
+    if not Path(path).is_file():
+        return f'<figure><div class="none">no video {told}</div><figcaption>{html.escape(path)}</figcaption></figure>'
+    link = quote(os.path.relpath(path, beside).replace(os.sep, "/"))
+    return (
+        f'<figure><video controls muted loop preload="metadata" src="{html.escape(link)}"></video>'
+        f"<figcaption>{told}: {html.escape(Path(path).name)}</figcaption></figure>"
+    )

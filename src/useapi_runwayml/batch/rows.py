@@ -1,0 +1,160 @@
+"""Jobs files: CSV as spreadsheets write it, JSON Lines, JSON. Every problem is told with its line."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+OWN_COLUMNS = ("video", "prompt", "output", "email")
+EXTRA_PARAMETERS = ("extra_body", "encoding")
+WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job as the file has it: its line, and what it says by column."""
+
+    line: int
+    values: Mapping[str, Any]
+
+
+@dataclass
+class Jobs:
+    """All jobs of a file, and what is wrong with its form."""
+
+    rows: list[Row] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def parameters() -> Mapping[str, Any]:
+    """The optional parameters of a create by their Python names, with their constraints."""
+    from useapi_runwayml_api.models.video_to_video_request import VideoToVideoRequest
+
+    return {
+        name: each for name, each in VideoToVideoRequest.CONSTRAINTS.items() if name not in ("asset_id", "text_prompt")
+    }
+
+
+def read_jobs(path: Path) -> Jobs:
+    """The jobs of a file, by its ending: .json, .jsonl (or .ndjson), anything else is CSV. OSError when it cannot be read."""
+    jobs = Jobs()
+    text = _decoded(path.read_bytes(), jobs)
+    readers = {".json": _json, ".jsonl": _json_lines, ".ndjson": _json_lines}
+    for line, values in readers.get(path.suffix.lower(), _csv)(text, jobs):
+        jobs.rows.append(Row(line, _named(line, values, jobs)))
+    if not jobs.rows and not jobs.problems:
+        jobs.problems.append(f"{path.name} has no jobs")
+    return jobs
+
+
+def _decoded(content: bytes, jobs: Jobs) -> str:
+    """UTF-8 with or without a BOM, or UTF-16 with one; spreadsheets write all three."""
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        jobs.problems.append(f"line {line}: it is not UTF-8; save the file as “CSV UTF-8”")
+        return ""
+
+
+def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
+    first = text.partition("\n")[0].strip()
+    skipped = 0
+    delimiter = max(",;\t", key=first.count)
+    if first.lower().startswith("sep=") and len(first) == 5:  # what Excel writes to name the delimiter
+        delimiter, skipped, text = first[4], 1, text.partition("\n")[2]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    begins = skipped + 1
+    try:
+        for cells in reader:
+            line, begins = begins, skipped + reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = [cell.strip() for cell in cells]
+                jobs.problems += (
+                    f"line {line}: column {name!r} stands there twice"
+                    for name in dict.fromkeys(header)
+                    if name and header.count(name) > 1
+                )
+            elif len(cells) > len(header) and any(cells[len(header) :]):
+                jobs.problems.append(
+                    f"line {line}: {len(cells)} cells under {len(header)} columns; quote a cell with a comma in it"
+                )
+            else:
+                pairs = zip(header, cells, strict=False)
+                yield line, {name: _typed(name, cell) for name, cell in pairs if name and cell.strip()}
+    except csv.Error as error:
+        jobs.problems.append(f"line {skipped + reader.line_num}: {error}; a quote may not be closed")
+
+
+def _typed(name: str, cell: str) -> Any:
+    """A cell as the type that its column has; what is none of it stays text, and is refused by its column's rule."""
+    constraint = parameters().get(name)
+    kind = constraint.type if constraint is not None else "string"
+    text = cell.strip()
+    if kind == "integer" and text.lstrip("-").isdecimal() and len(text) < 30:
+        return int(text)
+    if kind == "boolean" and text.lower() in WORDS:
+        return WORDS[text.lower()]
+    if name == "extra_body":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text if name in ("video", "output", "email") or kind != "string" else cell
+
+
+def _json_lines(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, each in enumerate(text.splitlines(), 1):
+        if not each.strip():
+            continue
+        try:
+            value = json.loads(each)
+        except ValueError as error:
+            jobs.problems.append(f"line {line}: no JSON: {error}")
+            continue
+        yield from _object(line, value, jobs)
+
+
+def _json(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        value = json.loads(text) if text.strip() else []
+    except ValueError as error:
+        jobs.problems.append(f"no JSON: {error}")
+        return
+    entries = value.get("jobs") if isinstance(value, dict) else value
+    if not isinstance(entries, list):
+        jobs.problems.append("it must be a list of jobs, bare or under “jobs”")
+        return
+    for number, each in enumerate(entries, 1):
+        yield from _object(number, each, jobs)
+
+
+def _object(line: int, value: Any, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield line, {name: each for name, each in value.items() if each is not None}
+    else:
+        jobs.problems.append(f"line {line}: a job must be an object")
+
+
+def _named(line: int, values: dict[str, Any], jobs: Jobs) -> dict[str, Any]:
+    """The values by known columns; an unknown one is a problem, with the one that may be meant."""
+    if "text_prompt" in values:
+        if "prompt" in values:
+            jobs.problems.append(f"line {line}: prompt and text_prompt are the same, give one")
+        values["prompt"] = values.pop("text_prompt")
+    known = (*OWN_COLUMNS, *parameters(), *EXTRA_PARAMETERS)
+    for name in [name for name in values if name not in known]:
+        near = difflib.get_close_matches(name, known, 1)
+        jobs.problems.append(f"line {line}: there is no column {name!r}" + (f"; is {near[0]} meant?" if near else ""))
+        del values[name]
+    return values

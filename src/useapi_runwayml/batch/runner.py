@@ -1,0 +1,146 @@
+"""Runs a batch: DBOS with the engine inside, one client, until no row is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from dbos import DBOS
+
+from .. import AsyncRunwayClient, errors
+from .accounts import Budget
+from .checks import Job
+from .clock import BatchClock
+from .engine import Engine, Settings
+from .facts import Facts, latest
+from .journal import ROW, Journal, queue_of
+
+POLL_SECONDS = 0.1
+AHEAD = 3
+_running: list[Engine] = []
+
+
+@DBOS.workflow(name=ROW, max_recovery_attempts=None)
+async def _row(job: dict[str, Any]) -> dict[str, Any]:
+    return await _running[-1].process(Job(**job))
+
+
+async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """A step of DBOS: recorded once it is done, and not done again."""
+
+    async def call() -> Any:
+        return await function(*arguments)
+
+    return await DBOS.run_step_async({"name": name}, call)
+
+
+class ServiceClock:
+    """How far the service's clock is ahead of ours, by the Date of its answers."""
+
+    def __init__(self, clock: BatchClock) -> None:
+        self._clock = clock
+        self.offset = 0.0
+
+    async def __call__(self, response: httpx.Response) -> None:
+        try:
+            told = parsedate_to_datetime(response.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        self.offset = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.time()
+
+
+async def _run(
+    journal: Journal,
+    settings: Settings,
+    clock: BatchClock,
+    on_event: Callable[[Job, str, str], None],
+    http_client: Callable[..., httpx.AsyncClient],
+) -> list[Facts]:
+    known = journal.facts()
+    service = ServiceClock(clock)
+    async with http_client(event_hooks={"response": [service]}) as http:
+        runway = AsyncRunwayClient(http_client=http)
+        runway._use_clock(clock)
+        spent = sum(each.job.credits() for each in latest(known) if each.paid or each.intent)
+        engine = Engine(runway, settings, clock, Budget(settings.max_credits, spent), lambda: service.offset, _step)
+        engine.on_event = on_event
+        _remember(engine, known)
+        _running.append(engine)
+        try:
+            DBOS(config=journal.config())
+            DBOS.launch()
+            await _open_queues({each.job.email for each in known}, settings)
+            while await asyncio.to_thread(journal.is_open):  # noqa: ASYNC110  # the journal is the truth, and has no event
+                await asyncio.sleep(POLL_SECONDS * 2)
+            ended = latest(journal.facts())
+            if settings.delete_assets:
+                await delete_assets(runway, ended)
+            return ended
+        except BaseException:
+            await _stop_all()
+            raise
+        finally:
+            _running.remove(engine)
+
+
+async def _stop_all() -> None:
+    """Ends all rows before their client is closed: an interrupted step leaves no trace and is done again by the next run."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in others:
+        each.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _open_queues(emails: Iterable[str | None], settings: Settings) -> None:
+    """A queue per account, somewhat longer than its slots, so that uploads go ahead of them."""
+    for email in emails:
+        await DBOS.register_queue_async(
+            queue_of(email),
+            worker_concurrency=settings.max_jobs + AHEAD,
+            polling_interval_sec=POLL_SECONDS,
+            on_conflict="always_update",
+        )
+
+
+def _remember(engine: Engine, known: Iterable[Facts]) -> None:
+    """What earlier processes did: uploads that serve again, and rows whose task exists and has its slot."""
+    gone = {each.asset_id for each in known if each.state == "failed" and "NotFoundError" in str(each.steps)}
+    for each in known:
+        if each.sha256 and each.asset_id and each.asset_id not in gone:
+            engine.uploads.known[each.sha256, each.job.email] = each.asset_id
+        if each.task_id:
+            engine.with_task.add(each.job.id)
+
+
+async def delete_assets(runway: AsyncRunwayClient, ended: Iterable[Facts]) -> None:
+    """Deletes the uploads of which every row is done."""
+    by_asset: dict[str, list[Facts]] = {}
+    for each in ended:
+        if each.asset_id and each.asset_id != each.job.video:
+            by_asset.setdefault(each.asset_id, []).append(each)
+    for asset_id, rows in by_asset.items():
+        if all(each.state == "done" for each in rows):
+            try:
+                await runway.assets.delete(asset_id)
+            except errors.UseapiError:
+                continue
+
+
+def run(
+    journal: Journal,
+    settings: Settings,
+    *,
+    clock: BatchClock | None = None,
+    on_event: Callable[[Job, str, str], None] = lambda job, state, why: None,
+    http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
+) -> list[Facts]:
+    """Runs until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
+    try:
+        return asyncio.run(_run(journal, settings, clock or BatchClock(), on_event, http_client))
+    finally:
+        DBOS.destroy()

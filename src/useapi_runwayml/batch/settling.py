@@ -1,0 +1,60 @@
+"""Pure: whether a create whose outcome is unknown exists, may be sent again, or stays uncertain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from useapi_runwayml_api.models.scheduled_task import ScheduledTask
+    from useapi_runwayml_api.models.task import Task
+
+CLOCK_SLACK = 5.0  # a Date header tells whole seconds
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`found` has the task; `absent` may be sent again; `early` is to be asked again later; `uncertain` is for a person."""
+
+    kind: Literal["found", "absent", "early", "uncertain"]
+    task_id: str = ""
+    why: str = ""
+
+
+def judge(
+    reply_ref: str,
+    tracked: Sequence[ScheduledTask],
+    listed: Sequence[Task],
+    *,
+    intended_at: float,
+    elapsed: float,
+    settle: float,
+) -> Verdict:
+    """What the scheduler and the list say of a replyRef that is ours alone.
+
+    `intended_at` is the moment of the intent on the service's clock, in seconds since 1970. That nothing bears the reference counts
+    only once `settle` seconds have passed, and if the list proves that it would show it: it has tasks from before the intent, it
+    shows replyRefs, and it is not in an order that could hide the newest.
+    """
+    entries = [
+        *((each.task_id, each.reply_ref) for each in tracked),
+        *((each.task_id, each.reply_ref) for each in listed),
+    ]
+    bearing = {task_id for task_id, reference in entries if reference == reply_ref and task_id}
+    if len(bearing) == 1:
+        return Verdict("found", task_id=str(bearing.pop()))
+    if bearing:
+        return Verdict(
+            "uncertain", why=f"{len(bearing)} tasks bear its replyRef: {', '.join(sorted(map(str, bearing)))}"
+        )
+    if elapsed < settle:
+        return Verdict("early")
+    if not any(each.reply_ref for each in listed):
+        return Verdict("uncertain", why="the list of tasks shows no replyRef, so that it proves nothing")
+    created = [each.created_at.timestamp() for each in listed if each.created_at]
+    if not created or min(created) > intended_at - CLOCK_SLACK:
+        return Verdict("uncertain", why="the list of tasks does not reach back before the create")
+    if created != sorted(created, reverse=True):
+        return Verdict("uncertain", why="the list of tasks is not newest first, so that it may leave out the newest")
+    return Verdict("absent")

@@ -1,0 +1,377 @@
+"""`useapi-runwayml batch …`: many clips, durably."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from . import output
+from .exits import AUTHENTICATION, CREDITS, FAILED, OK, REFUSED, UNKNOWN, USAGE, Stop, command, hinting
+from .needs import extra
+
+if TYPE_CHECKING:
+    from ..batch.checks import Job
+    from ..batch.facts import Facts
+    from ..batch.journal import Journal
+
+FOLDER = ".useapi-runwayml"
+Project = Annotated[Path | None, Parameter(name="--project")]
+
+
+def project_of(jobs: Path, project: Path | None) -> Path:
+    """The folder of the journal: beside the jobs file, with its name, unless given."""
+    return project or jobs.parent / FOLDER / jobs.stem
+
+
+@contextlib.contextmanager
+def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[Journal]:
+    """The journal of a batch that is there, or a new one."""
+    folder = project_of(jobs, project)
+    with extra("batch"):
+        from ..batch.journal import FILE, Journal
+    if new:
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.parent.name == FOLDER and not (folder.parent / ".gitignore").exists():
+            (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    if not new and not (folder / FILE).exists():
+        raise _no_batch(folder, jobs)
+    journal = Journal(folder)
+    try:
+        there = bool(journal.options())
+        if new and there:
+            raise Stop(f"{folder} has a batch already: go on with {_again('resume', jobs, project)}", USAGE)
+        if new:
+            journal.prepare()
+        elif not there:
+            raise _no_batch(folder, jobs)
+        yield journal
+    finally:
+        journal.close()
+
+
+def _no_batch(folder: Path, jobs: Path) -> Stop:
+    return Stop(f"there is no batch in {folder}: begin one with {command('batch', 'run', jobs)}", USAGE)
+
+
+def run_command(
+    jobs: Path,
+    *,
+    defaults: str = "{}",
+    output_dir: Path | None = None,
+    poll_interval: float | None = None,
+    max_jobs: int = 5,
+    max_credits: int | None = None,
+    settle: float = 60,
+    delete_assets: bool = False,
+    project: Project = None,
+    dry_run: bool = False,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False,
+) -> int:
+    """Runs all jobs of a file. All rows are checked first; a crash loses nothing, `batch resume` goes on.
+
+    Parameters
+    ----------
+    jobs
+        CSV, JSON Lines or JSON. Columns: video (path relative to the file, or an asset's id), prompt, output (optional), email
+        (the account for uploads, optional), and any parameter of a create by its Python name.
+    defaults
+        Parameters for all rows that do not have their own, as a JSON object, or @FILE with one.
+    output_dir
+        The folder for the results; `results` beside the file unless given.
+    poll_interval
+        Seconds between two looks at the tasks; chosen by their progress unless given.
+    max_jobs
+        Tasks at once for each account; a 429 lowers it.
+    max_credits
+        No more credits than these, those spent before among them.
+    settle
+        Seconds after which a create that nobody knows of may be sent again, if the lists prove that it does not exist.
+    delete_assets
+        Delete each upload once all its rows are done.
+    project
+        The folder for the journal; `.useapi-runwayml/` beside the file unless given.
+    dry_run
+        Only check, and tell what it would cost.
+    yes
+        Do not ask before spending credits.
+    """
+    with extra("batch"):
+        from ..batch import checks, rows
+        from ..batch.engine import Settings
+        from ..batch.journal import locked
+    _positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
+    given = _defaults(defaults)
+    found, problems = checks.check(
+        rows.read_jobs(jobs), jobs.parent.resolve(), (output_dir or jobs.parent / "results").resolve(), given
+    )
+    if problems:
+        return _refuse(jobs, problems)
+    seconds, credits = checks.estimate(found)
+    plan = {"jobs": len(found), "seconds": seconds, "credits": credits}
+    output.say(f"{len(found)} jobs, {seconds} seconds of video, about {credits} credits")
+    if dry_run:
+        output.show(plan, lambda: print("Nothing was sent (--dry-run)."))
+        return OK
+    if not yes and not _agreed(credits):
+        raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
+    settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
+    with opened(jobs, project, new=True) as journal, locked(journal.project):
+        journal.add(found, asdict(settings))
+        return go(journal, jobs, project)
+
+
+def _positive(**values: float | None) -> None:
+    for name, value in values.items():
+        least = 1 if name == "max_jobs" else 0
+        if value is not None and not value >= least:
+            raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
+
+
+def _defaults(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(text[1:]).read_text(encoding="utf-8-sig") if text.startswith("@") else text)
+    except ValueError as error:
+        raise Stop(f"--defaults is no JSON: {error}", USAGE) from None
+    if not isinstance(found, dict):
+        raise Stop("--defaults must be a JSON object", USAGE)
+    from ..batch.rows import EXTRA_PARAMETERS, OWN_COLUMNS, parameters
+
+    if unknown := found.keys() - {*OWN_COLUMNS, *parameters(), *EXTRA_PARAMETERS}:
+        raise Stop(f"--defaults: there is no column {', '.join(sorted(unknown))}", USAGE)
+    return found
+
+
+def _refuse(jobs: Path, problems: list[str]) -> int:
+    """Every problem with its line; nothing was sent."""
+    if output.is_json():
+        print(json.dumps({"error": "ParameterError", "exit_code": REFUSED, "problems": problems}, ensure_ascii=False))
+    else:
+        told = "\n".join(f"  {each}" for each in problems)
+        print(f"useapi-runwayml: {jobs}: {len(problems)} problems, nothing was sent\n{told}", file=sys.stderr)
+    return REFUSED
+
+
+def _agreed(credits: int) -> bool:
+    """Whether a person at a terminal agrees."""
+    if output.is_json() or not sys.stdin.isatty():
+        return False
+    return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _again(name: str, jobs: Path, project: Path | None) -> str:
+    return command("batch", name, jobs, *(["--project", project] if project else []))
+
+
+def go(journal: Journal, jobs: Path, project: Path | None) -> int:
+    """Runs what is open, with the options of the journal, and tells what became of it."""
+    from ..batch.engine import Settings
+    from ..batch.runner import run
+
+    settings = Settings(**journal.options())
+    resume = _again("resume", jobs, project)
+    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), _watching(journal) as on_event:
+        ended = run(journal, settings, on_event=on_event)
+    return tell(ended, jobs, project)
+
+
+@contextlib.contextmanager
+def _watching(journal: Journal) -> Iterator[Callable[[Job, str, str], None]]:
+    """A bar on a terminal; elsewhere a line for each row that is over."""
+    with output.bar() as bar:
+        line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
+
+        def on_event(job: Job, state: str, why: str) -> None:
+            if state in ("done", "failed", "uncertain", "held", "given up"):
+                bar.advance(line)
+                if bar.disable or state != "done":
+                    told = f"row {job.row} (line {job.line}): {state}" + (f": {why}" if why else "")
+                    (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
+
+        yield on_event
+
+
+def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
+    """The sum, what to do next, and the exit code that fits the worst of it."""
+    from ..batch.report import counts
+
+    states = {each.state for each in rows}
+    steps = {
+        "uncertain": _again("resolve", jobs, project),
+        "held": _again("resume", jobs, project),
+        "failed": _again("retry-failed", jobs, project),
+    }
+    hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
+
+    def lines() -> None:
+        print(f"{len(rows)} rows: {counts(rows)}")
+        print(*hints, sep="\n", end="\n" if hints else "")
+
+    output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
+    if "uncertain" in states:
+        return UNKNOWN
+    if "held" in states:
+        why = " ".join(each.why for each in rows if each.state == "held")
+        return CREDITS if "412" in why or "--max-credits" in why else AUTHENTICATION
+    return FAILED if "failed" in states else OK
+
+
+def resume_command(jobs: Path, *, project: Project = None) -> int:
+    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
+
+    Parameters
+    ----------
+    jobs
+        The jobs file that `batch run` was given.
+    project
+        The folder of the journal.
+    """
+    from ..batch.changes import to_resume
+
+    return _with_more(jobs, project, to_resume)
+
+
+def retry_failed_command(jobs: Path, *, project: Project = None) -> int:
+    """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid.
+
+    Parameters
+    ----------
+    jobs
+        The jobs file that `batch run` was given.
+    project
+        The folder of the journal.
+    """
+    from ..batch.changes import to_retry
+
+    return _with_more(jobs, project, to_retry)
+
+
+def _with_more(jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]]) -> int:
+    with opened(jobs, project) as journal:
+        from ..batch.facts import latest
+        from ..batch.journal import locked
+
+        with locked(journal.project):
+            journal.add(more(latest(journal.facts())))
+            return go(journal, jobs, project)
+
+
+def resolve_command(
+    jobs: Path,
+    row: int | None = None,
+    *,
+    adopt: str | None = None,
+    send_again: bool = False,
+    give_up: bool = False,
+    project: Project = None,
+) -> int:
+    """Decides uncertain rows: creates of which nobody knows whether they started a paid task. Without a row, lists them.
+
+    Parameters
+    ----------
+    jobs
+        The jobs file that `batch run` was given.
+    row
+        The number of the row.
+    adopt
+        It did: this is its task's id.
+    send_again
+        It did not: send it again at the next `batch resume`. If it did all the same, it is paid twice.
+    give_up
+        Leave it.
+    project
+        The folder of the journal.
+    """
+    from ..batch.changes import resolved
+    from ..batch.facts import latest
+    from ..batch.journal import locked
+
+    choices = {"adopt": adopt is not None, "send again": send_again, "give up": give_up}
+    chosen = [name for name, is_chosen in choices.items() if is_chosen]
+    with opened(jobs, project) as journal:
+        rows = latest(journal.facts())
+        if row is None:
+            uncertain = [each for each in rows if each.state == "uncertain"]
+            output.show(
+                [each.to_dict() for each in uncertain],
+                lambda: output.table(
+                    ("row", "line", "replyRef", "why"),
+                    ((each.job.row, each.job.line, each.reply_ref, each.why) for each in uncertain),
+                ),
+            )
+            return OK
+        if len(chosen) != 1:
+            raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
+        known = next((each for each in rows if each.job.row == row), None)
+        if known is None:
+            raise Stop(f"there is no row {row}", USAGE)
+        with locked(journal.project):
+            try:
+                decision: Any = chosen[0]
+                journal.add([resolved(known, decision, adopt)])
+            except ValueError as error:
+                raise Stop(str(error), USAGE) from None
+    after = _again("resume", jobs, project)
+    output.show(
+        {"row": row, "decision": chosen[0], "next": [after]},
+        lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
+    )
+    return OK
+
+
+def status_command(jobs: Path, *, project: Project = None) -> int:
+    """Shows where each row is. Runs nothing.
+
+    Parameters
+    ----------
+    jobs
+        The jobs file that `batch run` was given.
+    project
+        The folder of the journal.
+    """
+    return _show_rows(jobs, project, ("row", "line", "state", "task", "why"))
+
+
+def report_command(jobs: Path, *, html: Path | None = None, project: Project = None) -> int:
+    """A table of all rows, or a page with each clip before and after.
+
+    Parameters
+    ----------
+    jobs
+        The jobs file that `batch run` was given.
+    html
+        The file for the page.
+    project
+        The folder of the journal.
+    """
+    if html is None:
+        return _show_rows(jobs, project, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
+    from ..batch.facts import latest
+    from ..batch.report import page
+
+    with opened(jobs, project) as journal:
+        html.write_text(page(latest(journal.facts()), html.parent.resolve()), encoding="utf-8")
+    output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
+    return OK
+
+
+def _show_rows(jobs: Path, project: Path | None, columns: tuple[str, ...]) -> int:
+    with opened(jobs, project) as journal:
+        from ..batch.facts import latest
+        from ..batch.report import counts
+
+        rows = latest(journal.facts())
+    values = [{**each.to_dict(), "task": each.task_id} for each in rows]
+
+    def lines() -> None:
+        output.table(columns, ([each[column] for column in columns] for each in values))
+        print(f"{len(rows)} rows: {counts(rows)}")
+
+    output.show([each.to_dict() for each in rows], lines)
+    return OK
