@@ -91,7 +91,8 @@ MORE_STATUSES: dict[str, tuple[int, ...]] = {
     "getFeatures": (404,),
 }
 STATUSES_OF = {name: tuple(sorted((*ALWAYS, *more))) for name, more in MORE_STATUSES.items()}
-OPERATION_OF_CALLBACK = "taskChanged"
+# the callback: its operation id, its method, the type of its body, and what the receiver answers
+CALLBACK = ("taskChanged", "post", "application/json", {"200": ["text/plain"]})
 
 # status: the class of the error that the SDK raises for it
 ERROR_CLASSES: dict[int, str] = {
@@ -130,6 +131,8 @@ MODELS: dict[str, dict[str, str]] = {
         "replyRef": "text",
         "code": "integer",
     },
+    "TaskEnvelope": {"task": "Task", "code": "integer"},
+    "TaskListEnvelope": {"tasks": "list of Task"},
     "TaskOptions": {
         "name": "text",
         "seed": "integer",

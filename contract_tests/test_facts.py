@@ -66,9 +66,17 @@ def test_parameters_uploads_and_statuses_are_the_facts() -> None:
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     failure = CONTRACT.data["components"]["responses"]["GatewayFailure"]
     assert tuple(failure["content"]) == facts.GATEWAY_MEDIA
-    assert "Retry-After" in failure["headers"]
+    for response in (failure, CONTRACT.data["components"]["responses"]["Busy"]):
+        assert CONTRACT.follow(response["headers"]["Retry-After"])["schema"] == {"type": "string"}
+    ((_, entry),) = CONTRACT.operations["createVideoToVideo"].data["callbacks"][facts.CALLBACK[0]].items()
+    ((method, callback),) = entry.items()
+    (kind,) = callback["requestBody"]["content"]
+    answers = {status: list(each["content"]) for status, each in callback["responses"].items()}
+    assert (callback["operationId"], method, kind, answers) == facts.CALLBACK
+    assert callback["security"] == []
+    assert callback["responses"]["200"]["content"]["text/plain"]["schema"] == {"type": "string"}
+    assert SCHEMAS["TaskStatus"]["type"] == SCHEMAS["MediaKind"]["type"] == "string"
     busy = CONTRACT.data["components"]["responses"]["Busy"]
-    assert "Retry-After" in busy["headers"]
     assert len(busy["content"]["application/json"]["schema"]["anyOf"]) == 2
 
 

@@ -167,7 +167,7 @@ def test_the_callback_has_the_body_of_a_task() -> None:
     data = CONTRACT.operations["createVideoToVideo"].data["callbacks"]["taskChanged"]
     ((address, entry),) = data.items()
     assert (address, list(entry)) == ("{$request.body#/replyUrl}", ["post"])
-    assert entry["post"]["operationId"] == facts.OPERATION_OF_CALLBACK
+    assert entry["post"]["operationId"] == facts.CALLBACK[0]
     (media,) = entry["post"]["requestBody"]["content"].items()
     assert media[0] == "application/json"
     for example in media[1]["examples"].values():
@@ -178,3 +178,54 @@ def test_the_callback_has_the_body_of_a_task() -> None:
             assert found.task_id == value["taskId"]
     with pytest.raises(errors.ParameterError):
         callbacks.parse({"id": TASK_ID})
+
+
+FITS: list[tuple[str, int, Any]] = [
+    ("getTask", 200, {"taskId": TASK_ID, "status": "QUEUED_V2", "zz": 1}),
+    ("getTask", 200, {"status": "CANCELLED", "error": "why", "progressRatio": "0.5"}),
+    ("getTask", 200, {"error": {"errorMessage": None, "tally_asimov": True}, "artifacts": None}),
+    ("getTask", 200, {"artifacts": [{"url": None, "previewUrls": ["https://files.test/x.jpg"]}]}),
+    ("getTask", 200, {"task": {"taskId": TASK_ID}, "code": 200}),
+    ("getTask", 200, {}),
+    ("listTasks", 200, []),
+    ("listTasks", 200, {"tasks": [{"status": "RUNNING"}]}),
+    ("getAsset", 200, {"mediaType": "document", "fileSize": "7", "size": 7}),
+    ("getTask", 404, {"error": "x", "code": "404", "retryAfter": "2026-01-02T03:04:05Z"}),
+    ("getTask", 429, {"error": {"code": 8, "message": "x"}, "retryAfter": "2026-01-02T03:04:05Z"}),
+    ("getTask", 429, {"error": "x", "runningTasks": {"a@b.test": [{"taskId": TASK_ID}]}, "code": 429}),
+]
+MISFITS: list[tuple[str, int, Any]] = [
+    ("getTask", 200, []),
+    ("getTask", 200, {"status": 7}),
+    ("getTask", 200, {"error": 7}),
+    ("getTask", 200, {"artifacts": [{"previewUrls": [7]}]}),
+    ("getTask", 200, {"createdAt": 7}),
+    ("listTasks", 200, [7]),
+    ("getAsset", 200, {"mediaType": 7}),
+    ("getAsset", 200, {"previewUrls": [7]}),
+    ("listScheduler", 200, {}),
+    ("getTask", 404, {"retryAfter": 7}),
+    ("getTask", 404, {"error": 7}),
+    ("getTask", 404, "x"),
+    ("getTask", 418, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "value"), FITS)
+def test_what_the_service_may_answer_fits_the_document(name: str, status: int, value: Any) -> None:
+    """Nulls, new states and fields, bare texts of errors and both envelopes are documented."""
+    assert CONTRACT.answer_problems(name, status, "application/json", value) == []
+
+
+@pytest.mark.parametrize(("name", "status", "value"), MISFITS)
+def test_what_it_may_not_answer_does_not_fit(name: str, status: int, value: Any) -> None:
+    """Other types, and statuses that nobody has described, are told."""
+    assert CONTRACT.answer_problems(name, status, "application/json", value)
+
+
+def test_running_tasks_are_lists_by_account() -> None:
+    """The schema of what stands in the way of a create: account to tasks, and nothing else."""
+    validator = CONTRACT.validator({"$ref": "#/components/schemas/RunningTasks"})
+    assert validator.is_valid({"a@b.test": [{"taskId": TASK_ID}], "c@d.test": []})
+    assert not validator.is_valid({"a@b.test": "x"})
+    assert not validator.is_valid({"a@b.test": [7]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -208,7 +209,7 @@ GOOD_PARAMETERS: list[tuple[str, str, list[Any]]] = [
 ]
 BAD_PARAMETERS: list[tuple[str, str, list[Any]]] = [
     ("listTasks", "email", ["", 7, True, None, "\ud800"]),
-    ("listTasks", "statuses", [[], [""], ["a,b"], ["é"], ["A B"], [7], [None], "PENDING", None, {}]),
+    ("listTasks", "statuses", [[], [""], ["a,b"], ["PENDING\n"], ["é"], ["A B"], [7], [None], "PENDING", None, {}]),
     ("listAssets", "email", ["", 7, None]),
     ("listAssets", "media_type", ["", "VIDEO", "text", 7, None, ["video"]]),
     ("uploadAsset", "name", ["", 7, None, "\udfff"]),
@@ -310,3 +311,97 @@ def test_good_values_are_good_on_assignment(field: str, data: st.DataObject) -> 
     with pytest.raises(ValueError, match=name):
         setattr(model, name, data.draw(bad(field)))
     assert getattr(model, name) == fine
+
+
+def nested(depth: int, by: str) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value] if by == "list" else {"x": value}
+    return value
+
+
+EXTRA_GOOD: list[dict[str, Any]] = [
+    {"zz": value}
+    for value in (
+        None,
+        True,
+        7,
+        1.5,
+        "é 😀",
+        [1, [None]],
+        (1, 2),
+        {"a": {"b": ["c"]}},
+        nested(50, "list"),
+        nested(50, "dict"),
+    )
+]
+EXTRA_BAD: list[tuple[Any, str]] = [
+    ({"zz": math.nan}, "finite"),
+    ({"zz": [math.inf]}, "finite"),
+    ({"zz": {"a": -math.inf}}, "finite"),
+    ({"zz": "\ud800"}, "surrogate"),
+    ({"zz": ["\ud800"]}, "surrogate"),
+    ({"zz": {"\ud800": 1}}, "surrogate"),
+    ({"zz": {"a": "\ud800"}}, "surrogate"),
+    ({"\ud800": 1}, "surrogate"),
+    ({7: 1}, "name must be a string"),
+    ({"zz": {7: 1}}, "name must be a string"),
+    ({"zz": {None: 1}}, "name must be a string"),
+    ({"zz": b"x"}, "plain JSON"),
+    ({"zz": {1, 2}}, "plain JSON"),
+    ({"zz": [object()]}, "plain JSON"),
+    ({"zz": nested(51, "list")}, "nested"),
+    ({"zz": nested(51, "dict")}, "nested"),
+    ({"seed": 7}, "its own name"),
+    ({"assetId": "x"}, "its own name"),
+    ([("zz", 1)], "mapping"),
+]
+
+
+@pytest.mark.parametrize("extra", EXTRA_GOOD)
+@pytest.mark.parametrize("encoding", facts.ENCODINGS)
+def test_more_fields_arrive_as_they_are(extra: dict[str, Any], encoding: str) -> None:
+    """Plain data of any shape goes with a create, by the SDK's extra_body and by the generated additional_properties."""
+    short = {"application/json": "json", "multipart/form-data": "multipart"}[encoding]
+    with respx.mock(base_url=facts.BASE_URL) as mock:
+        route = mock.post("/gen3turbo/video").respond(json=ANSWER)
+        RUNWAY.video_to_video.create(asset_id=ASSET_ID, text_prompt="x", extra_body=extra, encoding=short)  # type: ignore[arg-type]
+        found = sent(route)["zz"]
+    expected = json.loads(json.dumps(extra["zz"]))
+    text = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
+    assert found == (expected if encoding == "application/json" else text)
+
+
+@pytest.mark.parametrize(("extra", "told"), EXTRA_BAD)
+def test_more_fields_that_cannot_go_are_refused(extra: Any, told: str) -> None:
+    """What is no plain JSON, at any depth, or a documented field by its wire name, is refused with its reason."""
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+        with pytest.raises(useapi_runwayml.ParameterError, match=told):
+            RUNWAY.video_to_video.create(asset_id=ASSET_ID, text_prompt="x", extra_body=extra)
+        with pytest.raises(ValueError, match=told):
+            VideoToVideoRequest(asset_id=ASSET_ID, text_prompt="x", additional_properties=extra)
+        assert not mock.calls
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"text_prompt": ""}, "it must have at least 1 character$"),
+        ({"explore_mode": 1}, "it must be true or false$"),
+        ({"seed": "x"}, "it must be an integer$"),
+        ({"seed": 0}, "it must be from 1 to 4294967294$"),
+        ({"seconds": 7}, "it must be one of 5, 10$"),
+        ({"reply_ref": "x" * 1025}, "it must have at most 1024 characters$"),
+        ({"asset_id": "a/b"}, "it must be an id: "),
+    ],
+)
+def test_a_refusal_says_the_rule(values: dict[str, Any], told: str) -> None:
+    """In words that tell what would be taken."""
+    (problem,) = VideoToVideoRequest.find_problems({"asset_id": ASSET_ID, "text_prompt": "x", **values})
+    assert re.search(told, str(problem))
+
+
+def test_a_pattern_without_words_is_told_itself() -> None:
+    """Where the document has no words for a pattern, the pattern is the rule."""
+    with pytest.raises(ValueError, match=r"it must match \^\[A-Za-z0-9_\]\+\$"):
+        list_tasks.request_kwargs(offset=0, limit=1, statuses=["a b"])

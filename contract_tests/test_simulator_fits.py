@@ -75,6 +75,12 @@ def test_good_answers_fit_in_every_shape(shapes: Shapes) -> None:
             assert problems(name, answer) == []
 
 
+def test_fields_of_tomorrow_are_taken() -> None:
+    """A create may have fields that the document does not know."""
+    answer = Service().create("x", zz_tomorrow=[1])
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("http_errors", ["text", "object"])
 def test_refusals_fit(http_errors: Any) -> None:
     """401, 400, 404, 410, 412, 422 and the account's 429 are documented answers of the operations that give them."""

@@ -95,7 +95,8 @@ def test_answers_are_tolerant_and_requests_strict() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         if schema.get("type") != "object" or name == "VideoToVideoRequest":
             continue
-        assert "required" not in schema, name
+        if name not in ("TaskEnvelope", "TaskListEnvelope"):  # an envelope is one only with what it wraps
+            assert "required" not in schema, name
         assert schema.get("additionalProperties", True) is not False, name
         for field, part in schema.get("properties", {}).items():
             assert fits(part, None) == [], f"{name}.{field}"

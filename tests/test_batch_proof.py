@@ -1,0 +1,180 @@
+"""The proof that a batch survives anything: SIGKILL at each step boundary and at random moments, with a faulty service."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL"),
+]
+SPEED = 60
+ROWS = 200
+CLIPS = 7
+STEPS = ("upload", "intent", "create", "wait", "download")
+MOMENTS = ("before", "inside", "after")
+
+# The command line with a clock as fast as the simulator's, which kills itself where it is told: before a step, after what the step
+# does but before that is recorded, or after.
+CHILD = f"""
+import functools, os, signal, sys
+from useapi_runwayml.batch import runner
+from useapi_runwayml.cli.app import run
+
+runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
+step, counted = runner._step, []
+where, _, count = os.environ.get("KILL", "").rpartition(":")
+
+def passes(kind, moment):
+    if where == f"{{kind}}:{{moment}}":
+        counted.append(1)
+        if len(counted) == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def watched(name, function, *arguments):
+    kind = name.partition("-")[0]
+
+    async def inside(*given):
+        result = await function(*given)
+        passes(kind, "inside")
+        return result
+
+    passes(kind, "before")
+    result = await step(name, inside, *arguments)
+    passes(kind, "after")
+    return result
+
+runner._step = watched
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+class Batch:
+    """A jobs file, a faulty service, and the command line in processes of its own."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self.folder = folder
+        self.jobs = folder / "jobs.csv"
+        self.clips = {
+            f"clip{number}.mp4": b"\x00\x00\x00\x18ftypmp42" + bytes([number]) * 3000 for number in range(CLIPS)
+        }
+        for name, content in self.clips.items():
+            (folder / name).write_bytes(content)
+        with self.jobs.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["video", "prompt", "output", "seconds", "reply_ref"])
+            for row in range(1, ROWS + 1):
+                prompt = f'row {row}: a, "b"\nc 😀'
+                writer.writerow([self.clip_of(row), prompt, f"{row}.mp4", 5, "mine" if row % 2 else ""])
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("USEAPI")}
+        self.environment = {
+            **environment,
+            "USEAPI_TOKEN": "user:4242-simulated",
+            "USEAPI_RUNWAYML_BASE_URL": base_url,
+        }
+
+    def clip_of(self, row: int) -> str:
+        return f"clip{row % CLIPS}.mp4"
+
+    def start(self, *arguments: str, kill: str = "") -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", CHILD, "batch", *arguments],
+            cwd=self.folder,
+            env={**self.environment, "KILL": kill},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def until_killed(self, *arguments: str, kill: str = "", after: float | None = None) -> int:
+        process = self.start(*arguments, kill=kill)
+        if after is not None:
+            try:
+                process.wait(after)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        _, told = process.communicate(timeout=300)
+        assert "Traceback" not in told, told
+        return process.returncode
+
+    def rows(self) -> list[dict[str, Any]]:
+        process = self.start("status", "jobs.csv", "--json")
+        out, told = process.communicate(timeout=60)
+        assert process.returncode == 0, told
+        found: list[dict[str, Any]] = json.loads(out)
+        return found
+
+
+def faulty() -> Simulator:
+    sim = Simulator(max_jobs=12, credits=10**6, seed=5)
+    add = sim.faults.add
+    add("close_after_action", "createVideoToVideo", probability=0.04)
+    add("close_before_action", "createVideoToVideo", probability=0.04)
+    add("status", "createVideoToVideo", probability=0.04, status=502)
+    add("status", "createVideoToVideo", probability=0.04, status=524, after=True)
+    add("bad_json", "createVideoToVideo", probability=0.03)
+    add("hide_in_scheduler", "createVideoToVideo", probability=0.3, seconds=15.0)
+    add("busy", "createVideoToVideo", probability=0.03, shape="upstream", retry_after="5")
+    add("status", "getTask", probability=0.05, status=503)
+    add("status", "listTasks", probability=0.05, status=522, content_type="text/plain")
+    add("close_before_action", "uploadAsset", probability=0.1)
+    add("cut_body", "download", probability=0.1, bytes=1000)
+    add("status", "download", probability=0.05, status=503)
+    return sim
+
+
+def tasks_by_row(sim: Simulator) -> Counter[int]:
+    with sim.lock:
+        prompts = [task.request["text_prompt"] for task in sim.state.tasks.values()]
+    return Counter(int(prompt.removeprefix("row ").partition(":")[0]) for prompt in prompts)
+
+
+def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
+    """Killed at each step boundary and at random moments, resumed until done: 200 tasks, none doubled, none lost, files whole."""
+    sim = faulty()
+    chance = random.Random(3)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        batch = Batch(tmp_path, server.base_url)
+        options = ["--yes", "--max-jobs", "10", "--poll-interval", "5", "--settle", "60"]
+        kills = [f"{step}:{moment}:{chance.randint(1, 6)}" for step in STEPS for moment in MOMENTS]
+        assert batch.until_killed("run", "jobs.csv", *options, kill=kills[0]) == -signal.SIGKILL
+        killed = [batch.until_killed("resume", "jobs.csv", kill=kill) for kill in kills[1:]]
+        assert killed.count(-signal.SIGKILL) >= len(kills) - 4  # uploads are over soon, and have no boundary left then
+        for _ in range(8):
+            batch.until_killed("resume", "jobs.csv", after=chance.uniform(0.7, 3.0))
+        for _ in range(10):
+            begun = time.monotonic()
+            batch.until_killed("resume", "jobs.csv")
+            rows = batch.rows()
+            made = tasks_by_row(sim)
+            uncertain = [row["row"] for row in rows if row["state"] == "uncertain"]
+            assert not [row for row in uncertain if made[row]], "no row is uncertain for which a task exists"
+            for row in uncertain:
+                batch.until_killed("resolve", "jobs.csv", str(row), "--send-again")
+            if all(row["state"] == "done" for row in rows):
+                break
+            batch.until_killed("retry-failed", "jobs.csv")
+            assert time.monotonic() - begun < 240
+        assert {row["state"] for row in batch.rows()} == {"done"}
+        assert tasks_by_row(sim) == Counter(range(1, ROWS + 1)), "each row has one task"
+        references = [task.request["replyRef"] for task in sim.state.tasks.values()]
+        assert len(set(references)) == ROWS
+        assert sum(reference.startswith("mine~") for reference in references) == ROWS // 2
+    for row in range(1, ROWS + 1):
+        assert (tmp_path / "results" / f"{row}.mp4").read_bytes() == batch.clips[batch.clip_of(row)]
+    left = sorted(each.name for each in (tmp_path / "results").iterdir())
+    assert [name for name in left if not name.startswith(".")] == sorted(f"{row}.mp4" for row in range(1, ROWS + 1))
