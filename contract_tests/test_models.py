@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -88,6 +88,18 @@ def test_no_signature_is_shown(model: str, wire: str) -> None:
     """The repr of a model leaves out the query of its links."""
     for came in (LINK, [LINK]):
         assert "secret" not in repr(class_of(model).from_dict({wire: came}))
+
+
+def test_choices_are_the_facts() -> None:
+    """The types that editors offer have the values of the facts, in their order."""
+    for kind, values in (
+        (models.TaskStatus, facts.STATUSES),
+        (models.MediaKind, facts.MEDIA_KINDS),
+        (models.AspectRatio, facts.FIELDS["aspect_ratio"][2]),
+        (models.Seconds, facts.FIELDS["seconds"][2]),
+        (models.Resolution, facts.FIELDS["resolution"][2]),
+    ):
+        assert get_args(kind) == values
 
 
 @pytest.mark.parametrize("model", facts.MODELS)
@@ -201,6 +213,7 @@ MISFITS: list[tuple[str, int, Any]] = [
     ("getTask", 200, {"artifacts": [{"previewUrls": [7]}]}),
     ("getTask", 200, {"createdAt": 7}),
     ("listTasks", 200, [7]),
+    ("listTasks", 200, {}),
     ("getAsset", 200, {"mediaType": 7}),
     ("getAsset", 200, {"previewUrls": [7]}),
     ("listScheduler", 200, {}),

@@ -330,7 +330,7 @@ EXTRA_GOOD: list[dict[str, Any]] = [
         "é 😀",
         [1, [None]],
         (1, 2),
-        {"a": {"b": ["c"]}},
+        {"a": {"b": ["ç"]}},
         nested(50, "list"),
         nested(50, "dict"),
     )

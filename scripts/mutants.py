@@ -242,7 +242,14 @@ def of_template(template: str, text: str) -> Iterator[Mutant]:
             yield Mutant("constraint code", name, change, template=template)
 
 
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    "callbacks.taskChanged": "What the receiver of a callback answers is read by nobody.",
+    "RetryAfter": "The header is read by its name wherever it comes, documented or not; its type says only that it is text.",
+    "TaskStatus: string": "A state that is not known stays text, so that its type is that of the other member.",
+    "TaskEnvelope: code": "A task under `task` is also a task with a field that is not known: either reading fits.",
+    "AccountBusyBody.properties.error.anyOf.1": "ErrorBody, the other member of the union, takes it.",
+    "AccountBusyBody.properties.retryAfter: string": "ErrorBody, the other member of the union, takes it.",
+}
 
 
 def reason_of(mutant: Mutant) -> str:

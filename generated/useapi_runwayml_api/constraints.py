@@ -150,7 +150,7 @@ def json_problems(value: Any, where: str, depth: int = 0) -> Iterator[Problem]:
             yield from json_problems(item, f"{where}[{index}]", depth + 1)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from json_problems(key, where, depth + 1)
+            yield from json_problems(key, where)
             if not isinstance(key, str):
                 yield Problem(where, key, "a name must be a string")
             yield from json_problems(item, f"{where}.{key}", depth + 1)
