@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from .._calls import as_problems
 from .._running import ASSET_ID, ENCODINGS
 from .._upload import media_type_of
 from ..errors import ParameterError
@@ -87,7 +88,7 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
 
     given = {name: value for name, value in values.items() if name not in (*OWN_COLUMNS, "extra_body", "encoding")}
     given |= {"asset_id": "asset"} | ({"text_prompt": values["prompt"]} if "prompt" in values else {})
-    for problem in VideoToVideoRequest.find_problems(given, values.get("extra_body", {})):
+    for problem in as_problems(VideoToVideoRequest.find_problems(given, values.get("extra_body", {}))):
         yield str(problem).replace("text_prompt", "prompt")
     if values.get("encoding", "json") not in ENCODINGS:
         yield "encoding must be json or multipart"

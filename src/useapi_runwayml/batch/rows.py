@@ -65,7 +65,7 @@ def _decoded(content: bytes, jobs: Jobs) -> str:
 
 
 def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
-    first = text.partition("\n")[0].strip()
+    first = text.partition("\n")[0].rstrip("\r")
     skipped = 0
     delimiter = max(",;\t", key=first.count)
     if first.lower().startswith("sep=") and len(first) == 5:  # what Excel writes to name the delimiter

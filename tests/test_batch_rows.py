@@ -1,0 +1,198 @@
+"""Jobs files as people write them, and what is said of them before anything is sent."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml.batch import checks, rows
+
+from .conftest import MP4
+
+AWKWARD = 'a, "b"\nc 😀; d\te'
+
+
+def read(folder: Path, name: str, content: str | bytes) -> rows.Jobs:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return rows.read_jobs(path)
+
+
+def check(folder: Path, *values: dict[str, Any], **defaults: Any) -> tuple[list[checks.Job], list[str]]:
+    (folder / "c.mp4").write_bytes(MP4)
+    jobs = rows.Jobs([rows.Row(number + 2, each) for number, each in enumerate(values)])
+    return checks.check(jobs, folder, folder / "results", defaults)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("sep", [False, True])
+def test_csv_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, encoding: str, newline: str, sep: bool) -> None:
+    """Commas, semicolons and tabs, BOMs, Excel's sep= line; quotes, line breaks and emoji in a prompt arrive whole."""
+    quoted = AWKWARD.replace('"', '""')
+    lines = [f"sep={delimiter}"] if sep else []
+    lines += [
+        delimiter.join(["video", "prompt", "seed", "explore_mode"]),
+        delimiter.join(["c.mp4", f'"{quoted}"', "7", "TRUE"]),
+        "",
+        delimiter.join(["d.mp4", " spaces stay ", "", "no"]),
+    ]
+    jobs = read(tmp_path, "jobs.csv", newline.join(lines).encode(encoding))
+    assert jobs.problems == []
+    assert [dict(row.values) for row in jobs.rows] == [
+        {"video": "c.mp4", "prompt": AWKWARD, "seed": 7, "explore_mode": True},
+        {"video": "d.mp4", "prompt": " spaces stay ", "explore_mode": False},
+    ]
+    assert [row.line for row in jobs.rows] == [2 + sep, 5 + sep]
+
+
+@pytest.mark.parametrize("name", ["jobs.json", "wrapped.json", "jobs.jsonl", "jobs.ndjson"])
+def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
+    """A list, a list under `jobs`, and an object a line; values keep their types, null is left out."""
+    entries = [
+        {"video": "c.mp4", "text_prompt": AWKWARD, "seed": 7, "extra_body": {"zz": [1]}, "email": None},
+        {"video": "d.mp4"},
+    ]
+    text = (
+        "\n".join(map(json.dumps, entries)) + "\n"
+        if "l" in name.rpartition(".")[2] or "nd" in name
+        else json.dumps(entries)
+    )
+    jobs = read(tmp_path, name, json.dumps({"jobs": entries}) if name.startswith("wrapped") else text)
+    assert jobs.problems == []
+    assert dict(jobs.rows[0].values) == {"video": "c.mp4", "prompt": AWKWARD, "seed": 7, "extra_body": {"zz": [1]}}
+    assert [row.line for row in jobs.rows] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.csv", "video,promt\nc.mp4,x\n", "line 2: there is no column 'promt'; is prompt meant?"),
+        ("a.csv", "video,prompt,video\nc.mp4,x,y\n", "line 1: column 'video' stands there twice"),
+        ("a.csv", "video,prompt\nc.mp4,a,b\n", "line 2: 3 cells under 2 columns; quote a cell with a comma in it"),
+        ("a.csv", 'video,prompt\nc.mp4,"never closed\n', "line 2: unexpected end of data; a quote may not be closed"),
+        ("a.csv", 'video,prompt\nc.mp4,"a"b\n', "line 2: ',' expected after '\"'; a quote may not be closed"),
+        ("a.csv", "video,prompt,text_prompt\nc.mp4,a,b\n", "line 2: prompt and text_prompt are the same, give one"),
+        (
+            "a.csv",
+            codecs.BOM_UTF8 + b"video,prompt\nc.mp4,\xe4\n",
+            "line 2: it is not UTF-8; save the file as “CSV UTF-8”",
+        ),
+        ("a.csv", "", "a.csv has no jobs"),
+        ("a.csv", "video,prompt\n", "a.csv has no jobs"),
+        ("a.json", "{", "no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("a.json", "{}", "it must be a list of jobs, bare or under “jobs”"),
+        ("a.json", "[7]", "line 1: a job must be an object"),
+        (
+            "a.jsonl",
+            '{"video": "x"}\n{\n',
+            "line 2: no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        ),
+        ("a.jsonl", "[]\n", "line 1: a job must be an object"),
+    ],
+)
+def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: str | bytes, told: str) -> None:
+    """In words for whoever made the file."""
+    assert read(tmp_path, name, content).problems == [told]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "prompt: it is required"),
+        ({"video": "c.mp4", "prompt": ""}, "prompt: '' is refused, it must have at least 1 character"),
+        ({"prompt": "x"}, "video is missing: a path, or the id of an asset"),
+        ({"prompt": "x", "video": "none.mp4"}, "no such file"),
+        ({"prompt": "x", "video": "."}, "it is a folder"),
+        ({"prompt": "x", "video": "empty.mp4"}, "it is empty"),
+        ({"prompt": "x", "video": "text.txt"}, "its ending tells no media type"),
+        ({"prompt": "x", "video": "still.png"}, "it is no video"),
+        ({"prompt": "x", "video": "a\0b.mp4"}, "it is no path"),
+        ({"prompt": "x", "video": "c.mp4", "seed": 0}, "seed: 0 is refused, it must be from 1 to 4294967294"),
+        ({"prompt": "x", "video": "c.mp4", "seed": "many"}, "seed: 'many' is refused, it must be an integer"),
+        ({"prompt": "x", "video": "c.mp4", "seconds": 7}, "seconds: 7 is refused, it must be one of 5, 10"),
+        ({"prompt": "x", "video": "c.mp4", "explore_mode": "maybe"}, "it must be true or false"),
+        ({"prompt": "\ud800", "video": "c.mp4"}, "lone surrogate"),
+        ({"prompt": "x", "video": "c.mp4", "email": "nobody"}, "email 'nobody' is none"),
+        ({"prompt": "x", "video": "c.mp4", "encoding": "xml"}, "encoding must be json or multipart"),
+        ({"prompt": "x", "video": "c.mp4", "extra_body": 7}, "it must be a mapping"),
+        ({"prompt": "x", "video": "c.mp4", "reply_ref": "x" * 1000}, "reply_ref must have at most 960 characters here"),
+        ({"prompt": "x", "video": "c.mp4", "output": "there.mp4"}, "it exists already"),
+        ({"prompt": "x", "video": "c.mp4", "output": "c\0.mp4"}, "no file can be put there"),
+        ({"prompt": "x", "video": "c.mp4", "output": "x" * 300}, "no file can be put there"),
+    ],
+)
+def test_every_problem_of_a_row_is_told(tmp_path: Path, values: dict[str, Any], told: str) -> None:
+    """With its line, and no job is made of it."""
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.txt").write_text("x")
+    (tmp_path / "still.png").write_text("x")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "there.mp4").write_text("x")
+    jobs, problems = check(tmp_path, values)
+    assert jobs == []
+    assert all(each.startswith("line 2: ") for each in problems)
+    assert any(told in each for each in problems), problems
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    """Of all rows, and several of one."""
+    _, problems = check(
+        tmp_path, {"seed": 0}, {"prompt": "x", "video": "c.mp4"}, {"prompt": "x", "video": "c.mp4", "seconds": 1}
+    )
+    assert [each.partition(":")[0] for each in problems] == ["line 2", "line 2", "line 2", "line 4"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("a.mp4", "a.mp4"), ("a.mp4", "A.MP4"), ("x/../a.mp4", "a.mp4"), ("s/a.mp4", "s\\a.mp4")]
+)
+def test_two_rows_for_one_file_are_refused(tmp_path: Path, one: str, two: str) -> None:
+    """Also where only a disk that takes no account of case would mix them up."""
+    job = {"prompt": "x", "video": "c.mp4"}
+    _, problems = check(tmp_path, {**job, "output": one}, {**job, "output": two})
+    assert problems
+    assert problems == [each for each in problems if "line 3: output" in each and "line 2 has the same" in each]
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="permissions of POSIX")
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is paid."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    _, problems = check(tmp_path, {"prompt": "x", "video": "c.mp4"})
+    assert "cannot be written to" in problems[0]
+
+
+def test_what_a_good_row_becomes(tmp_path: Path) -> None:
+    """Absolute paths, Windows's backslashes, names of results, defaults that a row's own values outdo."""
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "d.mov").write_bytes(MP4)
+    asset = "user:1-runwayml:a@b.test-asset:1"
+    jobs, problems = check(
+        tmp_path,
+        {"prompt": "x", "video": "clips\\d.mov", "seconds": 10, "output": "out\\d.mp4"},
+        {"prompt": "x", "video": "c.mp4", "explore_mode": True, "email": "a@b.test"},
+        {"prompt": "x", "video": asset, "reply_ref": "mine"},
+        seconds=5,
+        seed=9,
+    )
+    assert problems == []
+    assert [Path(job.video).name for job in jobs[:2]] == ["d.mov", "c.mp4"]
+    assert all(Path(job.video).is_file() for job in jobs[:2])
+    assert jobs[2].video == asset
+    names = [Path(job.output).relative_to(tmp_path / "results").as_posix() for job in jobs]
+    assert names == ["out/d.mp4", "0002-c.mp4", "0003-result.mp4"]
+    assert [job.parameters for job in jobs] == [
+        {"seconds": 10, "seed": 9},
+        {"seconds": 5, "seed": 9, "explore_mode": True},
+        {"seconds": 5, "seed": 9, "reply_ref": "mine"},
+    ]
+    assert [job.credits() for job in jobs] == [50, 0, 25]
+    assert checks.estimate(jobs) == (20, 75)
+    assert [job.id for job in jobs] == ["row-1-1", "row-2-1", "row-3-1"]

@@ -1,0 +1,225 @@
+"""The pure rules of a batch: when a create may be sent again, slots and gates, what another attempt begins with."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from useapi_runwayml_api.models import ScheduledTask, Task
+
+from useapi_runwayml.batch.accounts import Account, Budget, Held, Slot
+from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
+from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.facts import Facts, facts_of, latest
+from useapi_runwayml.batch.settling import judge
+
+AT = 1_767_322_800.0
+OLDER = {"taskId": "t-old", "replyRef": "another", "createdAt": "2026-01-02T02:59:00Z"}
+
+
+def verdict(listed: list[dict[str, Any]], tracked: list[dict[str, Any]] | None = None, *, elapsed: float = 61.0) -> Any:
+    return judge(
+        "ours",
+        [ScheduledTask.from_dict(each) for each in tracked or []],
+        [Task.from_dict(each) for each in listed],
+        intended_at=AT,
+        elapsed=elapsed,
+        settle=60,
+    )
+
+
+@pytest.mark.parametrize("elapsed", [0, 59, 61])
+def test_a_task_with_our_reference_is_ours(elapsed: float) -> None:
+    """In the list or in the scheduler, at any time; a reference of several tasks is for a person."""
+    ours = {"taskId": "t1", "replyRef": "ours"}
+    for found in (
+        verdict([ours], elapsed=elapsed),
+        verdict([], [ours], elapsed=elapsed),
+        verdict([ours], [ours], elapsed=elapsed),
+    ):
+        assert (found.kind, found.task_id) == ("found", "t1")
+    assert verdict([ours], [{**ours, "taskId": "t2"}], elapsed=elapsed).kind == "uncertain"
+
+
+def test_it_is_sent_again_only_on_proof() -> None:
+    """Time has passed, the list shows replyRefs, reaches back before the intent, and has its newest first."""
+    newer = {"taskId": "t-new", "replyRef": "third", "createdAt": "2026-01-02T03:00:30Z"}
+    assert verdict([newer, OLDER]).kind == "absent"
+    assert verdict([newer, OLDER], elapsed=59).kind == "early"
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [
+        ([], "shows no replyRef"),
+        ([{**OLDER, "replyRef": None}], "shows no replyRef"),
+        ([{**OLDER, "createdAt": "2026-01-02T03:00:30Z"}], "does not reach back"),
+        ([{**OLDER, "createdAt": None}], "does not reach back"),
+        ([OLDER, {"taskId": "t", "createdAt": "2026-01-02T03:00:30Z"}], "not newest first"),
+    ],
+)
+def test_without_proof_it_is_uncertain(listed: list[dict[str, Any]], why: str) -> None:
+    """Each lack has its reason, and none is taken for "does not exist"."""
+    found = verdict(listed)
+    assert found.kind == "uncertain"
+    assert why in found.why
+
+
+def test_slots_are_taken_lowered_and_given_back() -> None:
+    """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
+    now = [0.0]
+
+    async def main() -> None:
+        account = Account(3, lambda: now[0])
+        slots = [Slot(account) for _ in range(4)]
+        for slot in slots[:3]:
+            await slot.take()
+        waiting = asyncio.create_task(slots[3].take())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        account.lower()
+        assert account.limit == 2
+        await slots[0].give()
+        await slots[0].give()
+        await asyncio.sleep(0)
+        assert (account.taken, waiting.done()) == (2, False)
+        await slots[1].give()
+        await waiting
+        now[0] = 61.0
+        await slots[2].give()
+        assert (account.taken, account.limit) == (1, 3)
+        await Slot(account).take(force=True)
+        for _ in range(9):
+            account.lower()
+        assert account.limit == 1
+
+    asyncio.run(main())
+
+
+def test_a_closed_gate_tells_everyone_why() -> None:
+    """Who waits and who comes later is held; a task that exists has its slot all the same."""
+
+    async def main() -> None:
+        account = Account(1, lambda: 0.0)
+        await Slot(account).take()
+        waiting = asyncio.create_task(Slot(account).take())
+        await asyncio.sleep(0)
+        await account.close("no credits")
+        with pytest.raises(Held, match="no credits"):
+            await waiting
+        with pytest.raises(Held, match="no credits"):
+            await Slot(account).take()
+        await Slot(account).take(force=True)
+
+    asyncio.run(main())
+
+
+def test_the_budget_holds() -> None:
+    """What is reserved counts, what was not started is given back, and no limit is no limit."""
+    budget = Budget(100, 30)
+    budget.reserve(50)
+    with pytest.raises(Held, match="--max-credits 100: 80 are spent"):
+        budget.reserve(25)
+    budget.release(50)
+    budget.reserve(70)
+    Budget(None, 10**9).reserve(10**9)
+
+
+def facts(status: str, result: Any = None, **steps: Any) -> Facts:
+    named = {name.replace("_", "-"): value for name, value in steps.items()}
+    return facts_of(Job(1, 2, "c.mp4", "x", "o.mp4"), status, result, named)
+
+
+INTENT = {"reply_ref": "ours", "at": 1.0, "service_at": 1.0}
+
+
+def test_the_journal_tells_each_state() -> None:
+    """From the steps that are recorded, and from the result once there is one."""
+    upload = {"kind": "uploaded", "asset_id": "a", "sha256": "h"}
+    created = {"kind": "created", "task_id": "t"}
+    assert facts("ENQUEUED").state == "queued"
+    assert facts("PENDING", upload=upload).state == "uploaded"
+    assert facts("PENDING", upload=upload, intent_1=INTENT).state == "submitting"
+    waiting = facts("PENDING", upload=upload, intent_1=INTENT, create_1=created)
+    assert (waiting.state, waiting.asset_id, waiting.task_id, waiting.reply_ref, waiting.paid) == (
+        "waiting",
+        "a",
+        "t",
+        "ours",
+        True,
+    )
+    done = facts(
+        "SUCCESS",
+        {"state": "done"},
+        create_1=created,
+        wait={"kind": "succeeded", "seconds": 3, "seed": 7},
+        download={"kind": "saved", "bytes": 5},
+    )
+    assert (done.state, done.seconds, done.seed, done.bytes) == ("done", 3, 7, 5)
+    for status in ("ERROR", "CANCELLED"):
+        assert facts(status, intent_1=INTENT).state == "uncertain"
+        assert facts(status, intent_1=INTENT, create_1={"kind": "busy"}).state == "failed"
+
+
+def failed(stage: str, *, task_id: str | None = None, state: str = "failed", steps: Any = None) -> Facts:
+    return Facts(
+        Job(1, 2, "c.mp4", "x", "o.mp4"), state=state, stage=stage, task_id=task_id, asset_id="a", steps=steps or {}
+    )
+
+
+def test_resume_takes_up_what_is_there() -> None:
+    """Held rows, and tasks whose file is missing; never a finished, failed or uncertain row."""
+    for known in (
+        failed("create", state="held"),
+        failed("wait", state="held", task_id="t"),
+        failed("download", task_id="t"),
+    ):
+        (job,) = to_resume([known])
+        assert (job.attempt, job.asset_id, job.task_id) == (2, "a", known.task_id)
+    for known in (
+        failed("create"),
+        failed("task", task_id="t"),
+        failed("", state="done"),
+        failed("create", state="uncertain"),
+    ):
+        assert to_resume([known]) == []
+
+
+def test_retry_begins_anew_only_where_it_must() -> None:
+    """A lost file is fetched again, a failed task is created again, what moderation refused is left alone."""
+    (again,) = to_retry([failed("task", task_id="t")])
+    assert (again.task_id, again.asset_id) == (None, "a")
+    (fetched,) = to_retry([failed("download", task_id="t")])
+    assert fetched.task_id == "t"
+    (without,) = to_retry([failed("create", steps={"create-1": {"error": "NotFoundError"}})])
+    assert without.asset_id is None
+    assert (
+        to_retry(
+            [failed("moderation"), failed("", state="done"), failed("", state="uncertain"), failed("", state="held")]
+        )
+        == []
+    )
+
+
+def test_a_person_decides_what_is_uncertain() -> None:
+    """Adopt, send again or give up; other rows are not for deciding."""
+    known = failed("create", state="uncertain")
+    assert resolved(known, "adopt", "t9").task_id == "t9"
+    assert resolved(known, "send again", None).task_id is None
+    assert facts_of(resolved(known, "give up", None), "ENQUEUED", None, {}).state == "given up"
+    with pytest.raises(ValueError, match="is not uncertain, it is done"):
+        resolved(failed("", state="done"), "give up", None)
+
+
+def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:
+    """A second attempt that only fetches knows the seed and the time of the first."""
+    first = facts(
+        "SUCCESS",
+        {"state": "failed", "stage": "download"},
+        create_1={"kind": "created", "task_id": "t"},
+        wait={"kind": "succeeded", "seconds": 3, "seed": 7},
+    )
+    second = Facts(to_resume([first])[0], state="done", task_id="t")
+    (found,) = latest([second, first])
+    assert (found.state, found.seed, found.seconds, found.paid) == ("done", 7, 3, True)

@@ -1,0 +1,334 @@
+"""Whole batches against the simulator: what is done, held, uncertain, resumed, retried and resolved, and at what price."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml.batch import runner
+from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
+from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.clock import BatchClock
+from useapi_runwayml.batch.engine import Settings
+from useapi_runwayml.batch.facts import Facts, latest
+from useapi_runwayml.batch.journal import Journal, locked
+from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
+
+from .conftest import BASE_URL, MP4, TOKEN
+
+SPEED = 200.0
+MAKER = "maker@example.com"
+
+
+class Batch:
+    """A project folder, a simulated service, and what a batch did to both."""
+
+    def __init__(self, folder: Path, **service: Any) -> None:
+        self.folder = folder
+        self.sim = Simulator(**{"credits": 10_000, "max_jobs": 10, **service})
+        self.clock = RunningClock(SPEED)
+        self.journal = Journal(folder)
+        self.journal.prepare()
+        self.events: list[tuple[int, str]] = []
+        (folder / "c.mp4").write_bytes(MP4)
+
+    def job(self, row: int, prompt: str = "x", **more: Any) -> Job:
+        values: dict[str, Any] = {"video": str(self.folder / "c.mp4"), "parameters": {"seconds": 5}, **more}
+        return Job(row, row + 1, values.pop("video"), f"row {row} {prompt}", str(self.folder / f"{row}.mp4"), **values)
+
+    def begin(self, jobs: list[Job], **settings: Any) -> list[Facts]:
+        self.settings = Settings(**{"poll_interval": 2.0, **settings})
+        self.journal.add(jobs)
+        return self.run()
+
+    def more(self, jobs: list[Job]) -> list[Facts]:
+        self.journal.add(jobs)
+        return self.run()
+
+    def run(self) -> list[Facts]:
+        return runner.run(
+            self.journal,
+            self.settings,
+            clock=BatchClock(SPEED),
+            on_event=lambda job, state, why: self.events.append((job.row, state)),
+            http_client=lambda **how: httpx.AsyncClient(transport=SimulatorTransport(self.sim, self.clock), **how),
+        )
+
+    def rows(self) -> list[Facts]:
+        return latest(self.journal.facts())
+
+    def states(self, rows: list[Facts]) -> list[str]:
+        return [each.state for each in rows]
+
+    def calls(self, operation: str) -> int:
+        return sum(seen.operation == operation for seen in self.sim.requests)
+
+    def tasks(self) -> Counter[str]:
+        """How many tasks the service has for each row."""
+        return Counter(task.request["text_prompt"].split()[1] for task in self.sim.state.tasks.values())
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", BASE_URL)
+    made: list[Batch] = []
+
+    def new(**service: Any) -> Batch:
+        made.append(Batch(tmp_path, **service))
+        return made[-1]
+
+    yield new
+    for each in made:
+        each.journal.close()
+        each.sim.state.close()
+
+
+def test_rows_of_every_end(make: Any) -> None:
+    """One row's failure never stops the others; the same file is uploaded once; the journal tells what became of each."""
+    batch = make()
+    words = ["", "[fail]", "[moderate]", "[moderate-later]", "[cancel]", "[no-output]", ""]
+    rows = batch.begin([batch.job(number, word) for number, word in enumerate(words, 1)])
+    assert batch.states(rows) == ["done", "failed", "failed", "failed", "failed", "failed", "done"]
+    assert [each.stage for each in rows] == ["", "task", "moderation", "moderation", "task", "download", ""]
+    assert batch.calls("uploadAsset") == 1
+    assert batch.calls("createVideoToVideo") == 7
+    assert [(batch.folder / f"{row}.mp4").read_bytes() for row in (1, 7)] == [MP4, MP4]
+    assert sorted(each.name for each in batch.folder.glob("*.mp4")) == ["1.mp4", "7.mp4", "c.mp4"]
+    assert all(each.seed and each.seconds and each.bytes == len(MP4) for each in rows if each.state == "done")
+    assert "nothing to download" in rows[5].why
+    again = batch.more(to_resume(batch.rows()))
+    assert batch.calls("createVideoToVideo") == 7, "what is over is not repeated"
+    assert batch.states(again) == batch.states(rows)
+
+
+def test_different_files_and_accounts(make: Any) -> None:
+    """Each file is uploaded once for each account that names it, and each account has its own slots."""
+    batch = make(accounts=[MAKER, "other@example.com"])
+    (batch.folder / "d.mp4").write_bytes(MP4 + b"d")
+    (batch.folder / "same.mp4").write_bytes(MP4)
+    files = ["c.mp4", "d.mp4", "same.mp4"]
+    jobs = [
+        batch.job(number, video=str(batch.folder / files[number % 3]), email=(MAKER, "other@example.com")[number % 2])
+        for number in range(1, 13)
+    ]
+    rows = batch.begin(jobs)
+    assert set(batch.states(rows)) == {"done"}
+    assert batch.calls("uploadAsset") == 4
+    assert (batch.folder / "1.mp4").read_bytes() == MP4 + b"d"
+    by_account = Counter(task.email for task in batch.sim.state.tasks.values())
+    assert by_account == {MAKER: 6, "other@example.com": 6}
+
+
+def test_assets_that_are_there_need_no_upload(make: Any) -> None:
+    """A row may name an asset; an unknown one fails that row alone."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    asset = str(batch.rows()[0].asset_id)
+    rows = batch.more([batch.job(2, video=asset), batch.job(3, video=f"{asset}0")])
+    assert batch.states(rows) == ["done", "done", "failed"]
+    assert "404" in rows[2].why
+    assert batch.calls("uploadAsset") == 1
+
+
+def test_too_few_credits_close_the_account_until_resume(make: Any) -> None:
+    """412 holds what is left, with the reason; what runs is finished; resume goes on once there are credits."""
+    batch = make(credits=50)
+    rows = batch.begin([batch.job(number) for number in range(1, 8)], max_jobs=2)
+    assert Counter(batch.states(rows)) == {"done": 2, "held": 5}
+    assert all("412" in each.why for each in rows if each.state == "held")
+    assert batch.calls("createVideoToVideo") <= 4
+    batch.sim.state.accounts[MAKER].credits = 10_000
+    rows = batch.more(to_resume(rows))
+    assert batch.states(rows) == ["done"] * 7
+    assert batch.tasks() == Counter(str(row) for row in range(1, 8))
+    assert batch.calls("uploadAsset") == 1
+
+
+@pytest.mark.parametrize("status", [401, 402, 596])
+def test_errors_of_the_account_hold_everything(make: Any, status: int) -> None:
+    """Also while tasks run: what its poll meets keeps its task, and resume waits for it and pays nothing."""
+    batch = make(task_seconds=300)
+    batch.sim.faults.add("status", "getTask", times=1, status=status, content_type="application/json")
+    batch.sim.faults.add("status", "listTasks", times=1, status=status, content_type="application/json")
+    rows = batch.begin([batch.job(number) for number in range(1, 4)], max_jobs=3)
+    held = [each for each in rows if each.state == "held"]
+    assert {each.state for each in rows} <= {"held", "done"}
+    assert any(each.task_id for each in held)
+    made = batch.calls("createVideoToVideo")
+    batch.sim.faults.clear()
+    rows = batch.more(to_resume(rows))
+    assert batch.states(rows) == ["done"] * 3
+    assert batch.tasks() == {"1": 1, "2": 1, "3": 1}
+    assert batch.calls("createVideoToVideo") == 3 >= made
+    assert all(str(status) in each.why for each in held)
+
+
+def test_max_credits_is_never_passed(make: Any) -> None:
+    """What is spent before and what is under way count; the rest is held."""
+    batch = make()
+    jobs = [batch.job(number) for number in range(1, 6)] + [batch.job(6, parameters={"explore_mode": True})]
+    rows = batch.begin(jobs, max_credits=60)
+    assert Counter(batch.states(rows)) == {"done": 3, "held": 3} or batch.states(rows)[5] == "done"
+    assert batch.sim.state.accounts[MAKER].spent == 50
+    rows = batch.more(to_resume(rows))
+    assert batch.sim.state.accounts[MAKER].spent == 50
+    assert "--max-credits 60: 50 are spent" in next(each.why for each in rows if each.state == "held")
+
+
+def test_a_busy_account_lowers_the_pressure(make: Any) -> None:
+    """An account with fewer slots than asked for gets them all done, without hammering it."""
+    batch = make(max_jobs=2)
+    rows = batch.begin([batch.job(number) for number in range(1, 13)], max_jobs=8)
+    assert batch.states(rows) == ["done"] * 12
+    assert batch.calls("createVideoToVideo") <= 12 + 40
+    assert batch.tasks() == Counter(str(row) for row in range(1, 13))
+
+
+def test_one_poller_asks_for_all(make: Any) -> None:
+    """Ten running rows cost about as many looks as one."""
+    batch = make(task_seconds=60)
+    rows = batch.begin([batch.job(number) for number in range(1, 11)], max_jobs=10, poll_interval=5.0)
+    assert batch.states(rows) == ["done"] * 10
+    assert batch.calls("listTasks") + batch.calls("getTask") <= 10 + 40
+
+
+def test_a_download_that_failed_is_fetched_by_resume(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host refuses, or the disk is full: the row fails with its task, and resume fetches it without a create."""
+    batch = make()
+    batch.sim.faults.add("status", "download", status=404)
+    rows = batch.begin([batch.job(1), batch.job(2)])
+    assert [(each.state, each.stage) for each in rows] == [("failed", "download")] * 2
+    batch.sim.faults.clear()
+    from useapi_runwayml._download import Target
+
+    write = Target.write
+    monkeypatch.setattr(
+        Target, "write", lambda self, chunk: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    rows = batch.more(to_resume(rows))
+    assert all("No space left on device" in each.why for each in rows)
+    assert sorted(each.name for each in batch.folder.glob("*.mp4")) == ["c.mp4"]
+    monkeypatch.setattr(Target, "write", write)
+    rows = batch.more(to_resume(rows))
+    assert batch.states(rows) == ["done", "done"]
+    assert batch.calls("createVideoToVideo") == 2
+    assert not list(batch.folder.glob(".*.part"))
+
+
+def test_retry_failed_pays_only_for_what_failed(make: Any) -> None:
+    """A task that failed gets a second create; moderation does not; nothing is uploaded again."""
+    batch = make()
+    rows = batch.begin([batch.job(1), batch.job(2, "[fail]"), batch.job(3, "[moderate]")])
+    rows = batch.more(to_retry(rows))
+    assert batch.states(rows) == ["done", "failed", "failed"]
+    assert batch.tasks() == {"1": 1, "2": 2}
+    assert batch.calls("createVideoToVideo") == 4
+    assert batch.calls("uploadAsset") == 1
+
+
+@pytest.mark.parametrize("kind", ["close_before_action", "close_after_action", "bad_json"])
+def test_a_lost_create_is_settled(make: Any, kind: str) -> None:
+    """A task that exists is adopted, one that does not is sent again on proof: one task a row either way."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add(kind, "createVideoToVideo", times=2)
+    rows = batch.more([batch.job(2), batch.job(3), batch.job(4)])
+    assert batch.states(rows) == ["done"] * 4
+    assert batch.tasks() == {"1": 1, "2": 1, "3": 1, "4": 1}
+    assert batch.calls("createVideoToVideo") == (6 if kind == "close_before_action" else 4)
+
+
+@pytest.mark.parametrize("decision", ["adopt", "send again", "give up"])
+def test_what_cannot_be_proved_is_for_a_person(make: Any, decision: Any) -> None:
+    """Where lists show no replyRef a lost create is uncertain, nothing is sent, and the decision is carried out by the next run."""
+    batch = make(shapes=Shapes(list_shows_reply_ref=False))
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add("close_after_action", "createVideoToVideo", times=1)
+    batch.sim.faults.add("hide_in_scheduler", "createVideoToVideo", times=1, seconds=10_000)
+    rows = batch.more([batch.job(2)])
+    assert batch.states(rows) == ["done", "uncertain"]
+    assert "shows no replyRef" in rows[1].why
+    assert rows[1].reply_ref
+    assert batch.calls("createVideoToVideo") == 2
+    batch.more(to_resume(rows) + to_retry(rows))
+    assert batch.calls("createVideoToVideo") == 2, "neither resume nor retry-failed sends it"
+    task_id = list(batch.sim.state.tasks)[-1]
+    rows = batch.more([resolved(batch.rows()[1], decision, task_id)])
+    assert rows[1].state == ("given up" if decision == "give up" else "done")
+    assert batch.tasks()["2"] == (2 if decision == "send again" else 1)
+
+
+def test_uploads_are_deleted_once_all_their_rows_are_done(make: Any) -> None:
+    """--delete-assets leaves what a row that is not done may still need, and assets that were there before."""
+    batch = make()
+    (batch.folder / "d.mp4").write_bytes(MP4 + b"d")
+    batch.begin(
+        [batch.job(1), batch.job(2), batch.job(3, "[fail]", video=str(batch.folder / "d.mp4"))], delete_assets=True
+    )
+    assert [asset.name for asset in batch.sim.state.assets.values()] == ["d.mp4"]
+    asset = next(iter(batch.sim.state.assets))
+    batch.more([batch.job(4, video=asset)])
+    assert asset in batch.sim.state.assets
+
+
+def test_an_upload_rides_out_an_outage(make: Any) -> None:
+    """A service that is away for a while fails no row."""
+    batch = make()
+    batch.sim.faults.add("unreachable", "*", times=30)
+    rows = batch.begin([batch.job(1), batch.job(2)])
+    assert batch.states(rows) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+
+
+def test_a_file_that_went_away_fails_its_row(make: Any) -> None:
+    """Between the checks and its turn a file may be gone: said of that row."""
+    batch = make()
+    rows = batch.begin([batch.job(1, video=str(batch.folder / "gone.mp4")), batch.job(2)])
+    assert batch.states(rows) == ["failed", "done"]
+    assert "No such file" in rows[0].why
+
+
+def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
+    """JSON alone in the journal, no token, no pickle; a second process is refused while one runs."""
+    batch = make()
+    batch.begin([batch.job(1, "“quoted” 😀")])
+    with sqlite3.connect(batch.folder / "journal.sqlite") as database:
+        inputs = [json.loads(each) for (each,) in database.execute("select inputs from workflow_input")]
+        outputs = [json.loads(each) for (each,) in database.execute("select output from operation_outputs")]
+        dump = "\n".join(database.iterdump())
+    database.close()
+    assert inputs[0]["args"][0]["prompt"] == "row 1 “quoted” 😀"
+    assert [each["kind"] for each in outputs if "kind" in each] == ["uploaded", "created", "succeeded", "saved"]
+    assert "s3cr3t" not in dump
+    with (
+        locked(batch.folder),
+        pytest.raises(BlockingIOError, match="another process runs this batch"),
+        locked(batch.folder),
+    ):
+        pytest.fail("locked twice")
+
+
+def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a row raises, the others go on, and a create that may have left is uncertain."""
+    from useapi_runwayml.batch.engine import Engine
+
+    download = Engine.download
+
+    async def broken(self: Any, job: Job, task_id: str) -> Any:
+        if job.row == 2:
+            raise RuntimeError("a defect")
+        return await download(self, job, task_id)
+
+    monkeypatch.setattr(Engine, "download", broken)
+    batch = make()
+    rows = batch.begin([batch.job(number) for number in range(1, 4)])
+    assert batch.states(rows) == ["done", "failed", "done"]
+    assert "a defect" in rows[1].why
