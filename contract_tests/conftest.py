@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-settings.register_profile("dev", max_examples=30, deadline=None, derandomize=True, database=None)
+EXAMPLES = DirectoryBasedExampleDatabase(
+    Path(__file__).resolve().parent.parent / ".hypothesis" / "examples"
+)  # not in git
+settings.register_profile("dev", max_examples=30, deadline=None, database=EXAMPLES)
 settings.register_profile(
     "ci", max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("mutants", parent=settings.get_profile("ci"), max_examples=10)
-settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "deep", max_examples=2000, deadline=None, database=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 

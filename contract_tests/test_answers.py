@@ -125,3 +125,16 @@ def test_a_create_is_refused_unknown_or_accepted_and_nothing_else(status: int, b
     refused = (400 <= status < 500 and status != 408) or status == 596
     assert isinstance(caught.value, errors.APIStatusError if refused else errors.SubmissionUnknownError)
     assert any("replyRef" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+@pytest.mark.parametrize("filler", [b'{"error": "%s"}', b"<html>%s</html>", b"%s", b'{"a": ["%s"', b"[%s]"])
+def test_ten_megabytes_are_typed_and_kept(status: int, filler: bytes) -> None:
+    """Law: a body of any size is a typed error that keeps what came, with a message of a few lines."""
+    content = filler % (b"x" * 10_000_000)
+    with pytest.raises(errors.UseapiError) as caught:
+        client(httpx.Response(status, content=content)).tasks.wait(TASK_ID, timeout=0.1)
+    error: Any = caught.value
+    assert len(str(error)) < 1000
+    if status == 404:
+        assert error.body == content.decode() or json.dumps(error.body).encode() == content

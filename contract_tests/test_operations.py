@@ -13,6 +13,7 @@ from useapi_runwayml_api.errors import UnexpectedStatus
 from useapi_runwayml_api.models import AccountBusyBody, ErrorBody
 
 from useapi_runwayml import errors
+from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
 
 from . import facts
 from .calls import HIGH, HOW, LOW, TOKEN
@@ -72,6 +73,16 @@ def test_one_request_leaves_as_the_facts_have_it(name: str, level: Any) -> None:
     assert tuple(request.url.params.multi_items()) == HOW[name].query
     assert request.headers.get_list("authorization") == [f"Bearer {TOKEN}"]
     assert request.url.host == "api.useapi.net"
+
+
+@pytest.mark.parametrize("name", facts.OPERATIONS)
+def test_without_a_token_nothing_is_answered(name: str) -> None:
+    """The simulated service, which goes by the document, refuses every operation without a token."""
+    method, _, required, _ = facts.OPERATIONS[name]
+    simulator = Simulator()
+    with httpx.Client(transport=SimulatorTransport(simulator, ManualClock()), base_url=facts.BASE_URL) as client:
+        query = {each: {"name": "c.mp4"}.get(each, 1) for each in required}
+        assert client.request(method, HOW[name].url, params=query).status_code == 401
 
 
 @pytest.mark.parametrize("name", facts.OPERATIONS)

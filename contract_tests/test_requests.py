@@ -163,6 +163,26 @@ def test_omitted_null_and_falsy_are_three_things(wire: str) -> None:
             assert json.loads(route.calls.last.request.content)[wire] == falsy
 
 
+@pytest.mark.parametrize(("name", "parameter"), facts.QUERY_BOUNDS)
+def test_each_bound_of_a_query_at_just_inside_and_just_outside(name: str, parameter: str) -> None:
+    """The bounds themselves arrive, one step beyond them does not."""
+    low, high = facts.QUERY_BOUNDS[name, parameter]
+
+    def ask(value: int) -> list[str]:
+        how = replace(HOW[name], arguments={**HOW[name].arguments, parameter: value})
+        arrived: list[str] = []
+        calls.generated(
+            how, lambda request: (arrived.append(request.url.params[parameter]), httpx.Response(200, json=[]))[1]
+        )  # type: ignore[func-returns-value]
+        return arrived
+
+    for value in (low, low + 1, high - 1, high):
+        assert ask(value) == [str(value)]
+    for value in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=parameter):
+            ask(value)
+
+
 def query(request: httpx.Request) -> list[tuple[str, str]]:
     return list(request.url.params.multi_items())
 

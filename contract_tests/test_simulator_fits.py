@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from useapi_runwayml.batch.checks import prices
 from useapi_runwayml.simulator import ManualClock, Shapes, Simulator, SimulatorTransport
 from useapi_runwayml.simulator.contract import load_contract
 
@@ -79,6 +80,25 @@ def test_fields_of_tomorrow_are_taken() -> None:
     """A create may have fields that the document does not know."""
     answer = Service().create("x", zz_tomorrow=[1])
     assert answer.status_code == 200
+
+
+def test_what_is_left_out_has_the_defaults_of_the_facts() -> None:
+    """A create with nothing but what it needs is run, echoed and charged as the facts say; so it is when it says the same."""
+    service = Service()
+    said = {**facts.DEFAULTS, "exploreMode": False}
+    for more in ({}, said):
+        before = service.simulator.state.accounts["maker@example.com"].spent
+        options = service.create("x", **more).json()["options"]
+        echoed = facts.DEFAULTS["structure_transformation"] / 10  # type: ignore[operator]
+        assert (options["structure_transformation"], options["seconds"]) == (echoed, facts.DEFAULTS["seconds"])
+        assert options["width"] > options["height"]
+        spent = service.simulator.state.accounts["maker@example.com"].spent - before
+        assert spent == facts.CREDITS_PER_SECOND * facts.DEFAULTS["seconds"]  # type: ignore[operator]
+
+
+def test_prices_are_told_before_a_batch_as_the_facts_have_them() -> None:
+    """What a batch estimates is the price of the facts for the seconds of the facts."""
+    assert prices() == (facts.CREDITS_PER_SECOND, facts.DEFAULTS["seconds"])
 
 
 @pytest.mark.parametrize("http_errors", ["text", "object"])

@@ -154,7 +154,8 @@ def changes(document: dict[str, Any], place: Place, node: dict[str, Any]) -> Ite
     if "operationId" in node:
         place_of_id = (*place, "operationId")
         yield "operation", f"{node['operationId']} renamed", setting(place_of_id, f"{node['operationId']}Zz")
-        yield "security", f"{node['operationId']} without a token", setting((*place, "security"), [])
+        if node["security"]:
+            yield "security", f"{node['operationId']} without a token", setting((*place, "security"), [])
     if "in" in node and "name" in node:
         yield "parameter", f"{words(place)} renamed", setting((*place, "name"), f"{node['name']}Zz")
         yield "required", f"{words(place)}.required", setting((*place, "required"), not node.get("required", False))
@@ -193,8 +194,8 @@ def of_schema(place: Place, node: dict[str, Any]) -> Iterator[Change]:
         yield "type", f"{words(place)}: {'|'.join(kind)}", setting((*place, "type"), others)
         if len(kind) > 2:
             yield "type", f"{words(place)}: {'|'.join(kind)} in another order", setting((*place, "type"), kind[::-1])
-    for key in ("format", "pattern", "x-text-field", "x-envelope"):
-        if isinstance(node.get(key), str):
+    for key in ("format", "pattern", "x-text-field", "x-envelope", "x-link"):
+        if isinstance(node.get(key), str | bool):
             yield key, f"{words(place)} dropped", dropping((*place, key))
     if isinstance(node.get("x-credits-per-second"), int):
         key = "x-credits-per-second"

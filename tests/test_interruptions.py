@@ -162,8 +162,9 @@ def test_two_downloads_to_one_name_do_not_lose_one(
 
 def test_cancelling_while_the_file_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio may cancel a download while its thread opens the temporary file: that is gone all the same."""
-    entered, go_on = threading.Event(), threading.Event()
-    real = Path.open
+    entered, go_on, gone = threading.Event(), threading.Event(), threading.Event()
+    real, unlink = Path.open, Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda self, **how: (unlink(self, **how), gone.set())[0])
 
     def slow(self: Path, *how: Any) -> Any:
         entered.set()
@@ -182,6 +183,7 @@ def test_cancelling_while_the_file_is_made_leaves_nothing(tmp_path: Path, monkey
         go_on.set()
 
     asyncio.run(main())
+    assert gone.wait(10)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ class RunningTask:
         email: The account.
         task_id: The composite id.
         id: The bare UUID.
-        reply_url: Where callbacks go.
+        reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
     """
 

@@ -22,7 +22,7 @@ class ScheduledTask:
 
     Attributes:
         task_id: The composite id.
-        reply_url: Where callbacks go.
+        reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
     """
 

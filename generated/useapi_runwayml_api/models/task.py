@@ -48,7 +48,7 @@ class Task:
         artifacts: The results of a task that succeeded; may be empty even then.
         shared_asset: Not documented further; kept as it comes.
         features: Credits and storage of the account, at the time of the answer.
-        reply_url: Where callbacks go.
+        reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
         code: The HTTP status once more.
     """

@@ -39,11 +39,15 @@ async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any
 
 
 class ServiceClock:
-    """How far the service's clock is ahead of ours, by the Date of its answers."""
+    """How far the service's clock is ahead of ours, by the Date of its answers: by the one that was the least on its way."""
 
     def __init__(self, clock: BatchClock) -> None:
         self._clock = clock
-        self.offset = 0.0
+        self._offset: float | None = None
+
+    @property
+    def offset(self) -> float:
+        return 0.0 if self._offset is None else self._offset
 
     async def __call__(self, response: httpx.Response) -> None:
         try:
@@ -51,7 +55,8 @@ class ServiceClock:
         except (TypeError, ValueError):
             return
         told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        self.offset = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.time()
+        found = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.time()
+        self._offset = found if self._offset is None else max(self._offset, found)
 
 
 async def _run(

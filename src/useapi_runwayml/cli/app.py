@@ -37,21 +37,53 @@ SINGLE = {
     "simulate": "Serves a stand-in for the paid service.",
 }
 GROUPS = {
-    "tasks": ("Read, wait for, download and delete tasks.", ("list", "get", "find", "wait", "download", "delete")),
-    "assets": ("Upload, list, read and delete source files.", ("list", "upload", "get", "delete")),
-    "scheduler": ("What the service tracks now.", ("list", "release")),
+    "tasks": (
+        "Read, wait for, download and delete tasks.",
+        {
+            "list": "Lists the tasks of an account.",
+            "get": "Reads one task.",
+            "find": "Finds the newest task that bears a reference.",
+            "wait": "Waits until a task has ended, and downloads its result where --output says so.",
+            "download": "Downloads the result of a task that has ended.",
+            "delete": "Deletes the record of a task; what was spent stays spent.",
+        },
+    ),
+    "assets": (
+        "Upload, list, read and delete source files.",
+        {
+            "list": "Lists the assets of an account.",
+            "upload": "Uploads a file.",
+            "get": "Reads one asset.",
+            "delete": "Deletes an asset.",
+        },
+    ),
+    "scheduler": (
+        "What the service tracks now.",
+        {
+            "list": "Lists the tasks that the service runs and tracks now.",
+            "release": "Stops tracking a task and frees its slot; the job itself still runs and costs.",
+        },
+    ),
     "batch": (
         "Many clips, durably: a crash loses no paid work.",
-        ("run", "status", "resume", "retry-failed", "resolve", "report"),
+        {
+            "run": "Checks all jobs of a file, tells what they cost, and runs them.",
+            "status": "Shows where each row is. Runs nothing.",
+            "resume": "Goes on where a batch was interrupted or held, and fetches what could not be fetched.",
+            "retry-failed": "Tries failed rows again; where no task is left to fetch, that is paid.",
+            "resolve": "Decides rows of which nobody knows whether they started a paid task.",
+            "report": "A table of all rows, or a page with each clip before and after.",
+        },
     ),
 }
 for single, told in SINGLE.items():
     app.command(f"useapi_runwayml.cli.{single}:{single}", help=told)
 for group, (told, commands) in GROUPS.items():
-    inner = App(name=group, help=told)
-    for command in commands:
-        inner.command(f"useapi_runwayml.cli.{group}:{command.replace('-', '_')}_command", name=command)
+    inner = App(name=group, help=told, suppress_keyboard_interrupt=False)
+    for command, line in commands.items():
+        inner.command(f"useapi_runwayml.cli.{group}:{command.replace('-', '_')}_command", name=command, help=line)
     app.command(inner)
+app.meta.suppress_keyboard_interrupt = False
 
 
 @app.meta.default

@@ -42,6 +42,7 @@ class Operation:
     responses: Mapping[str, Any]
     data: Mapping[str, Any]
     properties: Mapping[str, Schema] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Contract:
@@ -91,6 +92,9 @@ class Contract:
             responses=data["responses"],
             data=data,
             properties={name: self.follow(part) for name, part in schema.get("properties", {}).items()},
+            defaults={
+                name: part["default"] for name, part in schema.get("properties", {}).items() if "default" in part
+            },
         )
 
     def _parameter(self, data: Mapping[str, Any]) -> Parameter:

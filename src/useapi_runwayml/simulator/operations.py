@@ -15,7 +15,6 @@ from .wire import Answer, Request, error_answer, json_answer
 if TYPE_CHECKING:
     from .service import Simulator
 
-CREDITS_PER_SECOND = 5
 DONE = {"success": True}
 Handler = Callable[["Simulator", Request, Mapping[str, Any], Any, float], Answer]
 
@@ -34,7 +33,9 @@ def create(sim: Simulator, request: Request, parameters: Mapping[str, Any], body
     outcome = outcome_of(body["text_prompt"])
     if outcome == "refused":
         return error_answer(422, "The prompt was refused by moderation.")
-    cost = 0 if body.get("exploreMode") else CREDITS_PER_SECOND * body.get("seconds", 10)
+    operation = sim.contract.operations["createVideoToVideo"]
+    seconds = body.get("seconds", operation.defaults["seconds"])
+    cost = 0 if body.get("exploreMode") else operation.data["x-credits-per-second"] * seconds
     if account.spent + cost > account.credits:
         return error_answer(412, "You do not have enough credits to run this task.", code=False)
     account.spent += cost

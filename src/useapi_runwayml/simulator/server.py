@@ -211,7 +211,14 @@ class SimulatorServer:
         self.base_url = self.origin + self.simulator.contract.prefix
         app = make_app(self.simulator, self.clock, self._state_file, self.origin)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=2, backlog=1024, lifespan="on"
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            backlog=1024,
+            lifespan="on",
+            date_header=False,  # the simulated date is the one that counts
+            server_header=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.run, name="runway-simulator", daemon=True)

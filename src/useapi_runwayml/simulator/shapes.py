@@ -55,13 +55,13 @@ def moment(seconds: float) -> str:
 
 
 def size_of(request: dict[str, Any]) -> tuple[int, int]:
-    return (768, 1280) if request.get("aspect_ratio") == "portrait" else (1280, 768)
+    return {"portrait": (768, 1280), "landscape": (1280, 768)}[request["aspect_ratio"]]
 
 
 def task_view(
     task: Task, asset: Asset | None, account: Account, shapes: Shapes, links: Links, origin: str, now: float
 ) -> dict[str, Any]:
-    """A task as GET /tasks/{taskId} tells it."""
+    """A task as GET /tasks/{taskId} tells it; its request has what was left out."""
     age, request = now - task.created, task.request
     status, ratio = task.status(now), task.plan.ratio(age)
     width, height = size_of(request)
@@ -79,12 +79,12 @@ def task_view(
             "name": name,
             "video_prompt": links.make(origin, task.asset_id, now),
             "text_prompt": request["text_prompt"],
-            "structure_transformation": request.get("structure_transformation", 3) / 10,
+            "structure_transformation": request["structure_transformation"] / 10,
             "flip": height > width,
             "width": width,
             "height": height,
             "seed": task.seed,
-            "seconds": request.get("seconds", 10),
+            "seconds": request["seconds"],
             "exploreMode": request.get("exploreMode", False),
             "watermark": False,
             "enhance_prompt": True,
@@ -128,7 +128,7 @@ def _artifacts(
     if task.plan.outcome == "empty" or asset is None:
         return []
     width, height = size_of(task.request)
-    seconds = task.request.get("seconds", 10)
+    seconds = task.request["seconds"]
     measures: dict[str, Any] = {"frameRate": 24, "duration": seconds}
     if shapes.metadata == "older":
         measures |= {"dimensions": [width, height], "size": {"width": width, "height": height}}

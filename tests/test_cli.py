@@ -1,0 +1,411 @@
+"""The command line as people and machines use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml.cli import app as cli
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+from .conftest import MP4, TOKEN
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorServer]:
+    simulator = Simulator(task_seconds=40)
+    with SimulatorServer(simulator, clock=RunningClock(SPEED)) as running:
+        monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", running.base_url)
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    return tmp_path
+
+
+@pytest.fixture
+def run(
+    server: SimulatorServer, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    monkeypatch.setattr("useapi_runwayml._polling.SHORTEST", 0.05)
+    monkeypatch.setattr("useapi_runwayml._polling.LONGEST", 0.05)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(arguments)
+        out, told = capsys.readouterr()
+        assert TOKEN not in out + told
+        assert "\x1b[" not in out + told, "no colours where there is no terminal"
+        return code, out, told
+
+    return call
+
+
+def a_task(run: Run, prompt: str = "x", output: str = "out.mp4") -> dict[str, Any]:
+    code, out, told = run("run", "c.mp4", prompt, "-o", output, "--seconds", "5", "--json")
+    assert code == 0, told
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_run_goes_the_whole_way(run: Run, folder: Path) -> None:
+    """Upload, create with all options, wait, download; the result is told, and the asset deleted when asked."""
+    options = ["--seconds", "5", "--aspect-ratio", "portrait", "--structure-transformation", "0", "--seed", "7"]
+    more = ["--no-explore-mode", "--reply-ref", "mine", "--max-jobs", "2", "--resolution", "720p", "--delete-asset"]
+    code, out, told = run("run", "c.mp4", "a b", "-o", "out.mp4", *options, *more)
+    assert (code, told) == (0, "")
+    assert (folder / "out.mp4").read_bytes() == MP4
+    assert re.search(r"^Task: user:.*-task:", out, re.M)
+    assert out.endswith(f"Result: out.mp4 ({len(MP4)} bytes)\n")
+    assert json.loads(run("assets", "list", "--json")[1]) == []
+    found = json.loads(run("tasks", "find", "mine", "--json")[1])
+    assert found["options"] == {**found["options"], "seed": 7, "seconds": 5, "exploreMode": False, "height": 1280}
+
+
+def test_tasks_are_read_waited_for_fetched_and_deleted(run: Run, folder: Path) -> None:
+    """Each command of tasks, for people and as JSON."""
+    task = a_task(run)["task_id"]
+    code, out, _ = run("tasks", "list")
+    assert code == 0
+    assert "SUCCEEDED" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert [
+        each["taskId"] for each in json.loads(run("tasks", "list", "--json", "--statuses", "SUCCEEDED,FAILED")[1])
+    ] == [task]
+    assert run("tasks", "list", "--statuses", "RUNNING")[1] == "Nothing.\n"
+    assert f"task:     {task}" in run("tasks", "get", task)[1]
+    assert run("tasks", "wait", task, "-o", "again.mp4")[0] == 0
+    assert (folder / "again.mp4").read_bytes() == MP4
+    assert run("tasks", "download", task)[0] == 0
+    assert run("tasks", "download", task, "-o", "again.mp4")[0] == 1
+    assert run("tasks", "download", task, "-o", "again.mp4", "--overwrite")[0] == 0
+    assert run("tasks", "delete", task)[1] == f"Deleted {task}\n"
+    code, _, told = run("tasks", "get", task)
+    assert (code, told.count("\n")) == (1, 1)
+    assert run("tasks", "find", "nobody")[0] == 1
+
+
+def test_assets_scheduler_and_features(run: Run, folder: Path) -> None:
+    """Each of their commands, for people and as JSON."""
+    asset = json.loads(run("assets", "upload", "c.mp4", "--name", "named.mp4", "--json")[1])["assetId"]
+    assert "named.mp4" in run("assets", "list", "--media-type", "video")[1]
+    assert run("assets", "list", "--media-type", "audio")[1] == "Nothing.\n"
+    assert json.loads(run("assets", "get", asset, "--json")[1])["name"] == "named.mp4"
+    code, out, _ = run("run", asset, "x [throttle]", "-o", "o.mp4", "--timeout", "0", "--json")
+    assert code == 7
+    task = json.loads(out)["task_id"]
+    assert json.loads(run("scheduler", "list", "--json")[1])[0]["taskId"] == task
+    assert task.rpartition(":")[2][:8] in run("scheduler", "list")[1]
+    assert "still costs" in run("scheduler", "release", task)[1]
+    assert run("scheduler", "list")[1] == "Nothing.\n"
+    assert run("assets", "delete", asset)[0] == 0
+    assert run("features")[1].startswith("credits:    2250\nused:       50\nleft:       2200\n")
+    assert json.loads(run("features", "--json")[1])["used"] == {"numPlanCredits": 50}
+
+
+def test_a_timeout_tells_how_to_resume_and_that_works(run: Run, folder: Path) -> None:
+    """Code 7, the task's id, and a command that can be typed as it stands."""
+    code, _, told = run("run", "c.mp4", "x", "-o", "my out.mp4", "--timeout", "0")
+    assert code == 7
+    (line,) = [line for line in told.splitlines() if line.startswith("Resume with: useapi-runwayml ")]
+    assert run(*shlex.split(line)[3:])[0] == 0
+    assert (folder / "my out.mp4").read_bytes() == MP4
+    assert len(json.loads(run("tasks", "list", "--json")[1])) == 1
+
+
+def test_an_unknown_outcome_tells_how_to_find_it(
+    run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code 8 with the replyRef, and the command that finds the task later."""
+    server.simulator.faults.add("close_after_action", "createVideoToVideo")
+    server.simulator.faults.add("status", "listScheduler", status=503)
+    server.simulator.faults.add("status", "listTasks", status=503)
+    from useapi_runwayml import RunwayClient
+
+    monkeypatch.setattr("useapi_runwayml.cli.run.RunwayClient", lambda: RunwayClient(lookup_timeout=0))
+    code, out, _ = run("run", "c.mp4", "x", "-o", "o.mp4", "--reply-ref", "row-1", "--json")
+    assert code == 8
+    found = json.loads(out)
+    assert (found["error"], found["reply_ref"]) == ("SubmissionUnknownError", "row-1")
+    server.simulator.faults.clear()
+    assert run(*shlex.split(found["next"][0].partition(": ")[2])[1:])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["run", "c.mp4"], 2, "prompt"),
+        (["bogus"], 2, "bogus"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--seed", "many"], 2, "many"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--seed", "0", "--seconds", "7"], 3, "seconds: 7 is refused"),
+        (["run", "none.mp4", "x", "-o", "o.mp4"], 3, "no such file"),
+        (["run", "c.mp4", "", "-o", "o.mp4"], 3, "text_prompt"),
+        (["run", "c.mp4", "x", "-o", "no/o.mp4"], 3, "its folder does not exist"),
+        (["run", "c.mp4", "x", "-o", "c.mp4"], 1, "exists already"),
+        (["run", "c.mp4", "x [moderate]", "-o", "o.mp4"], 6, "moderation"),
+        (["run", "c.mp4", "x [moderate-later]", "-o", "o.mp4"], 6, "SAFETY"),
+        (["run", "c.mp4", "x [fail]", "-o", "o.mp4"], 1, "INTERNAL"),
+        (["tasks", "get", "a/b"], 3, "task_id"),
+        (["tasks", "get", "nothing"], 1, "404"),
+        (["assets", "upload", "none.mp4"], 3, "no such file"),
+        (["assets", "list", "--media-type", "text"], 3, "media_type"),
+        (["batch", "status", "none.csv"], 2, "there is no batch"),
+        (["batch", "run", "none.csv"], 1, "No such file"),
+    ],
+)
+def test_bad_input_is_a_line_and_a_code(run: Run, arguments: list[str], code: int, told: str) -> None:
+    """For people on stderr, for machines on stdout, without a traceback; --debug adds one."""
+    found, out, error = run(*arguments)
+    assert (found, told in error) == (code, True), error
+    assert "Traceback" not in error
+    assert error.startswith("useapi-runwayml: ")
+    if code != 2:
+        found, out, error = run(*arguments, "--json")
+        assert found == json.loads(out.splitlines()[-1])["exit_code"] == code
+        assert "Traceback" in run(*arguments, "--debug")[2]
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 4), (402, 4), (403, 4), (596, 4), (412, 5), (500, 1)])
+def test_refusals_of_the_service_have_their_codes(run: Run, server: SimulatorServer, status: int, code: int) -> None:
+    """Authentication 4, credits 5, anything else 1."""
+    server.simulator.faults.add("status", "deleteTask", status=status, content_type="application/json", times=9)
+    assert run("tasks", "delete", "t")[0] == code
+
+
+def test_no_token_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to set."""
+    monkeypatch.delenv("USEAPI_TOKEN")
+    code, _, told = run("features")
+    assert (code, "set USEAPI_TOKEN" in told) == (3, True)
+
+
+SPEED = 200
+# the command line with a clock for batches that is as fast as the simulator's
+FAST = (
+    "import functools, sys; from useapi_runwayml.batch import runner; from useapi_runwayml.cli.app import run;"
+    f"runner.BatchClock = functools.partial(runner.BatchClock, {SPEED}); sys.exit(run(sys.argv[1:]))"
+)
+
+
+def child(*arguments: str, **more: Any) -> subprocess.Popen[str]:
+    code = ["-c", FAST] if arguments[0] == "batch" else ["-m", "useapi_runwayml"]
+    command = [sys.executable, "-W", "error", *code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def interrupt(process: subprocess.Popen[str], server: SimulatorServer, tasks: int) -> tuple[int, str, str]:
+    """Ctrl-C once the service has so many tasks."""
+    until = time.monotonic() + 60
+    while len(server.simulator.state.tasks) < tasks:
+        assert time.monotonic() < until, process.communicate(timeout=5)
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=60)
+    return process.returncode, out, told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for another process")
+def test_ctrl_c_tells_how_to_resume(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """130, and a command that goes on with the same task."""
+    code, _, told = interrupt(child("run", "c.mp4", "x [throttle]", "-o", "o.mp4"), server, 1)
+    assert code == 130, told
+    assert told.startswith("useapi-runwayml: interrupted\n")
+    assert "Traceback" not in told
+    line = told.splitlines()[-1]
+    assert re.match(r"(Resume with|If the task was created, this finds it): useapi-runwayml tasks", line)
+    assert run(*shlex.split(line.partition(": ")[2])[1:])[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for another process")
+def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """130 with the command to go on, which finishes all rows; each is created once."""
+    (folder / "jobs.csv").write_text(
+        "video,prompt,output\n" + "".join(f"c.mp4,row {row},{row}.mp4\n" for row in range(1, 13))
+    )
+    code, _, told = interrupt(
+        child("batch", "run", "jobs.csv", "--yes", "--max-jobs", "3", "--poll-interval", "5"),
+        server,
+        4,
+    )
+    assert code == 130, told
+    assert told.splitlines()[-1] == "Tasks go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
+    assert "Traceback" not in told
+    rows = json.loads(run("batch", "status", "jobs.csv", "--json")[1])
+    assert {row["state"] for row in rows} - {"done"}
+    again = child("batch", "resume", "jobs.csv")
+    out, told = again.communicate(timeout=120)
+    assert again.returncode == 0, out + told
+    prompts = sorted(task.request["text_prompt"] for task in server.simulator.state.tasks.values())
+    assert prompts == sorted(f"row {row}" for row in range(1, 13))
+    assert len(list((folder / "results").iterdir())) == 12
+
+
+def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: Path) -> None:
+    """Dry run, run, status, report, page, retry: with codes, as JSON and as tables of 80 columns."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        process = child("batch", *arguments, env={**os.environ, "COLUMNS": "80"})
+        out, told = process.communicate(timeout=120)
+        return process.returncode, out, told
+
+    (folder / "jobs.csv").write_text(
+        'video,prompt,output\nc.mp4,"a ""quoted"", 😀",one.mp4\nc.mp4,<b>late</b> [fail],\nc.mp4,now [moderate],\n',
+        encoding="utf-8",
+    )
+    code, out, _ = call("run", "jobs.csv", "--dry-run", "--json", "--defaults", '{"seconds": 5}')
+    assert (code, json.loads(out)) == (0, {"jobs": 3, "seconds": 15, "credits": 75})
+    assert call("run", "jobs.csv")[0] == 2, "credits are spent only by --yes, or by a person who agrees"
+    assert not (folder / ".useapi-runwayml").exists()
+    code, out, told = call("run", "jobs.csv", "--yes", "--poll-interval", "5", "--defaults", '{"seconds": 5}')
+    assert (code, told) == (1, "")
+    assert "row 1 (line 2): done\n" in out
+    assert "3 rows: 2 failed, 1 done\nfailed: useapi-runwayml batch retry-failed jobs.csv\n" in out
+    assert call("run", "jobs.csv", "--yes")[0] == 3, "the result is there already"
+    code, out, _ = call("status", "jobs.csv", "--json")
+    assert [row["state"] for row in json.loads(out)] == ["done", "failed", "failed"]
+    for name in ("status", "report"):
+        code, out, told = call(name, "jobs.csv")
+        assert (code, told) == (0, "")
+        assert max(map(len, out.splitlines())) <= 80
+    assert call("resolve", "jobs.csv")[1] == "Nothing.\n"
+    assert call("resolve", "jobs.csv", "2", "--give-up")[0] == 2
+    assert call("report", "jobs.csv", "--html", "report.html")[0] == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;late&lt;/b&gt;" in page
+    assert 'src="results/one.mp4"' in page
+    assert "<b>late" not in page
+    assert call("retry-failed", "jobs.csv")[0] == 1
+    assert len(server.simulator.state.tasks) == 3
+    (folder / "other.csv").write_text("video,prompt,seed\nnone.mp4,,0\n")
+    code, _, told = call("run", "other.csv", "--yes")
+    assert (code, told.count("\n  line 2: ")) == (3, 3)
+    code, out, _ = call("run", "other.csv", "--yes", "--json")
+    assert len(json.loads(out)["problems"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--max-jobs", "0"], "--max-jobs must be at least 1"),
+        (["--settle", "-1"], "--settle must be at least 0"),
+        (["--settle", "nan"], "--settle must be at least 0"),
+        (["--defaults", "{"], "--defaults is no JSON"),
+        (["--defaults", "[]"], "--defaults must be a JSON object"),
+        (["--defaults", '{"promt": 1}'], "--defaults: there is no column promt"),
+    ],
+)
+def test_options_of_a_batch_are_checked(run: Run, folder: Path, options: list[str], told: str) -> None:
+    """Before anything else."""
+    (folder / "jobs.csv").write_text("video,prompt\nc.mp4,x\n")
+    code, _, error = run("batch", "run", "jobs.csv", "--yes", *options)
+    assert (code, told in error) == (2, True), error
+
+
+def test_doctor_tells_what_is_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token's shape, versions, reachability, credits; a bad token and a service that is away are said."""
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "token:     has the usual shape\n" in out
+    assert "credits:   credits 2250, used 0, left 2250" in out
+    monkeypatch.setenv("USEAPI_TOKEN", "wrong")
+    code, out, _ = run("doctor")
+    assert (code, "has not the usual shape" in out, "401" in out) == (4, True, True)
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", "http://127.0.0.1:9")
+    code, out, _ = run("doctor", "--json")
+    assert code == 1
+    assert "ConnectError" in json.loads(out)["answer"]
+
+
+def test_doctor_live_reports_drift_and_no_value(
+    run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown fields, other types, envelopes, the order of the list and its replyRefs; nothing that belongs to anybody."""
+    for number in range(3):
+        a_task(run, f"secret prompt {number}", f"{number}.mp4")
+    view = Simulator.task_view
+
+    def drifted(self: Simulator, *given: Any) -> dict[str, Any]:
+        found = view(self, *given)
+        found["options"] = {**found["options"], "newSetting": "secret value", "width": "secret"}
+        return {**found, "user:1-secret@example.com": 1, "features": ["secret"]}
+
+    monkeypatch.setattr(Simulator, "task_view", drifted)
+    code, out, _ = run("doctor", "--live")
+    assert code == 0
+    report = out.partition("### useapi-runwayml doctor --live")[2]
+    for line in (
+        "- getFeatures: as documented",
+        "- listTasks: 200 application/json, array of 3, not wrapped",
+        "- listTasks: [].options.newSetting: string, not in the document",
+        "- listTasks: [].features: array, the document says object or null",
+        "- listTasks: [].options.width: string, the document says integer or null",
+        "- listTasks: [].(a key): integer, not in the document",
+        "- listTasks: newest first, by createdAt of 3 entries",
+        "- listTasks: 3 of 3 entries show a replyRef",
+        "- getTask: options.newSetting: string, not in the document",
+        "- getAsset: as documented",
+    ):
+        assert line in report.splitlines(), report
+    assert "secret" not in report
+    assert "@" not in report
+    assert {
+        seen.method for seen in server.simulator.requests if seen.at > 0 and seen.operation.startswith(("get", "list"))
+    } == {"GET"}
+    lines = json.loads(run("doctor", "--live", "--json")[1])["live"]
+    assert "listTasks: [].options.newSetting: string, not in the document" in lines
+
+
+def test_help_and_completion_name_all_commands(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command has a line of help and every shell a completion."""
+    out = run("--help")[1]
+    for name in ("run", "batch", "tasks", "assets", "scheduler", "features", "simulate", "demo", "doctor"):
+        assert re.search(rf"^│ {name} +\w", out, re.M), name
+    out = run("batch", "--help")[1]
+    for name in ("run", "status", "resume", "retry-failed", "resolve", "report"):
+        assert re.search(rf"^│ {name} +\w", out, re.M), name
+    for shell in ("bash", "zsh", "fish"):
+        script = cli.app.generate_completion(shell=shell)  # type: ignore[arg-type]
+        assert "retry-failed" in script
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pty is not there")
+def test_a_terminal_gets_a_bar_and_no_color_is_heard(server: SimulatorServer, folder: Path) -> None:
+    """On a terminal a bar is drawn, in colours unless NO_COLOR is set."""
+    import pty
+
+    for colours in (True, False):
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"} | ({} if colours else {"NO_COLOR": "1"})
+        master, slave = pty.openpty()
+        command = [sys.executable, "-m", "useapi_runwayml", "run", "c.mp4", "x", "-o", f"{colours}.mp4"]
+        process = subprocess.Popen(command, stdout=slave, stderr=slave, env=environment)
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(master, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            shown += chunk
+        os.close(master)
+        assert process.wait(60) == 0
+        assert "━".encode() in shown
+        assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]", shown)) == colours
