@@ -216,7 +216,9 @@ class Document:
             description=part.get("description", ""),
             reader=reader.format(value=f"get({wire!r})"),
             is_list=annotation.startswith("list["),
-            is_link=part.get("format") == "uri" or part.get("x-link", False) or part.get("items", {}).get("format") == "uri",
+            is_link=part.get("format") == "uri"
+            or part.get("x-link", False)
+            or part.get("items", {}).get("format") == "uri",
         )
 
     def _reading(self, part: Schema) -> tuple[str, str]:
