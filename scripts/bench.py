@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 TOKEN = "user:4242-abcdef"
 TASK = "user:4242-runwayml:maker@example.com-task:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
@@ -71,7 +73,6 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def bench_get() -> list[tuple[str, float, float]]:
-    import json
     from importlib.resources import files
 
     import httpx
@@ -149,12 +150,40 @@ def bench_waiting() -> list[tuple[str, float, float]]:
     return [("requests a task, 1,000 tasks of ten minutes", len(simulator.requests) / 1000, 0.5)]
 
 
+def batch(rows: int, slots: int, speed: float, base_url: str, *more: str) -> dict[str, float]:
+    command = [sys.executable, "scripts/bench_batch.py", str(rows), str(slots), str(speed), base_url, *more]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parent.parent)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def bench_batch() -> list[tuple[str, float, float]]:
+    """500 rows on ten slots, 20 simulated seconds each, against the ideal of slots and durations; and 10,000 rows to the first POST."""
+    from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+    rows, slots, each, speed = 500, 10, 20.0, 10.0
+    simulator = Simulator(max_jobs=slots, credits=10**9, task_seconds=each)
+    with SimulatorServer(simulator, clock=RunningClock(speed)) as server:
+        large = batch(rows, slots, speed, server.base_url)
+        begun = [task.created for task in simulator.state.tasks.values()]
+        makespan = max(begun) + each - min(begun)
+        simulator.reset()
+        start = batch(10_000, slots, 1.0, server.base_url, "--first-post")
+    return [
+        ("batch of 500 rows, makespan / ideal", makespan / (rows / slots * each), 1.10),
+        ("batch of 500 rows, megabytes", large["megabytes"], 150),
+        ("batch of 10,000 rows, seconds from the checks to the POST", start["first_post"], 10),
+    ]
+
+
 BENCHES = {
     "import": bench_import,
     "create": bench_create,
     "get": bench_get,
     "waiting": bench_waiting,
     "simulator": bench_simulator,
+    "batch": bench_batch,
 }
 
 
