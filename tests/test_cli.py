@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -42,10 +43,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(
-    server: SimulatorServer, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: SimulatorServer,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Run:
     monkeypatch.setattr("useapi_runwayml._polling.SHORTEST", 0.05)
     monkeypatch.setattr("useapi_runwayml._polling.LONGEST", 0.05)
+    root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
+    monkeypatch.setattr(root, "handlers", [*root.handlers])
+    level = ours.level
+    request.addfinalizer(lambda: ours.setLevel(level))
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = cli.run(arguments)

@@ -309,11 +309,10 @@ def test_a_caller_that_is_busy_does_not_hold_up_the_others() -> None:
     assert sorted(each.task_id for each in found) == [task_id("b"), task_id("c")]
 
 
-def test_a_wait_inside_a_progress_callback_ends(world: World) -> None:
-    """on_progress may itself wait for another task of the same client."""
-    if world.runner:
-        pytest.skip("an async client's on_progress cannot await")
+def test_a_wait_inside_a_progress_callback_ends() -> None:
+    """A blocking client's on_progress may itself wait for another task of the same client."""
     inner: list[Any] = []
+    world = World("sync", ManualClock())
 
     def handler(request: Request) -> Response:
         name = request.url.path.rpartition(":")[2]
