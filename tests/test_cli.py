@@ -47,14 +47,12 @@ def run(
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> Run:
+) -> Iterator[Run]:
     monkeypatch.setattr("useapi_runwayml._polling.SHORTEST", 0.05)
     monkeypatch.setattr("useapi_runwayml._polling.LONGEST", 0.05)
     root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
     monkeypatch.setattr(root, "handlers", [*root.handlers])
     level = ours.level
-    request.addfinalizer(lambda: ours.setLevel(level))
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = cli.run(arguments)
@@ -63,7 +61,8 @@ def run(
         assert "\x1b[" not in out + told, "no colours where there is no terminal"
         return code, out, told
 
-    return call
+    yield call
+    ours.setLevel(level)
 
 
 def a_task(run: Run, prompt: str = "x", output: str = "out.mp4") -> dict[str, Any]:
