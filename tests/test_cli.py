@@ -76,6 +76,7 @@ def test_run_goes_the_whole_way(run: Run, folder: Path) -> None:
     """Upload, create with all options, wait, download; the result is told, and the asset deleted when asked."""
     options = ["--seconds", "5", "--aspect-ratio", "portrait", "--structure-transformation", "0", "--seed", "7"]
     more = ["--no-explore-mode", "--reply-ref", "mine", "--max-jobs", "2", "--resolution", "720p", "--delete-asset"]
+    more += ["--encoding", "multipart", "--extra-body", '{"zz": 1}', "--reply-url", "http://127.0.0.1:9/x"]
     code, out, told = run("run", "c.mp4", "a b", "-o", "out.mp4", *options, *more)
     assert (code, told) == (0, "")
     assert (folder / "out.mp4").read_bytes() == MP4
@@ -169,6 +170,8 @@ def test_an_unknown_outcome_tells_how_to_find_it(
         (["run", "c.mp4", "x [moderate]", "-o", "o.mp4"], 6, "moderation"),
         (["run", "c.mp4", "x [moderate-later]", "-o", "o.mp4"], 6, "SAFETY"),
         (["run", "c.mp4", "x [fail]", "-o", "o.mp4"], 1, "INTERNAL"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--extra-body", "["], 2, "--extra-body is no JSON"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--extra-body", '{"seed": 7}'], 3, "its own name"),
         (["tasks", "get", "a/b"], 3, "task_id"),
         (["tasks", "get", "nothing"], 1, "404"),
         (["assets", "upload", "none.mp4"], 3, "no such file"),
@@ -378,6 +381,30 @@ def test_doctor_live_reports_drift_and_no_value(
     } == {"GET"}
     lines = json.loads(run("doctor", "--live", "--json")[1])["live"]
     assert "listTasks: [].options.newSetting: string, not in the document" in lines
+
+
+def test_simulate_speaks_to_machines_too(folder: Path) -> None:
+    """One JSON value says where it is."""
+    process = child("simulate", "--port", "0", "--json", "--quiet")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    process.terminate()
+    process.communicate(timeout=30)
+    assert json.loads("".join(lines))["base_url"].endswith("/v1/runwayml")
+
+
+def test_a_broken_journal_is_a_line(run: Run, folder: Path) -> None:
+    """A journal that is none is said, without a traceback, and not written over."""
+    journal = folder / ".useapi-runwayml" / "jobs" / "journal.sqlite"
+    journal.parent.mkdir(parents=True)
+    journal.write_text("this is no database " * 100)
+    (folder / "jobs.csv").write_text("video,prompt\nc.mp4,x\n")
+    for arguments in (["status", "jobs.csv"], ["resume", "jobs.csv"], ["run", "jobs.csv", "--yes"]):
+        code, out, told = run("batch", *arguments)
+        assert code in (1, 2), out + told
+        assert "Traceback" not in told
+        assert "journal" in told or "no batch" in told
+    assert journal.read_text().startswith("this is no database")
 
 
 def test_help_and_completion_name_all_commands(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,11 @@ def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -
     return path
 
 
+def partial_prefix(path: Path) -> str:
+    """How the names of its temporary files begin."""
+    return f".{path.name[:60]}."
+
+
 class Target:
     """The temporary file: what has come so far, and whether it is all. `open` comes first."""
 
@@ -87,7 +92,7 @@ class Target:
 
     def __init__(self, path: Path, on_progress: OnBytes | None) -> None:
         self.path = path
-        self.partial = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+        self.partial = path.with_name(f"{partial_prefix(path)}{secrets.token_hex(4)}.part")
         self.on_progress = on_progress
         self._lock = threading.Lock()
         self._opened = self._over = False

@@ -7,6 +7,7 @@ sent only by the process that recorded the intent, once. Whoever finds an intent
 from __future__ import annotations
 
 import asyncio
+import glob
 import hashlib
 import random
 import uuid
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
 from .._creating import email_of
+from .._download import partial_prefix
 from .._retry import is_transient
 from .._running import ASSET_ID
 from .accounts import Account, Budget, Held, Slot
@@ -281,7 +283,7 @@ class Engine:
         """The file. Its name is this row's own since the jobs were checked, so what an interrupted download left is replaced."""
         path = Path(job.output)
         try:
-            await asyncio.to_thread(lambda: path.parent.mkdir(parents=True, exist_ok=True))
+            await asyncio.to_thread(_make_room, path)
             saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=True))
             size = (await asyncio.to_thread(saved.stat)).st_size
         except (errors.UseapiError, OSError) as error:
@@ -299,6 +301,13 @@ class Engine:
                     raise
             await self.clock.asleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _make_room(path: Path) -> None:
+    """The folder, without what a killed download of this very file left there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
+        left.unlink(missing_ok=True)
 
 
 def stage_of(error: Exception, otherwise: str) -> str:

@@ -76,7 +76,10 @@ class Journal:
         """Puts jobs into the queues of their accounts, all or none; with the options of a new batch."""
         import sqlalchemy
 
-        engine = sqlalchemy.create_engine(self.url)
+        url = sqlalchemy.make_url(self.url)
+        if url.drivername == "postgresql":  # DBOS brings this driver, SQLAlchemy would look for another
+            url = url.set(drivername="postgresql+psycopg")
+        engine = sqlalchemy.create_engine(url)
         try:
             with engine.begin() as connection:
                 for job in jobs:
@@ -99,13 +102,15 @@ class Journal:
         )
 
     def options(self) -> dict[str, Any]:
-        """The options of the batch; empty when there is none."""
-        from sqlalchemy.exc import DatabaseError
+        """The options of the batch; empty when there is none. OSError when the file is no journal."""
+        from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 
         try:
             found = self._client.list_workflows(workflow_ids=["options"])
-        except DatabaseError:  # no table yet, or no journal at all
+        except (OperationalError, ProgrammingError):  # no table yet
             return {}
+        except DatabaseError as error:
+            raise OSError(0, f"it is no journal of a batch: {error.orig}", str(self.project)) from None
         return dict(_argument(found[0])) if found else {}
 
     def facts(self, *, steps: bool = True) -> list[Facts]:

@@ -42,7 +42,7 @@ def _article(row: Facts, beside: Path) -> str:
     text = html.escape
     known = {
         "seed": row.seed,
-        "seconds": row.seconds,
+        "took": None if row.seconds is None else f"{row.seconds:g} s",
         "bytes": row.bytes,
         "task": row.task_id,
         "attempt": row.job.attempt if row.job.attempt > 1 else None,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from . import output
-from .exits import AUTHENTICATION, CREDITS, FAILED, OK, REFUSED, UNKNOWN, USAGE, Stop, command, hinting
+from .exits import AUTHENTICATION, CREDITS, FAILED, OK, REFUSED, UNKNOWN, USAGE, Stop, command, hinting, json_object
 from .needs import extra
 
 if TYPE_CHECKING:
@@ -135,12 +135,7 @@ def _positive(**values: float | None) -> None:
 
 
 def _defaults(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(Path(text[1:]).read_text(encoding="utf-8-sig") if text.startswith("@") else text)
-    except ValueError as error:
-        raise Stop(f"--defaults is no JSON: {error}", USAGE) from None
-    if not isinstance(found, dict):
-        raise Stop("--defaults must be a JSON object", USAGE)
+    found = json_object("--defaults", text)
     from ..batch.rows import EXTRA_PARAMETERS, OWN_COLUMNS, parameters
 
     if unknown := found.keys() - {*OWN_COLUMNS, *parameters(), *EXTRA_PARAMETERS}:

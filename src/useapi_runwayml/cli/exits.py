@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from .. import errors
 
@@ -58,6 +61,17 @@ def line_of(error: BaseException) -> str:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option gives as JSON, or what @FILE has."""
+    try:
+        found = json.loads(Path(text[1:]).read_text(encoding="utf-8-sig") if text.startswith("@") else text)
+    except ValueError as error:
+        raise Stop(f"{option} is no JSON: {error}", USAGE) from None
+    if not isinstance(found, dict):
+        raise Stop(f"{option} must be a JSON object", USAGE)
+    return found
 
 
 def command(*words: object) -> str:

@@ -28,7 +28,7 @@ def is_json() -> bool:
 def show(data: Any, lines: Callable[[], None]) -> None:
     """The data as JSON, or what `lines` prints."""
     if is_json():
-        print(json.dumps(data, ensure_ascii=False, indent=None if isinstance(data, list) else 1, default=str))
+        print(json.dumps(data, ensure_ascii=False, indent=1, default=str), flush=True)
     else:
         lines()
 

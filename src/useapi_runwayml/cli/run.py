@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,7 +12,7 @@ from .. import RunwayClient, Task
 from .._running import ASSET_ID
 from ..errors import SubmissionUnknownError
 from . import output
-from .exits import command, hinting
+from .exits import command, hinting, json_object
 
 
 def run(
@@ -29,6 +29,8 @@ def run(
     reply_url: str | None = None,
     reply_ref: str | None = None,
     max_jobs: int | None = None,
+    extra_body: str = "{}",
+    encoding: Literal["json", "multipart"] = "json",
     timeout: float = 3600,
     busy_timeout: float = 600,
     delete_asset: bool = False,
@@ -61,6 +63,10 @@ def run(
         A reference stored with the task; a unique one is made unless given.
     max_jobs
         1 to 10 tasks at once for the account.
+    extra_body
+        Fields that this package does not know yet, as a JSON object.
+    encoding
+        How the fields go: json, or multipart for a form.
     timeout
         Seconds to wait for the end; the task goes on after that.
     busy_timeout
@@ -81,6 +87,8 @@ def run(
         "reply_ref": reference,
         "max_jobs": max_jobs,
         "busy_timeout": busy_timeout,
+        "extra_body": json_object("--extra-body", extra_body),
+        "encoding": encoding,
     }
 
     def hint(error: BaseException) -> str:

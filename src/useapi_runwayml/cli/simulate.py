@@ -12,6 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from . import output
 from .exits import Stop
 from .needs import extra
 
@@ -94,12 +95,13 @@ def simulate(
     if not _is_loopback(host):
         print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
     shown = "user:4242-simulated" if token is None else "<your --token>"
-    print(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.", flush=True)
-    print(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}", flush=True)
+    output.show({"base_url": server.base_url, "page": f"{server.origin}/", "token": shown}, lambda: None)
+    output.say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
+    output.say(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}")
     signal.signal(signal.SIGINT, lambda *_: server.stop())
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.run()
-    print("The simulator has ended.", flush=True)
+    output.say("The simulator has ended.")
 
 
 def _is_loopback(host: str) -> bool:
