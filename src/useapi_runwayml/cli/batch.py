@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from ..batch.journal import Journal
 
 FOLDER = ".useapi-runwayml"
-Project = Annotated[Path | None, Parameter(name="--project")]
+Project = Annotated[
+    Path | None,
+    Parameter(
+        name="--project", help="The folder for the journal; `.useapi-runwayml/` beside the jobs file unless given."
+    ),
+]
+Begun = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
 
 
 def project_of(jobs: Path, project: Path | None) -> Path:
@@ -95,8 +101,6 @@ def run_command(
         Seconds after which a create that nobody knows of may be sent again, if the lists prove that it does not exist.
     delete_assets
         Delete each upload once all its rows are done.
-    project
-        The folder for the journal; `.useapi-runwayml/` beside the file unless given.
     dry_run
         Only check, and tell what it would cost.
     yes
@@ -217,31 +221,15 @@ def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
     return FAILED if "failed" in states else OK
 
 
-def resume_command(jobs: Path, *, project: Project = None) -> int:
-    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
-
-    Parameters
-    ----------
-    jobs
-        The jobs file that `batch run` was given.
-    project
-        The folder of the journal.
-    """
+def resume_command(jobs: Begun, *, project: Project = None) -> int:
+    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated."""
     from ..batch.changes import to_resume
 
     return _with_more(jobs, project, to_resume)
 
 
-def retry_failed_command(jobs: Path, *, project: Project = None) -> int:
-    """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid.
-
-    Parameters
-    ----------
-    jobs
-        The jobs file that `batch run` was given.
-    project
-        The folder of the journal.
-    """
+def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
+    """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid."""
     from ..batch.changes import to_retry
 
     return _with_more(jobs, project, to_retry)
@@ -258,7 +246,7 @@ def _with_more(jobs: Path, project: Path | None, more: Callable[[list[Facts]], l
 
 
 def resolve_command(
-    jobs: Path,
+    jobs: Begun,
     row: int | None = None,
     *,
     adopt: str | None = None,
@@ -270,8 +258,6 @@ def resolve_command(
 
     Parameters
     ----------
-    jobs
-        The jobs file that `batch run` was given.
     row
         The number of the row.
     adopt
@@ -280,8 +266,6 @@ def resolve_command(
         It did not: send it again at the next `batch resume`. If it did all the same, it is paid twice.
     give_up
         Leave it.
-    project
-        The folder of the journal.
     """
     from ..batch.changes import resolved
     from ..batch.facts import latest
@@ -320,30 +304,18 @@ def resolve_command(
     return OK
 
 
-def status_command(jobs: Path, *, project: Project = None) -> int:
-    """Shows where each row is. Runs nothing.
-
-    Parameters
-    ----------
-    jobs
-        The jobs file that `batch run` was given.
-    project
-        The folder of the journal.
-    """
+def status_command(jobs: Begun, *, project: Project = None) -> int:
+    """Shows where each row is. Runs nothing."""
     return _show_rows(jobs, project, ("row", "line", "state", "task", "why"))
 
 
-def report_command(jobs: Path, *, html: Path | None = None, project: Project = None) -> int:
+def report_command(jobs: Begun, *, html: Path | None = None, project: Project = None) -> int:
     """A table of all rows, or a page with each clip before and after.
 
     Parameters
     ----------
-    jobs
-        The jobs file that `batch run` was given.
     html
         The file for the page.
-    project
-        The folder of the journal.
     """
     if html is None:
         return _show_rows(jobs, project, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
