@@ -66,6 +66,12 @@ def test_without_proof_it_is_uncertain(listed: list[dict[str, Any]], why: str) -
     assert why in found.why
 
 
+def test_without_the_services_date_nothing_is_proved() -> None:
+    """An intent whose moment on the service's clock is not known is for a person."""
+    found = judge("ours", [], [Task.from_dict(OLDER)], intended_at=None, elapsed=61, settle=60)
+    assert found.kind == "uncertain"
+
+
 def test_slots_are_taken_lowered_and_given_back() -> None:
     """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
     now = [0.0]
@@ -160,6 +166,14 @@ def test_the_journal_tells_each_state() -> None:
     for status in ("ERROR", "CANCELLED"):
         assert facts(status, intent_1=INTENT).state == "uncertain"
         assert facts(status, intent_1=INTENT, create_1={"kind": "busy"}).state == "failed"
+
+
+@pytest.mark.parametrize("state", ["held", "failed"])
+def test_an_end_that_leaves_an_intent_open_is_uncertain(state: str) -> None:
+    """Whatever ended the row: a create without an outcome may have left, so that nothing sends it again unasked."""
+    found = facts("SUCCESS", {"state": state, "stage": "batch", "why": "x"}, intent_1=INTENT)
+    assert found.state == "uncertain"
+    assert to_resume([found]) == to_retry([found]) == []
 
 
 def failed(stage: str, *, task_id: str | None = None, state: str = "failed", steps: Any = None) -> Facts:

@@ -16,9 +16,9 @@ from useapi_runwayml.batch import runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
-from useapi_runwayml.batch.engine import Settings
 from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.journal import Journal, locked
+from useapi_runwayml.batch.steps import Settings
 from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
 
 from .conftest import BASE_URL, MP4, TOKEN
@@ -318,17 +318,90 @@ def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
 
 def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a row raises, the others go on, and a create that may have left is uncertain."""
-    from useapi_runwayml.batch.engine import Engine
+    from useapi_runwayml.batch.steps import Steps
 
-    download = Engine.download
+    download = Steps.download
 
     async def broken(self: Any, job: Job, task_id: str) -> Any:
         if job.row == 2:
             raise RuntimeError("a defect")
         return await download(self, job, task_id)
 
-    monkeypatch.setattr(Engine, "download", broken)
+    monkeypatch.setattr(Steps, "download", broken)
     batch = make()
     rows = batch.begin([batch.job(number) for number in range(1, 4)])
     assert batch.states(rows) == ["done", "failed", "done"]
     assert "a defect" in rows[1].why
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
+    make: Any, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    """An intent without an outcome is settled first, even when the account is shut: resume never sends it blindly."""
+    from useapi_runwayml.batch.accounts import Account
+    from useapi_runwayml.batch.steps import Steps
+
+    post = Steps._post
+
+    async def interrupted(self: Any, job: Job, *rest: Any) -> Any:
+        if job.row == 2:
+            if exists:
+                await post(self, job, *rest)
+            raise KeyboardInterrupt
+        return await post(self, job, *rest)
+
+    batch = make()
+    batch.begin([batch.job(1)])
+    monkeypatch.setattr(Steps, "_post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.more([batch.job(2)])
+    monkeypatch.setattr(Steps, "_post", post)
+    assert batch.rows()[1].state == "submitting"
+    begin = Account.__init__
+
+    def shut(self: Any, *given: Any) -> None:
+        begin(self, *given)
+        self.closed = "the account is shut"
+
+    monkeypatch.setattr(Account, "__init__", shut)
+    found = batch.run()
+    assert batch.states(found) == ["done", "done" if exists else "held"], (found[1].why, found[1].steps)
+    monkeypatch.setattr(Account, "__init__", begin)
+    assert batch.states(batch.more(to_resume(batch.rows()))) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+
+
+def test_pauses_of_an_earlier_process_are_not_kept_again(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that met twenty 429s goes on at once when it is resumed."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add("busy", "createVideoToVideo", times=20, retry_after="1000")
+    creates = batch.calls("createVideoToVideo")
+    sleep, pauses = BatchClock.asleep, []
+
+    async def asleep(self: BatchClock, seconds: float) -> None:
+        if seconds == 1000:
+            pauses.append(seconds)
+            if len(pauses) == 20:
+                raise KeyboardInterrupt
+            seconds = 0
+        await sleep(self, seconds)
+
+    monkeypatch.setattr(BatchClock, "asleep", asleep)
+    with pytest.raises(KeyboardInterrupt):
+        batch.more([batch.job(2)])
+    assert batch.states(batch.run()) == ["done", "done"]
+    assert len(pauses) == 20
+    assert batch.calls("createVideoToVideo") == creates + 21
+
+
+def test_a_second_attempt_counts_for_the_budget(make: Any) -> None:
+    """What a failed task has cost is spent, also when the row is tried again."""
+    batch = make()
+    rows = batch.begin([batch.job(1, "[fail]"), batch.job(2)], max_credits=60)
+    assert batch.states(rows) == ["failed", "done"]
+    rows = batch.more(to_retry(rows))
+    assert batch.states(rows) == ["held", "done"]
+    assert "50 are spent" in rows[0].why
+    assert batch.sim.state.accounts[MAKER].spent == 50

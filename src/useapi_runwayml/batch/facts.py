@@ -61,6 +61,8 @@ def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Fa
         found.state, found.why = "given up", "by batch resolve"
     elif status == "SUCCESS" and isinstance(result, Mapping):
         found.state, found.stage, found.why = result["state"], result.get("stage", ""), result.get("why", "")
+        if found.intent is not None and found.state != "done":  # whatever ended it: a create may have left
+            found.state = "uncertain"
     elif status in OVER:
         # nothing of ours raises out of a workflow: whatever did, an intent without an outcome is uncertain
         found.state = "uncertain" if found.intent is not None else "failed"

@@ -6,14 +6,15 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from . import output
-from .exits import AUTHENTICATION, CREDITS, FAILED, OK, REFUSED, UNKNOWN, USAGE, Stop, command, hinting, json_object
+from .batch_view import again, show_rows, tell, watching
+from .exits import OK, REFUSED, USAGE, Stop, command, hinting, json_object
 from .needs import extra
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[J
     try:
         there = bool(journal.options())
         if new and there:
-            raise Stop(f"{folder} has a batch already: go on with {_again('resume', jobs, project)}", USAGE)
+            raise Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
         if new:
             journal.prepare()
         elif not there:
@@ -108,8 +109,8 @@ def run_command(
     """
     with extra("batch"):
         from ..batch import checks, rows
-        from ..batch.engine import Settings
         from ..batch.journal import locked
+        from ..batch.steps import Settings
     _positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     given = _defaults(defaults)
     found, problems = checks.check(
@@ -164,68 +165,39 @@ def _agreed(credits: int) -> bool:
     return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _again(name: str, jobs: Path, project: Path | None) -> str:
-    return command("batch", name, jobs, *(["--project", project] if project else []))
-
-
-def go(journal: Journal, jobs: Path, project: Path | None) -> int:
+def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | None = None) -> int:
     """Runs what is open, with the options of the journal, and tells what became of it."""
-    from ..batch.engine import Settings
     from ..batch.runner import run
+    from ..batch.steps import Settings
 
     settings = Settings(**journal.options())
-    resume = _again("resume", jobs, project)
-    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), _watching(journal) as on_event:
+    settings = settings if max_credits is None else replace(settings, max_credits=max_credits)
+    resume = again("resume", jobs, project)
+    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), watching(journal) as on_event:
         ended = run(journal, settings, on_event=on_event)
     return tell(ended, jobs, project)
 
 
-@contextlib.contextmanager
-def _watching(journal: Journal) -> Iterator[Callable[[Job, str, str], None]]:
-    """A bar on a terminal; elsewhere a line for each row that is over."""
-    with output.bar() as bar:
-        line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
+def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
+    """What became of each row by now."""
+    with opened(jobs, project) as journal:
+        from ..batch.facts import latest
 
-        def on_event(job: Job, state: str, why: str) -> None:
-            if state in ("done", "failed", "uncertain", "held", "given up"):
-                bar.advance(line)
-                if bar.disable or state != "done":
-                    told = f"row {job.row} (line {job.line}): {state}" + (f": {why}" if why else "")
-                    (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
-
-        yield on_event
+        return latest(journal.facts())
 
 
-def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
-    """The sum, what to do next, and the exit code that fits the worst of it."""
-    from ..batch.report import counts
+def resume_command(jobs: Begun, *, max_credits: int | None = None, project: Project = None) -> int:
+    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
 
-    states = {each.state for each in rows}
-    steps = {
-        "uncertain": _again("resolve", jobs, project),
-        "held": _again("resume", jobs, project),
-        "failed": _again("retry-failed", jobs, project),
-    }
-    hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
-
-    def lines() -> None:
-        print(f"{len(rows)} rows: {counts(rows)}")
-        print(*hints, sep="\n", end="\n" if hints else "")
-
-    output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
-    if "uncertain" in states:
-        return UNKNOWN
-    if "held" in states:
-        why = " ".join(each.why for each in rows if each.state == "held")
-        return CREDITS if "412" in why or "--max-credits" in why else AUTHENTICATION
-    return FAILED if "failed" in states else OK
-
-
-def resume_command(jobs: Begun, *, project: Project = None) -> int:
-    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated."""
+    Parameters
+    ----------
+    max_credits
+        Another limit than the one that `batch run` was given, for this time.
+    """
     from ..batch.changes import to_resume
 
-    return _with_more(jobs, project, to_resume)
+    _positive(max_credits=max_credits)
+    return _with_more(jobs, project, to_resume, max_credits)
 
 
 def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
@@ -235,14 +207,16 @@ def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
     return _with_more(jobs, project, to_retry)
 
 
-def _with_more(jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]]) -> int:
+def _with_more(
+    jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]], max_credits: int | None = None
+) -> int:
     with opened(jobs, project) as journal:
         from ..batch.facts import latest
         from ..batch.journal import locked
 
         with locked(journal.project):
             journal.add(more(latest(journal.facts())))
-            return go(journal, jobs, project)
+            return go(journal, jobs, project, max_credits)
 
 
 def resolve_command(
@@ -296,7 +270,7 @@ def resolve_command(
                 journal.add([resolved(known, decision, adopt)])
             except ValueError as error:
                 raise Stop(str(error), USAGE) from None
-    after = _again("resume", jobs, project)
+    after = again("resume", jobs, project)
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
         lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
@@ -306,7 +280,7 @@ def resolve_command(
 
 def status_command(jobs: Begun, *, project: Project = None) -> int:
     """Shows where each row is. Runs nothing."""
-    return _show_rows(jobs, project, ("row", "line", "state", "task", "why"))
+    return show_rows(rows_of(jobs, project), ("row", "line", "state", "task", "why"))
 
 
 def report_command(jobs: Begun, *, html: Path | None = None, project: Project = None) -> int:
@@ -318,27 +292,9 @@ def report_command(jobs: Begun, *, html: Path | None = None, project: Project = 
         The file for the page.
     """
     if html is None:
-        return _show_rows(jobs, project, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
-    from ..batch.facts import latest
+        return show_rows(rows_of(jobs, project), ("row", "state", "prompt", "seed", "seconds", "output", "why"))
     from ..batch.report import page
 
-    with opened(jobs, project) as journal:
-        html.write_text(page(latest(journal.facts()), html.parent.resolve()), encoding="utf-8")
+    html.write_text(page(rows_of(jobs, project), html.parent.resolve()), encoding="utf-8")
     output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
-    return OK
-
-
-def _show_rows(jobs: Path, project: Path | None, columns: tuple[str, ...]) -> int:
-    with opened(jobs, project) as journal:
-        from ..batch.facts import latest
-        from ..batch.report import counts
-
-        rows = latest(journal.facts())
-    values = [{**each.to_dict(), "task": each.task_id} for each in rows]
-
-    def lines() -> None:
-        output.table(columns, ([each[column] for column in columns] for each in values))
-        print(f"{len(rows)} rows: {counts(rows)}")
-
-    output.show([each.to_dict() for each in rows], lines)
     return OK
