@@ -190,7 +190,7 @@ def test_resume_takes_up_what_is_there() -> None:
         failed("download", task_id="t"),
     ):
         (job,) = to_resume([known])
-        assert (job.attempt, job.asset_id, job.task_id) == (2, "a", known.task_id)
+        assert (job.attempt, job.task_id) == (2, known.task_id)
     for known in (
         failed("create"),
         failed("task", task_id="t"),
@@ -203,11 +203,9 @@ def test_resume_takes_up_what_is_there() -> None:
 def test_retry_begins_anew_only_where_it_must() -> None:
     """A lost file is fetched again, a failed task is created again, what moderation refused is left alone."""
     (again,) = to_retry([failed("task", task_id="t")])
-    assert (again.task_id, again.asset_id) == (None, "a")
+    assert again.task_id is None
     (fetched,) = to_retry([failed("download", task_id="t")])
     assert fetched.task_id == "t"
-    (without,) = to_retry([failed("create", steps={"create-1": {"error": "NotFoundError"}})])
-    assert without.asset_id is None
     assert (
         to_retry(
             [failed("moderation"), failed("", state="done"), failed("", state="uncertain"), failed("", state="held")]
@@ -224,6 +222,27 @@ def test_a_person_decides_what_is_uncertain() -> None:
     assert facts_of(resolved(known, "give up", None), "ENQUEUED", None, {}).state == "given up"
     with pytest.raises(ValueError, match="is not uncertain, it is done"):
         resolved(failed("", state="done"), "give up", None)
+
+
+def test_a_mistyped_adoption_can_be_decided_again() -> None:
+    """An adopted id that names nothing leaves the row uncertain, and no command pays for it unasked."""
+    job = resolved(failed("create", state="uncertain"), "adopt", "t-wrong")
+    result = {"state": "failed", "stage": "task", "why": "404", "error": "NotFoundError"}
+    found = facts_of(job, "SUCCESS", result, {})
+    assert (found.state, found.why) == ("uncertain", "there is no task t-wrong")
+    assert to_retry([found]) == to_resume([found]) == []
+    assert resolved(found, "adopt", "t-right").task_id == "t-right"
+
+
+def test_a_task_that_is_there_is_fetched_whatever_broke() -> None:
+    """A defect of the batch after the create leaves a row that resume takes up from its task."""
+    created = {"kind": "created", "task_id": "t"}
+    for found in (
+        facts("ERROR", None, intent_1=INTENT, create_1=created),
+        facts("SUCCESS", {"state": "failed", "stage": "batch", "why": "x"}, intent_1=INTENT, create_1=created),
+    ):
+        assert (found.state, found.stage) == ("failed", "wait")
+        assert [job.task_id for job in to_resume([found])] == [job.task_id for job in to_retry([found])] == ["t"]
 
 
 def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:

@@ -5,14 +5,17 @@ A create follows the table in the design: the intent, with a replyRef that nobod
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .._creating import email_of
 from .._running import ASSET_ID
 from .accounts import Account, Held, Slot
 from .checks import Job
-from .steps import Steps
+from .steps import PATIENCE, Steps
+
+MOST_SENDS = 3
 
 
 class Engine:
@@ -33,25 +36,31 @@ class Engine:
         try:
             result = await self._process(job)
         except Held as held:
-            result = {"state": "held", "stage": "account", "why": str(held)}
+            result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
-        self.on_event(job, result["state"], result.get("why", ""))
+        self._tell(job, result["state"], result.get("why", ""))
         return result
+
+    def _tell(self, job: Job, state: str, why: str = "") -> None:
+        """Whoever looks on, a terminal that went away too, can do nothing to a row."""
+        with contextlib.suppress(Exception):
+            self.on_event(job, state, why)
 
     async def _process(self, job: Job) -> dict[str, Any]:
         if job.decision == "give up":
             return {"state": "given up", "why": "by batch resolve"}
         task_id = job.task_id
         if task_id is None:
-            asset_id = job.asset_id or (job.video if ASSET_ID.fullmatch(job.video) else None)
+            asset_id = job.video if ASSET_ID.fullmatch(job.video) else None
             if asset_id is None:
                 if not self._has_begun(job):
-                    check_open(self.steps.account(job.email))
-                self.on_event(job, "uploading", "")
+                    self.steps.account(job.email).check_open()
+                    self.steps.budget.check(job.credits())
+                self._tell(job, "uploading")
                 uploaded = await self._record("upload", self.steps.upload, job)
                 if uploaded["kind"] != "uploaded":
-                    return {"state": uploaded["kind"], "stage": "upload", "why": uploaded["why"]}
+                    return ended_as(uploaded["kind"], "upload", uploaded)
                 asset_id = uploaded["asset_id"]
         account = self.steps.account(email_of(task_id or asset_id) or job.email)
         slot = Slot(account)
@@ -61,20 +70,17 @@ class Engine:
                 created = await self._create(job, str(asset_id), account, slot)
                 if created["kind"] != "created":
                     state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
-                    return {"state": state, "stage": created.get("stage", "create"), "why": created["why"]}
+                    return ended_as(state, "create", created)
                 task_id = created["task_id"]
-            self.on_event(job, "waiting", "")
+            self._tell(job, "waiting")
             ended = await self._record("wait", self.steps.wait, job, task_id, account)
         finally:
             await slot.give()
         if ended["kind"] != "succeeded":
-            state = "held" if ended["kind"] == "held" else "failed"
-            return {"state": state, "stage": ended["stage"], "why": ended["why"]}
-        self.on_event(job, "downloading", "")
-        saved = await self._record("download", self.steps.download, job, task_id)
-        if saved["kind"] != "saved":
-            return {"state": "failed", "stage": "download", "why": saved["why"]}
-        return {"state": "done"}
+            return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
+        self._tell(job, "downloading")
+        saved = await self._record("download", self.steps.download, job, task_id, self._has_begun(job))
+        return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
 
     def _has_begun(self, job: Job) -> bool:
         """Whether an earlier process left a task, or a create that may have left: these go on, whatever the gate."""
@@ -82,29 +88,42 @@ class Engine:
 
     async def _create(self, job: Job, asset_id: str, account: Account, slot: Slot) -> dict[str, Any]:
         """Intents and creates in turn, until one has an outcome that is no "try again"."""
-        number = 0
+        number = absent = 0
+        unsent_since: float | None = None
         while True:
             number += 1
             if not self._has_begun(job):
-                check_open(account)
-            self.on_event(job, "submitting", "")
+                account.check_open()
+            self._tell(job, "submitting")
             intent = await self._record(f"intent-{number}", self.steps.intend, job)
             outcome: dict[str, Any] = await self._record(
                 f"create-{number}", self.steps.create, job, asset_id, intent, account
             )
-            if outcome["kind"] not in ("busy", "absent"):
+            absent += outcome["kind"] == "absent"
+            if absent >= MOST_SENDS:
+                return {"kind": "refused", "why": f"{absent} creates came to nothing, the last so: {outcome['why']}"}
+            if outcome["kind"] not in ("busy", "unsent", "absent"):
                 return outcome
             if intent["reply_ref"] not in self.steps.handled:
                 continue  # an earlier process has had this outcome, and its pause
             self.with_intent.discard(job.id)
-            if outcome["kind"] == "busy":
-                self.on_event(job, "waiting for a slot", outcome["why"])
+            if outcome["kind"] == "unsent":
+                now = self.steps.clock.monotonic()
+                unsent_since = now if unsent_since is None else unsent_since
+                if now - unsent_since > PATIENCE:
+                    raise Held(outcome["why"], outcome["error"])
+            if outcome["kind"] != "absent":
+                self._tell(job, "waiting for a slot", outcome["why"])
                 await slot.give()
                 await self.steps.clock.asleep(outcome["pause"])
                 await slot.take()
 
 
-def check_open(account: Account) -> None:
-    """Held when the account's gate is closed."""
-    if account.closed:
-        raise Held(account.closed)
+def ended_as(state: str, stage: str, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a row, from the step that ended it."""
+    return {
+        "state": state,
+        "stage": outcome.get("stage", stage),
+        "why": outcome["why"],
+        "error": outcome.get("error", ""),
+    }

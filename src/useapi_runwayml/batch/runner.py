@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -69,7 +69,7 @@ async def _run(
     async with http_client(event_hooks={"response": [service]}) as http:
         runway = AsyncRunwayClient(http_client=http)
         runway._use_clock(clock)
-        spent = sum(each.job.credits() for each in known if each.paid or each.intent is not None)
+        spent = spent_by(known)
         budget = Budget(settings.max_credits, spent)
         engine = Engine(Steps(runway, settings, clock, budget, lambda: service.offset), _step)
         engine.on_event = on_event
@@ -119,24 +119,30 @@ def _remember(engine: Engine, known: Iterable[Facts]) -> None:
     for each in known:
         if each.sha256 and each.asset_id and each.asset_id not in gone:
             engine.steps.uploads.known[each.sha256, each.job.email] = each.asset_id
+            engine.steps.learn_home(each.job.email, each.asset_id)
         if each.task_id:
             engine.with_task.add(each.job.id)
         if each.intent is not None:
             engine.with_intent.add(each.job.id)
 
 
-async def delete_assets(runway: AsyncRunwayClient, ended: Iterable[Facts]) -> None:
-    """Deletes the uploads of which every row is done."""
-    by_asset: dict[str, list[Facts]] = {}
+async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> None:
+    """Deletes the uploads that no row needs any more: every row of their file is done."""
+    needed = {(each.job.video, each.job.email) for each in ended if each.state != "done"}
+    uploads = {each.asset_id: [] for each in ended if each.asset_id and each.asset_id != each.job.video}  # type: dict[str, list[Facts]]
     for each in ended:
-        if each.asset_id and each.asset_id != each.job.video:
-            by_asset.setdefault(each.asset_id, []).append(each)
-    for asset_id, rows in by_asset.items():
-        if all(each.state == "done" for each in rows):
-            try:
+        if each.asset_id in uploads:
+            uploads[each.asset_id].append(each)
+    for asset_id, rows in uploads.items():
+        if not any(each.state != "done" or (each.job.video, each.job.email) in needed for each in rows):
+            with contextlib.suppress(errors.UseapiError):
                 await runway.assets.delete(asset_id)
-            except errors.UseapiError:
-                continue
+
+
+def spent_by(known: Iterable[Facts]) -> int:
+    """What all attempts have cost: each task once, adopted ones too, and every create that may have left."""
+    by_task = {each.task_id: each.job.credits() for each in known if each.task_id and (each.paid or each.job.decision)}
+    return sum(by_task.values()) + sum(each.job.credits() for each in known if each.intent is not None)
 
 
 def run(

@@ -30,6 +30,7 @@ BUSY_PAUSE = (10.0, 30.0)
 PATIENCE = 900.0
 LONGEST_PAUSE = 60.0
 A_WEEK = 7 * 24 * 3600.0
+OVER = (errors.NotFoundError, errors.GoneError)
 CLOSING = (
     errors.InsufficientCreditsError,
     errors.SubscriptionError,
@@ -82,6 +83,10 @@ class Steps:
         self._service_offset = service_offset
         self._fresh: set[str] = set()
 
+    def learn_home(self, email: str | None, asset_id: str) -> None:
+        """Remembers which account the uploads of an email, or of none, belong to."""
+        self._homes[email] = email_of(asset_id) or ""
+
     def account(self, email: str | None) -> Account:
         """The account of an email; that of rows that name none is known once something of theirs was uploaded."""
         email = email or self._homes.get(email)
@@ -99,12 +104,12 @@ class Steps:
                 try:
                     asset = await self._patiently(lambda: self.runway.assets.upload(job.video, email=job.email))
                 except CLOSING as error:
-                    await self.account(job.email).close(str(error))
-                    return {"kind": "held", "why": str(error)}
+                    await self.account(job.email).close(error)
+                    return told("held", error)
                 except (errors.UseapiError, OSError) as error:
-                    return {"kind": "failed", "why": str(error)}
+                    return told("failed", error)
                 self.uploads.known[key] = str(asset.asset_id)
-        self._homes[job.email] = email_of(self.uploads.known[key]) or ""
+        self.learn_home(job.email, self.uploads.known[key])
         return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
 
     async def intend(self, job: Job) -> dict[str, Any]:
@@ -125,8 +130,9 @@ class Steps:
             try:
                 self.budget.reserve(cost)
             except Held as held:
-                return {"kind": "held", "why": str(held)}
+                return told("held", held, error=held.error)
             outcome = await self._post(job, asset_id, reference, account)
+            intent = {**intent, "at": self.clock.time()}  # from now on it may still be on its way
         else:  # an earlier process may have sent it; the budget counts it already
             outcome = {"kind": "unknown"}
         if outcome["kind"] == "unknown":
@@ -144,21 +150,16 @@ class Steps:
         except errors.RateLimitError as error:
             account.lower()
             pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
-            return {"kind": "busy", "pause": max(1.0, pause), "why": str(error)}
+            return told("busy", error, pause=max(1.0, pause))
         except errors.SubmissionUnknownError as error:
-            return {"kind": "unknown", "why": str(error)}
+            return told("unknown", error)
         except CLOSING as error:
-            await account.close(str(error))
-            return {"kind": "held", "why": str(error)}
+            await account.close(error)
+            return told("held", error)
         except errors.APIConnectionError as error:  # never sent, after all tries
-            return {"kind": "busy", "pause": LONGEST_PAUSE, "why": str(error)}
+            return told("unsent", error, pause=LONGEST_PAUSE)
         except errors.UseapiError as error:
-            return {
-                "kind": "refused",
-                "stage": stage_of(error, "create"),
-                "why": str(error),
-                "error": type(error).__name__,
-            }
+            return told("refused", error, stage=stage_of(error, "create"))
         return {"kind": "created", "task_id": task.task_id}
 
     async def settle(self, intent: Mapping[str, Any], account: Account, email: str | None) -> dict[str, Any]:
@@ -170,8 +171,8 @@ class Steps:
                 tracked = await self.runway.scheduler.list()
                 listed = [task async for task in self.runway.tasks.list(email=email)]
             except CLOSING as error:
-                await account.close(str(error))
-                return {"kind": "uncertain", "why": str(error), **intent}
+                await account.close(error)
+                return {**told("uncertain", error), **intent}
             except errors.UseapiError as error:
                 tries += 1
                 if elapsed >= self.settings.settle and tries > 3:
@@ -198,27 +199,40 @@ class Steps:
         try:
             task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
         except CLOSING as error:
-            await account.close(str(error))
-            return {"kind": "held", "stage": "wait", "why": str(error)}
-        except (errors.TaskFailedError, errors.TaskCancelledError, errors.NotFoundError, errors.GoneError) as error:
-            return {"kind": "failed", "stage": stage_of(error, "task"), "why": str(error)}
+            await account.close(error)
+            return told("held", error)
+        except (*OVER, errors.TaskFailedError, errors.TaskCancelledError) as error:
+            return told("failed", error, stage=stage_of(error, "task"))
         except errors.UseapiError as error:
-            return {"kind": "failed", "stage": "wait", "why": str(error)}
+            return told("failed", error)
         seed = task.options.seed if task.options else None
         took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
         seconds = took.total_seconds() if took is not None else self.clock.time() - begun
         return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
 
-    async def download(self, job: Job, task_id: str) -> dict[str, Any]:
-        """The file. Its name is this row's own since the jobs were checked, so what an interrupted download left is replaced."""
+    async def download(self, job: Job, task_id: str, begun: bool) -> dict[str, Any]:
+        """The file, whole. A file that is there already is replaced only if an earlier process may have fetched it for this row."""
         path = Path(job.output)
         try:
             await asyncio.to_thread(_make_room, path)
-            saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=True))
+            replace = begun and await self._is_ours(path, task_id)
+            saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=replace))
             size = (await asyncio.to_thread(saved.stat)).st_size
+        except (*OVER, errors.TaskOutputMissingError) as error:
+            return told("failed", error, stage="task")
+        except FileExistsError as error:
+            return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
         except (errors.UseapiError, OSError) as error:
-            return {"kind": "failed", "why": str(error)}
+            return told("failed", error)
         return {"kind": "saved", "bytes": size}
+
+    async def _is_ours(self, path: Path, task_id: str) -> bool:
+        """Whether a file that is there has the size of the task's result."""
+        if not await asyncio.to_thread(path.is_file):
+            return False
+        task = await self._patiently(lambda: self.runway.tasks.retrieve(task_id))
+        size = (await asyncio.to_thread(path.stat)).st_size
+        return any(each.url and each.file_size == size for each in task.artifacts)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
@@ -238,6 +252,11 @@ def _make_room(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
         left.unlink(missing_ok=True)
+
+
+def told(kind: str, failure: Exception, **more: Any) -> dict[str, Any]:
+    """What a step gives that did not do what it should: why, and by which error."""
+    return {"kind": kind, "why": str(failure), "error": type(failure).__name__, **more}
 
 
 def stage_of(error: Exception, otherwise: str) -> str:

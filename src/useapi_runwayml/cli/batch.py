@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -34,23 +33,26 @@ Begun = Annotated[Path, Parameter(help="The jobs file that `batch run` was given
 
 def project_of(jobs: Path, project: Path | None) -> Path:
     """The folder of the journal: beside the jobs file, with its name, unless given."""
-    return project or jobs.parent / FOLDER / jobs.stem
+    return project or jobs.parent / FOLDER / jobs.name
 
 
 @contextlib.contextmanager
-def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one."""
+def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = False) -> Iterator[Journal]:
+    """The journal of a batch that is there, or a new one; with `lock` for this process alone."""
     folder = project_of(jobs, project)
     with extra("batch"):
-        from ..batch.journal import FILE, Journal
+        from ..batch.journal import FILE, Journal, locked
     if new:
         folder.mkdir(parents=True, exist_ok=True)
         if folder.parent.name == FOLDER and not (folder.parent / ".gitignore").exists():
             (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
     if not new and not (folder / FILE).exists():
         raise _no_batch(folder, jobs)
-    journal = Journal(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        if lock:
+            stack.enter_context(locked(folder))
+        journal = Journal(folder)
+        stack.callback(journal.close)
         there = bool(journal.options())
         if new and there:
             raise Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
@@ -59,8 +61,6 @@ def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[J
         elif not there:
             raise _no_batch(folder, jobs)
         yield journal
-    finally:
-        journal.close()
 
 
 def _no_batch(folder: Path, jobs: Path) -> Stop:
@@ -91,7 +91,7 @@ def run_command(
     defaults
         Parameters for all rows that do not have their own, as a JSON object, or @FILE with one.
     output_dir
-        The folder for the results; `results` beside the file unless given.
+        The folder for the results; `results/NAME` beside the file unless given.
     poll_interval
         Seconds between two looks at the tasks; chosen by their progress unless given.
     max_jobs
@@ -109,12 +109,14 @@ def run_command(
     """
     with extra("batch"):
         from ..batch import checks, rows
-        from ..batch.journal import locked
         from ..batch.steps import Settings
     _positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     given = _defaults(defaults)
     found, problems = checks.check(
-        rows.read_jobs(jobs), jobs.parent.resolve(), (output_dir or jobs.parent / "results").resolve(), given
+        rows.read_jobs(jobs),
+        jobs.parent.resolve(),
+        (output_dir or jobs.parent / "results" / jobs.stem).resolve(),
+        given,
     )
     if problems:
         return _refuse(jobs, problems)
@@ -127,7 +129,7 @@ def run_command(
     if not yes and not _agreed(credits):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
-    with opened(jobs, project, new=True) as journal, locked(journal.project):
+    with opened(jobs, project, new=True, lock=True) as journal:
         journal.add(found, asdict(settings))
         return go(journal, jobs, project)
 
@@ -151,7 +153,10 @@ def _defaults(text: str) -> dict[str, Any]:
 def _refuse(jobs: Path, problems: list[str]) -> int:
     """Every problem with its line; nothing was sent."""
     if output.is_json():
-        print(json.dumps({"error": "ParameterError", "exit_code": REFUSED, "problems": problems}, ensure_ascii=False))
+        message = f"{jobs}: {len(problems)} problems, nothing was sent"
+        output.emit(
+            {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
+        )
     else:
         told = "\n".join(f"  {each}" for each in problems)
         print(f"useapi-runwayml: {jobs}: {len(problems)} problems, nothing was sent\n{told}", file=sys.stderr)
@@ -162,7 +167,10 @@ def _agreed(credits: int) -> bool:
     """Whether a person at a terminal agrees."""
     if output.is_json() or not sys.stdin.isatty():
         return False
-    return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | None = None) -> int:
@@ -210,13 +218,11 @@ def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
 def _with_more(
     jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]], max_credits: int | None = None
 ) -> int:
-    with opened(jobs, project) as journal:
+    with opened(jobs, project, lock=True) as journal:
         from ..batch.facts import latest
-        from ..batch.journal import locked
 
-        with locked(journal.project):
-            journal.add(more(latest(journal.facts())))
-            return go(journal, jobs, project, max_credits)
+        journal.add(more(latest(journal.facts())))
+        return go(journal, jobs, project, max_credits)
 
 
 def resolve_command(
@@ -245,7 +251,7 @@ def resolve_command(
     from ..batch.facts import latest
     from ..batch.journal import locked
 
-    choices = {"adopt": adopt is not None, "send again": send_again, "give up": give_up}
+    choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
     with opened(jobs, project) as journal:
         rows = latest(journal.facts())

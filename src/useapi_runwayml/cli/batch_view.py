@@ -57,8 +57,8 @@ def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
     if "uncertain" in states:
         return UNKNOWN
     if "held" in states:
-        why = " ".join(each.why for each in rows if each.state == "held")
-        return CREDITS if "412" in why or "--max-credits" in why else AUTHENTICATION
+        kinds = {each.error for each in rows if each.state == "held"}
+        return CREDITS if kinds & {"InsufficientCreditsError", "Budget"} else AUTHENTICATION
     return FAILED if "failed" in states else OK
 
 
