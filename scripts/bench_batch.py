@@ -26,9 +26,9 @@ def main(rows: int, slots: int, speed: float, base_url: str, first_post: bool) -
     os.environ.update(USEAPI_TOKEN="user:4242-simulated", USEAPI_RUNWAYML_BASE_URL=base_url)
     from useapi_runwayml.batch import checks, runner
     from useapi_runwayml.batch.clock import BatchClock
-    from useapi_runwayml.batch.engine import Settings
     from useapi_runwayml.batch.journal import Journal
     from useapi_runwayml.batch.rows import read_jobs
+    from useapi_runwayml.batch.steps import Settings
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

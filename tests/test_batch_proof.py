@@ -175,6 +175,6 @@ def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
         assert len(set(references)) == ROWS
         assert sum(reference.startswith("mine~") for reference in references) == ROWS // 2
     for row in range(1, ROWS + 1):
-        assert (tmp_path / "results" / f"{row}.mp4").read_bytes() == batch.clips[batch.clip_of(row)]
-    left = sorted(each.name for each in (tmp_path / "results").iterdir())
+        assert (tmp_path / "results" / "jobs" / f"{row}.mp4").read_bytes() == batch.clips[batch.clip_of(row)]
+    left = sorted(each.name for each in (tmp_path / "results" / "jobs").iterdir())
     assert [name for name in left if not name.startswith(".")] == sorted(f"{row}.mp4" for row in range(1, ROWS + 1))

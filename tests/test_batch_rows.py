@@ -89,6 +89,8 @@ def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
         ("a.json", "{", "no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("a.json", "{}", "it must be a list of jobs, bare or under “jobs”"),
         ("a.json", "[7]", "line 1: a job must be an object"),
+        ("a.json", "[" * 100_000, "no JSON: "),
+        ("a.jsonl", "[" * 100_000, "line 1: no JSON: "),
         (
             "a.jsonl",
             '{"video": "x"}\n{\n',
@@ -99,7 +101,9 @@ def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
 )
 def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: str | bytes, told: str) -> None:
     """In words for whoever made the file."""
-    assert read(tmp_path, name, content).problems == [told]
+    (problem,) = read(tmp_path, name, content).problems
+    assert problem.startswith(told)
+    assert problem == told or told.endswith("JSON: ")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +125,10 @@ def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: st
         ({"prompt": "\ud800", "video": "c.mp4"}, "lone surrogate"),
         ({"prompt": "x", "video": "c.mp4", "email": "nobody"}, "email 'nobody' is none"),
         ({"prompt": "x", "video": "c.mp4", "encoding": "xml"}, "encoding must be json or multipart"),
+        ({"prompt": "x", "video": "c.mp4", "encoding": ["x"]}, "encoding must be json or multipart"),
+        ({"prompt": "x", "video": "c.mp4", "output": 5}, "output must be text"),
+        ({"prompt": "x", "video": 5}, "video must be text"),
+        ({"prompt": "x", "video": "c.mp4", "seed": "--5"}, "seed: '--5' is refused, it must be an integer"),
         ({"prompt": "x", "video": "c.mp4", "extra_body": 7}, "it must be a mapping"),
         ({"prompt": "x", "video": "c.mp4", "reply_ref": "x" * 1000}, "reply_ref must have at most 960 characters here"),
         ({"prompt": "x", "video": "c.mp4", "output": "there.mp4"}, "it exists already"),
@@ -158,6 +166,36 @@ def test_two_rows_for_one_file_are_refused(tmp_path: Path, one: str, two: str) -
     _, problems = check(tmp_path, {**job, "output": one}, {**job, "output": two})
     assert problems
     assert problems == [each for each in problems if "line 3: output" in each and "line 2 has the same" in each]
+
+
+def test_names_that_only_look_different_are_one(tmp_path: Path) -> None:
+    """A link to a folder, another normal form of a letter, and a file where another row needs a folder are told."""
+    (tmp_path / "results" / "real").mkdir(parents=True)
+    (tmp_path / "results" / "link").symlink_to(tmp_path / "results" / "real")
+    job = {"prompt": "x", "video": "c.mp4"}
+    for one, two, told in (
+        ("real/x.mp4", "link/x.mp4", "line 2 has the same"),
+        ("\u00e9.mp4", "e\u0301.mp4", "line 2 has the same"),
+        ("a", "a/b.mp4", "line 2 has a file where one of the two needs a folder"),
+        ("a/b.mp4", "a", "line 2 has a file where one of the two needs a folder"),
+    ):
+        _, problems = check(tmp_path, {**job, "output": one}, {**job, "output": two})
+        assert len(problems) == 1
+        assert told in problems[0]
+
+
+def test_odd_lines_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    """A line separator of Unicode inside JSON, and empty lines before a header with semicolons."""
+    jobs = read(tmp_path, "a.jsonl", json.dumps({"video": "c.mp4", "prompt": "a\u2028b"}, ensure_ascii=False))
+    assert (jobs.problems, jobs.rows[0].values["prompt"]) == ([], "a\u2028b")
+    jobs = read(tmp_path, "a.csv", "\n\nvideo;prompt\nc.mp4;a, b\n")
+    assert (jobs.problems, dict(jobs.rows[0].values), jobs.rows[0].line) == (
+        [],
+        {"video": "c.mp4", "prompt": "a, b"},
+        4,
+    )
+    jobs = read(tmp_path, "b.csv", "\nsep=;\nvideo;prompt\nc.mp4;a, b\n")
+    assert (jobs.problems, jobs.rows[0].line) == ([], 4)
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="permissions of POSIX")

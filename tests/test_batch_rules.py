@@ -66,6 +66,12 @@ def test_without_proof_it_is_uncertain(listed: list[dict[str, Any]], why: str) -
     assert why in found.why
 
 
+def test_without_the_services_date_nothing_is_proved() -> None:
+    """An intent whose moment on the service's clock is not known is for a person."""
+    found = judge("ours", [], [Task.from_dict(OLDER)], intended_at=None, elapsed=61, settle=60)
+    assert found.kind == "uncertain"
+
+
 def test_slots_are_taken_lowered_and_given_back() -> None:
     """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
     now = [0.0]
@@ -162,6 +168,14 @@ def test_the_journal_tells_each_state() -> None:
         assert facts(status, intent_1=INTENT, create_1={"kind": "busy"}).state == "failed"
 
 
+@pytest.mark.parametrize("state", ["held", "failed"])
+def test_an_end_that_leaves_an_intent_open_is_uncertain(state: str) -> None:
+    """Whatever ended the row: a create without an outcome may have left, so that nothing sends it again unasked."""
+    found = facts("SUCCESS", {"state": state, "stage": "batch", "why": "x"}, intent_1=INTENT)
+    assert found.state == "uncertain"
+    assert to_resume([found]) == to_retry([found]) == []
+
+
 def failed(stage: str, *, task_id: str | None = None, state: str = "failed", steps: Any = None) -> Facts:
     return Facts(
         Job(1, 2, "c.mp4", "x", "o.mp4"), state=state, stage=stage, task_id=task_id, asset_id="a", steps=steps or {}
@@ -176,7 +190,7 @@ def test_resume_takes_up_what_is_there() -> None:
         failed("download", task_id="t"),
     ):
         (job,) = to_resume([known])
-        assert (job.attempt, job.asset_id, job.task_id) == (2, "a", known.task_id)
+        assert (job.attempt, job.task_id) == (2, known.task_id)
     for known in (
         failed("create"),
         failed("task", task_id="t"),
@@ -189,11 +203,9 @@ def test_resume_takes_up_what_is_there() -> None:
 def test_retry_begins_anew_only_where_it_must() -> None:
     """A lost file is fetched again, a failed task is created again, what moderation refused is left alone."""
     (again,) = to_retry([failed("task", task_id="t")])
-    assert (again.task_id, again.asset_id) == (None, "a")
+    assert again.task_id is None
     (fetched,) = to_retry([failed("download", task_id="t")])
     assert fetched.task_id == "t"
-    (without,) = to_retry([failed("create", steps={"create-1": {"error": "NotFoundError"}})])
-    assert without.asset_id is None
     assert (
         to_retry(
             [failed("moderation"), failed("", state="done"), failed("", state="uncertain"), failed("", state="held")]
@@ -210,6 +222,27 @@ def test_a_person_decides_what_is_uncertain() -> None:
     assert facts_of(resolved(known, "give up", None), "ENQUEUED", None, {}).state == "given up"
     with pytest.raises(ValueError, match="is not uncertain, it is done"):
         resolved(failed("", state="done"), "give up", None)
+
+
+def test_a_mistyped_adoption_can_be_decided_again() -> None:
+    """An adopted id that names nothing leaves the row uncertain, and no command pays for it unasked."""
+    job = resolved(failed("create", state="uncertain"), "adopt", "t-wrong")
+    result = {"state": "failed", "stage": "task", "why": "404", "error": "NotFoundError"}
+    found = facts_of(job, "SUCCESS", result, {})
+    assert (found.state, found.why) == ("uncertain", "there is no task t-wrong")
+    assert to_retry([found]) == to_resume([found]) == []
+    assert resolved(found, "adopt", "t-right").task_id == "t-right"
+
+
+def test_a_task_that_is_there_is_fetched_whatever_broke() -> None:
+    """A defect of the batch after the create leaves a row that resume takes up from its task."""
+    created = {"kind": "created", "task_id": "t"}
+    for found in (
+        facts("ERROR", None, intent_1=INTENT, create_1=created),
+        facts("SUCCESS", {"state": "failed", "stage": "batch", "why": "x"}, intent_1=INTENT, create_1=created),
+    ):
+        assert (found.state, found.stage) == ("failed", "wait")
+        assert [job.task_id for job in to_resume([found])] == [job.task_id for job in to_retry([found])] == ["t"]
 
 
 def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:

@@ -16,9 +16,9 @@ from useapi_runwayml.batch import runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
-from useapi_runwayml.batch.engine import Settings
 from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.journal import Journal, locked
+from useapi_runwayml.batch.steps import Settings
 from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
 
 from .conftest import BASE_URL, MP4, TOKEN
@@ -97,7 +97,7 @@ def test_rows_of_every_end(make: Any) -> None:
     words = ["", "[fail]", "[moderate]", "[moderate-later]", "[cancel]", "[no-output]", ""]
     rows = batch.begin([batch.job(number, word) for number, word in enumerate(words, 1)])
     assert batch.states(rows) == ["done", "failed", "failed", "failed", "failed", "failed", "done"]
-    assert [each.stage for each in rows] == ["", "task", "moderation", "moderation", "task", "download", ""]
+    assert [each.stage for each in rows] == ["", "task", "moderation", "moderation", "task", "task", ""]
     assert batch.calls("uploadAsset") == 1
     assert batch.calls("createVideoToVideo") == 7
     assert [(batch.folder / f"{row}.mp4").read_bytes() for row in (1, 7)] == [MP4, MP4]
@@ -318,17 +318,174 @@ def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
 
 def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a row raises, the others go on, and a create that may have left is uncertain."""
-    from useapi_runwayml.batch.engine import Engine
+    from useapi_runwayml.batch.steps import Steps
 
-    download = Engine.download
+    download = Steps.download
 
-    async def broken(self: Any, job: Job, task_id: str) -> Any:
+    async def broken(self: Any, job: Job, *rest: Any) -> Any:
         if job.row == 2:
             raise RuntimeError("a defect")
-        return await download(self, job, task_id)
+        return await download(self, job, *rest)
 
-    monkeypatch.setattr(Engine, "download", broken)
+    monkeypatch.setattr(Steps, "download", broken)
     batch = make()
     rows = batch.begin([batch.job(number) for number in range(1, 4)])
     assert batch.states(rows) == ["done", "failed", "done"]
     assert "a defect" in rows[1].why
+    monkeypatch.setattr(Steps, "download", download)
+    assert batch.states(batch.more(to_resume(rows))) == ["done"] * 3
+    assert batch.tasks() == {"1": 1, "2": 1, "3": 1}, "its task is fetched, not made anew"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
+    make: Any, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    """An intent without an outcome is settled first, even when the account is shut: resume never sends it blindly."""
+    from useapi_runwayml.batch.accounts import Account
+    from useapi_runwayml.batch.steps import Steps
+
+    post = Steps._post
+
+    async def interrupted(self: Any, job: Job, *rest: Any) -> Any:
+        if job.row == 2:
+            if exists:
+                await post(self, job, *rest)
+            raise KeyboardInterrupt
+        return await post(self, job, *rest)
+
+    batch = make()
+    batch.begin([batch.job(1)])
+    monkeypatch.setattr(Steps, "_post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.more([batch.job(2)])
+    monkeypatch.setattr(Steps, "_post", post)
+    assert batch.rows()[1].state == "submitting"
+    begin = Account.__init__
+
+    def shut(self: Any, *given: Any) -> None:
+        begin(self, *given)
+        self.closed = "the account is shut"
+
+    monkeypatch.setattr(Account, "__init__", shut)
+    found = batch.run()
+    assert batch.states(found) == ["done", "done" if exists else "held"], (found[1].why, found[1].steps)
+    monkeypatch.setattr(Account, "__init__", begin)
+    assert batch.states(batch.more(to_resume(batch.rows()))) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+
+
+def test_pauses_of_an_earlier_process_are_not_kept_again(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that met twenty 429s goes on at once when it is resumed."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add("busy", "createVideoToVideo", times=20, retry_after="1000")
+    creates = batch.calls("createVideoToVideo")
+    sleep, pauses = BatchClock.asleep, []
+
+    async def asleep(self: BatchClock, seconds: float) -> None:
+        if seconds == 1000:
+            pauses.append(seconds)
+            if len(pauses) == 20:
+                raise KeyboardInterrupt
+            seconds = 0
+        await sleep(self, seconds)
+
+    monkeypatch.setattr(BatchClock, "asleep", asleep)
+    with pytest.raises(KeyboardInterrupt):
+        batch.more([batch.job(2)])
+    assert batch.states(batch.run()) == ["done", "done"]
+    assert len(pauses) == 20
+    assert batch.calls("createVideoToVideo") == creates + 21
+
+
+def test_a_second_attempt_counts_for_the_budget(make: Any) -> None:
+    """What a failed task has cost is spent, also when the row is tried again."""
+    batch = make()
+    rows = batch.begin([batch.job(1, "[fail]"), batch.job(2)], max_credits=60)
+    assert batch.states(rows) == ["failed", "done"]
+    rows = batch.more(to_retry(rows))
+    assert batch.states(rows) == ["held", "done"]
+    assert "50 are spent" in rows[0].why
+    assert batch.sim.state.accounts[MAKER].spent == 50
+
+
+def test_a_terminal_that_went_away_ends_no_row(make: Any) -> None:
+    """Whoever looks on may break at any event; rows go on all the same."""
+    batch = make()
+    batch.journal.add([batch.job(number) for number in range(1, 4)])
+
+    def broken(job: Job, state: str, why: str) -> None:
+        raise BrokenPipeError
+
+    rows = runner.run(
+        batch.journal,
+        Settings(poll_interval=2.0),
+        clock=BatchClock(SPEED),
+        on_event=broken,
+        http_client=lambda **how: httpx.AsyncClient(transport=SimulatorTransport(batch.sim, batch.clock), **how),
+    )
+    assert batch.states(rows) == ["done"] * 3
+
+
+def test_a_file_of_somebody_else_is_never_replaced(make: Any) -> None:
+    """A name that was taken since the checks fails its row with the task, and resume fetches it once the name is free."""
+    batch = make()
+    taken = batch.folder / "1.mp4"
+    taken.write_bytes(b"another's")
+    rows = batch.begin([batch.job(1), batch.job(2)])
+    assert batch.states(rows) == ["failed", "done"]
+    assert "is not this row's" in rows[0].why
+    assert rows[0].task_id
+    rows = batch.more(to_resume(rows))
+    assert taken.read_bytes() == b"another's"
+    taken.unlink()
+    rows = batch.more(to_resume(rows))
+    assert batch.states(rows) == ["done", "done"]
+    assert batch.calls("createVideoToVideo") == 2
+
+
+def test_a_create_that_comes_to_nothing_ends(make: Any) -> None:
+    """A service that always fails, and proves that nothing was made, is asked three times, not for ever."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add("status", "createVideoToVideo", status=500)
+    rows = batch.more([batch.job(2)])
+    assert batch.states(rows) == ["done", "failed"]
+    assert "3 creates came to nothing" in rows[1].why
+    assert batch.calls("createVideoToVideo") == 1 + 3
+
+
+def test_an_outage_that_lasts_holds_the_row(make: Any) -> None:
+    """Creates that are never sent for a quarter of an hour are held until resume."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    asset = str(batch.rows()[0].asset_id)
+    batch.sim.faults.add("unreachable", "createVideoToVideo")
+    rows = batch.more([batch.job(2, video=asset)])
+    assert batch.states(rows) == ["done", "held"]
+    batch.sim.faults.clear()
+    assert batch.states(batch.more(to_resume(rows))) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+
+
+def test_a_gate_that_is_shut_saves_the_uploads(make: Any) -> None:
+    """Once an account has no credits, nothing more is uploaded for it, though the rows name no account."""
+    batch = make(credits=25)
+    jobs = []
+    for number in range(1, 31):
+        (batch.folder / f"v{number}.mp4").write_bytes(MP4 + bytes([number]))
+        jobs.append(batch.job(number, video=str(batch.folder / f"v{number}.mp4")))
+    rows = batch.begin(jobs, max_jobs=2)
+    assert Counter(batch.states(rows)) == {"done": 1, "held": 29}
+    assert batch.calls("uploadAsset") <= 10
+
+
+def test_a_changed_clip_is_uploaded_anew_for_its_retry(make: Any) -> None:
+    """A further attempt takes the file as it is now."""
+    batch = make()
+    rows = batch.begin([batch.job(1, "[fail]")])
+    (batch.folder / "c.mp4").write_bytes(MP4 + b"mended")
+    batch.sim.state.accounts[MAKER].credits = 10_000
+    batch.more(to_retry(rows))
+    assert batch.calls("uploadAsset") == 2

@@ -265,7 +265,7 @@ def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, fold
     assert again.returncode == 0, out + told
     prompts = sorted(task.request["text_prompt"] for task in server.simulator.state.tasks.values())
     assert prompts == sorted(f"row {row}" for row in range(1, 13))
-    assert len(list((folder / "results").iterdir())) == 12
+    assert len(list((folder / "results" / "jobs").iterdir())) == 12
 
 
 def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: 
     assert call("report", "jobs.csv", "--html", "report.html")[0] == 0
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;late&lt;/b&gt;" in page
-    assert 'src="results/one.mp4"' in page
+    assert 'src="results/jobs/one.mp4"' in page
     assert "<b>late" not in page
     assert call("retry-failed", "jobs.csv")[0] == 1
     assert len(server.simulator.state.tasks) == 3
@@ -395,7 +395,7 @@ def test_simulate_speaks_to_machines_too(folder: Path) -> None:
 
 def test_a_broken_journal_is_a_line(run: Run, folder: Path) -> None:
     """A journal that is none is said, without a traceback, and not written over."""
-    journal = folder / ".useapi-runwayml" / "jobs" / "journal.sqlite"
+    journal = folder / ".useapi-runwayml" / "jobs.csv" / "journal.sqlite"
     journal.parent.mkdir(parents=True)
     journal.write_text("this is no database " * 100)
     (folder / "jobs.csv").write_text("video,prompt\nc.mp4,x\n")
@@ -405,6 +405,62 @@ def test_a_broken_journal_is_a_line(run: Run, folder: Path) -> None:
         assert "Traceback" not in told
         assert "journal" in told or "no batch" in told
     assert journal.read_text().startswith("this is no database")
+
+
+def test_a_budget_is_raised_by_resume(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held by --max-credits (5), taken up with another limit."""
+    (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one,5\nc.mp4,two,5\n")
+    first = child("batch", "run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")
+    out, told = first.communicate(timeout=60)
+    assert first.returncode == 5, out + told
+    again = child("batch", "resume", "jobs.csv", "--max-credits", "50")
+    out, told = again.communicate(timeout=60)
+    assert again.returncode == 0, out + told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM for another process")
+def test_an_end_from_outside_leaves_the_receipt(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """SIGTERM is told as Ctrl-C is, to machines too."""
+    process = child("run", "c.mp4", "x [throttle]", "-o", "o.mp4", "--json", "--reply-ref", "mine")
+    until = time.monotonic() + 60
+    while not server.simulator.state.tasks:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.terminate()
+    out, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert json.loads(out)["next"][0].partition(": ")[2].startswith("useapi-runwayml tasks ")
+
+
+def test_a_terminal_with_few_letters(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """What the encoding lacks is escaped; JSON stays JSON."""
+    a_task(run, "a 😀 Ю", "one.mp4")
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    for options in (["--json"], []):
+        process = child("tasks", "list", *options, env=environment)
+        out, told = process.communicate(timeout=60)
+        assert (process.returncode, told) == (0, "")
+        if options:
+            assert json.loads(out)[0]["options"]["text_prompt"] == "a 😀 Ю"
+
+
+def test_a_defect_of_ours_is_a_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised, people and machines get what they always get."""
+    monkeypatch.setattr("useapi_runwayml.cli.output.fields", lambda values: [][0])
+    code, _, told = run("features")
+    assert (code, told.count("\n"), "please report it" in told) == (1, 1, True)
+
+
+def test_doctor_shows_no_password_and_rides_out_a_broken_read(
+    run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address with a password is shown without; a read without an answer is a line of the report."""
+    server.simulator.faults.add("close_before_action", "listAssets")
+    code, out, _ = run("doctor", "--live")
+    assert code == 0
+    assert "- listAssets: no answer (RemoteProtocolError)" in out
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url.replace("://", "://me:hidden@"))
+    assert "hidden" not in run("doctor")[1]
 
 
 def test_help_and_completion_name_all_commands(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """The command line: `useapi-runwayml`, or `python -m useapi_runwayml`."""
 
+import io
+import signal
 import sys
 
 
@@ -12,7 +14,18 @@ def main() -> None:
         sys.exit("useapi-runwayml: the command line needs more: pip install 'useapi-runwayml[cli]'")
     from .cli.app import run
 
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal has not ends no paid job
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(*_: object) -> None:
+    """Whoever ends this process gets the receipt as with Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

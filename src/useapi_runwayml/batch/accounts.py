@@ -9,7 +9,11 @@ CALM = 60.0  # seconds without a 429 after which an account gets a slot back
 
 
 class Held(Exception):
-    """The account takes no more until `resume`; says why."""
+    """The account takes no more until `resume`; says why, and by which error."""
+
+    def __init__(self, why: str, error: str = "") -> None:
+        super().__init__(why)
+        self.error = error
 
 
 class Account:
@@ -19,6 +23,7 @@ class Account:
         self.most = self.limit = most
         self.taken = 0
         self.closed = ""
+        self.error = ""
         self._now = now
         self._busy_at = -CALM
         self._changed = asyncio.Condition()
@@ -28,8 +33,7 @@ class Account:
         async with self._changed:
             if not force:
                 await self._changed.wait_for(lambda: self.closed or self.taken < self.limit)
-                if self.closed:
-                    raise Held(self.closed)
+                self.check_open()
             self.taken += 1
 
     async def give(self) -> None:
@@ -46,10 +50,16 @@ class Account:
         self._busy_at = self._now()
         self.limit = max(1, min(self.limit, self.taken - 1))
 
-    async def close(self, why: str) -> None:
+    def check_open(self) -> None:
+        """Held when the gate is closed."""
+        if self.closed:
+            raise Held(self.closed, self.error)
+
+    async def close(self, error: Exception) -> None:
         """Shuts the gate: whoever waits for a slot is told why."""
         async with self._changed:
-            self.closed = self.closed or why
+            if not self.closed:
+                self.closed, self.error = str(error), type(error).__name__
             self._changed.notify_all()
 
 
@@ -77,10 +87,14 @@ class Budget:
         self.most = most
         self.spent = spent
 
-    def reserve(self, credits: int) -> None:
+    def check(self, credits: int) -> None:
         """Held when it would be too much."""
         if self.most is not None and self.spent + credits > self.most:
-            raise Held(f"--max-credits {self.most}: {self.spent} are spent, and this would cost {credits}")
+            raise Held(f"--max-credits {self.most}: {self.spent} are spent, and this would cost {credits}", "Budget")
+
+    def reserve(self, credits: int) -> None:
+        """Takes the credits; Held when it would be too much."""
+        self.check(credits)
         self.spent += credits
 
     def release(self, credits: int) -> None:

@@ -14,13 +14,10 @@ TAKEN_UP_AGAIN = ("wait", "download")
 
 
 def next_attempt(known: Facts, *, task_id: str | None, decision: str | None = None) -> Job:
-    """A further attempt of a row, from its task or its asset on."""
-    lost = "NotFoundError" in str(known.steps)
-    asset_id = None if lost else known.asset_id
+    """A further attempt of a row, from its task on if it has one."""
     return replace(
         known.job,
         attempt=known.job.attempt + 1,
-        asset_id=asset_id,
         task_id=task_id,
         reply_ref=known.reply_ref if task_id else None,
         decision=decision,

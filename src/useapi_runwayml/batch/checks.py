@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -32,7 +33,6 @@ class Job:
     email: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
-    asset_id: str | None = None
     task_id: str | None = None
     reply_ref: str | None = None
     decision: str | None = None
@@ -90,13 +90,14 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
     given |= {"asset_id": "asset"} | ({"text_prompt": values["prompt"]} if "prompt" in values else {})
     for problem in as_problems(VideoToVideoRequest.find_problems(given, values.get("extra_body", {}))):
         yield str(problem).replace("text_prompt", "prompt")
-    if values.get("encoding", "json") not in ENCODINGS:
+    if str(values.get("encoding", "json")) not in ENCODINGS:
         yield "encoding must be json or multipart"
     if isinstance(reference := values.get("reply_ref"), str) and len(reference) > LONGEST_REFERENCE:
         yield f"reply_ref must have at most {LONGEST_REFERENCE} characters here: the batch adds to it what makes it unique"
     email = values.get("email")
     if email is not None and (not isinstance(email, str) or "@" not in email):
         yield f"email {email!r} is none"
+    yield from (f"{name} must be text" for name in ("video", "output") if not isinstance(values.get(name, ""), str))
 
 
 def _video(given: Any, base: Path) -> str | Path | None:
@@ -139,11 +140,16 @@ def _output(given: Any, video: str | Path | None, number: int, output_dir: Path)
 
 
 def _output_problems(output: Path, row: Row, taken: dict[str, int]) -> Iterator[str]:
-    key = os.path.normpath(output).casefold()
-    if key in taken:
-        yield f"output {output}: line {taken[key]} has the same"
-    taken.setdefault(key, row.line)
     try:
+        key = unicodedata.normalize("NFC", os.path.realpath(output)).casefold()
+        if key in taken:
+            yield f"output {output}: line {taken[key]} has the same"
+        yield from (
+            f"output {output}: line {line} has a file where one of the two needs a folder"
+            for other, line in taken.items()
+            if other.startswith(key + os.sep) or key.startswith(other + os.sep)
+        )
+        taken.setdefault(key, row.line)
         os.lstat(output)
         yield f"output {output}: it exists already"
     except FileNotFoundError:

@@ -1,319 +1,129 @@
 """The life of one row: upload, intent, create, wait, download. Each step is recorded before the next one begins.
 
-A create follows the table in the design. The intent, with a replyRef that nobody else has, is recorded before the POST; the POST is
-sent only by the process that recorded the intent, once. Whoever finds an intent without an outcome looks for its task instead.
+A create follows the table in the design: the intent, with a replyRef that nobody else has, is recorded before the POST.
 """
 
 from __future__ import annotations
 
-import asyncio
-import glob
-import hashlib
-import random
-import uuid
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from .. import AsyncRunwayClient, errors
 from .._creating import email_of
-from .._download import partial_prefix
-from .._retry import is_transient
 from .._running import ASSET_ID
-from .accounts import Account, Budget, Held, Slot
+from .accounts import Account, Held, Slot
 from .checks import Job
-from .clock import BatchClock
-from .settling import judge
+from .steps import PATIENCE, Steps
 
-T = TypeVar("T")
-Step = Callable[..., Awaitable[Any]]
-BUSY_PAUSE = (10.0, 30.0)
-PATIENCE = 900.0
-LONGEST_PAUSE = 60.0
-A_WEEK = 7 * 24 * 3600.0
-CLOSING = (
-    errors.InsufficientCreditsError,
-    errors.SubscriptionError,
-    errors.AuthenticationError,
-    errors.AccountSessionError,
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a batch runs; kept in the journal."""
-
-    max_jobs: int = 5
-    max_credits: int | None = None
-    poll_interval: float | None = None
-    settle: float = 60.0
-    delete_assets: bool = False
-
-
-class Uploads:
-    """The same file is uploaded once for all rows and accounts that name it: by the hash of its content."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[str, str | None], str] = {}
-        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
-
-    def lock(self, key: tuple[str, str | None]) -> asyncio.Lock:
-        return self._locks.setdefault(key, asyncio.Lock())
+MOST_SENDS = 3
 
 
 class Engine:
-    """Does what the steps of all rows ask for, with one client."""
+    """Takes rows through their steps. `record` does a step and records what it gives, or gives what it gave before.
 
-    def __init__(
-        self,
-        runway: AsyncRunwayClient,
-        settings: Settings,
-        clock: BatchClock,
-        budget: Budget,
-        service_offset: Callable[[], float],
-        step: Callable[..., Awaitable[Any]],
-    ) -> None:
-        self.runway = runway
-        self.settings = settings
-        self.clock = clock
-        self.budget = budget
-        self.uploads = Uploads()
-        self.accounts: dict[str, Account] = {}
+    `with_task` and `with_intent` are the rows of which an earlier process left a task, or an intent without an outcome.
+    """
+
+    def __init__(self, steps: Steps, record: Callable[..., Awaitable[Any]]) -> None:
+        self.steps = steps
         self.with_task: set[str] = set()
+        self.with_intent: set[str] = set()
         self.on_event: Callable[[Job, str, str], None] = lambda job, state, why: None
-        self._service_offset = service_offset
-        self._step = step
-        self._fresh: set[str] = set()
+        self._record = record
 
-    def account(self, email: str | None) -> Account:
-        return self.accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic))
-
-    # -- one row ---------------------------------------------------------------------------------------------------------
     async def process(self, job: Job) -> dict[str, Any]:
         """What became of the row: a state, and why. Never raises but to be interrupted."""
         try:
             result = await self._process(job)
         except Held as held:
-            result = {"state": "held", "stage": "account", "why": str(held)}
+            result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
-        self.on_event(job, result["state"], result.get("why", ""))
+        self._tell(job, result["state"], result.get("why", ""))
         return result
+
+    def _tell(self, job: Job, state: str, why: str = "") -> None:
+        """Whoever looks on, a terminal that went away too, can do nothing to a row."""
+        with contextlib.suppress(Exception):
+            self.on_event(job, state, why)
 
     async def _process(self, job: Job) -> dict[str, Any]:
         if job.decision == "give up":
             return {"state": "given up", "why": "by batch resolve"}
         task_id = job.task_id
         if task_id is None:
-            asset_id = job.asset_id or (job.video if ASSET_ID.fullmatch(job.video) else None)
+            asset_id = job.video if ASSET_ID.fullmatch(job.video) else None
             if asset_id is None:
-                self._open(self.account(job.email))
-                self.on_event(job, "uploading", "")
-                uploaded = await self._step("upload", self.upload, job)
+                if not self._has_begun(job):
+                    self.steps.account(job.email).check_open()
+                    self.steps.budget.check(job.credits())
+                self._tell(job, "uploading")
+                uploaded = await self._record("upload", self.steps.upload, job)
                 if uploaded["kind"] != "uploaded":
-                    return {"state": uploaded["kind"], "stage": "upload", "why": uploaded["why"]}
+                    return ended_as(uploaded["kind"], "upload", uploaded)
                 asset_id = uploaded["asset_id"]
-        account = self.account(email_of(task_id or asset_id) or job.email)
+        account = self.steps.account(email_of(task_id or asset_id) or job.email)
         slot = Slot(account)
-        await slot.take(force=task_id is not None or job.id in self.with_task)
+        await slot.take(force=task_id is not None or self._has_begun(job))
         try:
             if task_id is None:
                 created = await self._create(job, str(asset_id), account, slot)
                 if created["kind"] != "created":
                     state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
-                    return {"state": state, "stage": created.get("stage", "create"), "why": created["why"]}
+                    return ended_as(state, "create", created)
                 task_id = created["task_id"]
-            self.on_event(job, "waiting", "")
-            ended = await self._step("wait", self.wait, job, task_id, account)
+            self._tell(job, "waiting")
+            ended = await self._record("wait", self.steps.wait, job, task_id, account)
         finally:
             await slot.give()
         if ended["kind"] != "succeeded":
-            state = "held" if ended["kind"] == "held" else "failed"
-            return {"state": state, "stage": ended["stage"], "why": ended["why"]}
-        self.on_event(job, "downloading", "")
-        saved = await self._step("download", self.download, job, task_id)
-        if saved["kind"] != "saved":
-            return {"state": "failed", "stage": "download", "why": saved["why"]}
-        return {"state": "done"}
+            return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
+        self._tell(job, "downloading")
+        saved = await self._record("download", self.steps.download, job, task_id, self._has_begun(job))
+        return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
 
-    def _open(self, account: Account) -> None:
-        if account.closed:
-            raise Held(account.closed)
+    def _has_begun(self, job: Job) -> bool:
+        """Whether an earlier process left a task, or a create that may have left: these go on, whatever the gate."""
+        return job.id in self.with_task or job.id in self.with_intent
 
     async def _create(self, job: Job, asset_id: str, account: Account, slot: Slot) -> dict[str, Any]:
         """Intents and creates in turn, until one has an outcome that is no "try again"."""
-        number = 0
+        number = absent = 0
+        unsent_since: float | None = None
         while True:
             number += 1
-            self._open(account)
-            self.on_event(job, "submitting", "")
-            intent = await self._step(f"intent-{number}", self.intend, job)
-            outcome: dict[str, Any] = await self._step(f"create-{number}", self.create, job, asset_id, intent, account)
-            if outcome["kind"] == "busy":
-                self.on_event(job, "waiting for a slot", outcome["why"])
-                await slot.give()
-                await self.clock.asleep(outcome["pause"])
-                await slot.take()
-            elif outcome["kind"] != "absent":
+            if not self._has_begun(job):
+                account.check_open()
+            self._tell(job, "submitting")
+            intent = await self._record(f"intent-{number}", self.steps.intend, job)
+            outcome: dict[str, Any] = await self._record(
+                f"create-{number}", self.steps.create, job, asset_id, intent, account
+            )
+            absent += outcome["kind"] == "absent"
+            if absent >= MOST_SENDS:
+                return {"kind": "refused", "why": f"{absent} creates came to nothing, the last so: {outcome['why']}"}
+            if outcome["kind"] not in ("busy", "unsent", "absent"):
                 return outcome
-
-    # -- steps: each gives plain data, whatever happens -------------------------------------------------------------------
-    async def upload(self, job: Job) -> dict[str, Any]:
-        """The asset of the row's file."""
-        try:
-            digest = await asyncio.to_thread(_sha256, Path(job.video))
-        except OSError as error:
-            return {"kind": "failed", "why": f"{job.video}: {error.strerror or error}"}
-        key = digest, job.email
-        async with self.uploads.lock(key):
-            if key not in self.uploads.known:
-                try:
-                    asset = await self._patiently(lambda: self.runway.assets.upload(job.video, email=job.email))
-                except CLOSING as error:
-                    await self.account(job.email).close(str(error))
-                    return {"kind": "held", "why": str(error)}
-                except (errors.UseapiError, OSError) as error:
-                    return {"kind": "failed", "why": str(error)}
-                self.uploads.known[key] = str(asset.asset_id)
-        return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
-
-    async def intend(self, job: Job) -> dict[str, Any]:
-        """The replyRef of a POST that is about to be sent, and when: by our clock, and by the service's."""
-        unique = f"batch-{uuid.uuid4().hex}"
-        given = job.parameters.get("reply_ref")
-        reference = f"{given}~{unique}" if given else unique
-        self._fresh.add(reference)
-        now = self.clock.time()
-        return {"reply_ref": reference, "at": now, "service_at": now + self._service_offset()}
-
-    async def create(self, job: Job, asset_id: str, intent: Mapping[str, Any], account: Account) -> dict[str, Any]:
-        """The one POST of an intent, or, when it may have left already, the look for its task."""
-        reference, cost = intent["reply_ref"], job.credits()
-        if reference in self._fresh:
-            self._fresh.discard(reference)
-            try:
-                self.budget.reserve(cost)
-            except Held as held:
-                return {"kind": "held", "why": str(held)}
-            outcome = await self._post(job, asset_id, reference, account)
-        else:  # an earlier process may have sent it; the budget counts it already
-            outcome = {"kind": "unknown"}
-        if outcome["kind"] == "unknown":
-            outcome = await self.settle(intent, account, email_of(asset_id))
-        if outcome["kind"] not in ("created", "uncertain"):
-            self.budget.release(cost)
-        return outcome
-
-    async def _post(self, job: Job, asset_id: str, reference: str, account: Account) -> dict[str, Any]:
-        parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
-        try:
-            task = await self.runway.video_to_video.create(
-                asset_id=asset_id, text_prompt=job.prompt, busy_timeout=0, **parameters
-            )
-        except errors.RateLimitError as error:
-            account.lower()
-            pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
-            return {"kind": "busy", "pause": max(1.0, pause), "why": str(error)}
-        except errors.SubmissionUnknownError as error:
-            return {"kind": "unknown", "why": str(error)}
-        except CLOSING as error:
-            await account.close(str(error))
-            return {"kind": "held", "why": str(error)}
-        except errors.APIConnectionError as error:  # never sent, after all tries
-            return {"kind": "busy", "pause": LONGEST_PAUSE, "why": str(error)}
-        except errors.UseapiError as error:
-            return {
-                "kind": "refused",
-                "stage": stage_of(error, "create"),
-                "why": str(error),
-                "error": type(error).__name__,
-            }
-        return {"kind": "created", "task_id": task.task_id}
-
-    async def settle(self, intent: Mapping[str, Any], account: Account, email: str | None) -> dict[str, Any]:
-        """Finds the task of an intent, proves that there is none, or says that it is uncertain."""
-        tries = 0
-        while True:
-            elapsed = self.clock.time() - intent["at"]
-            try:
-                tracked = await self.runway.scheduler.list()
-                listed = [task async for task in self.runway.tasks.list(email=email)]
-            except CLOSING as error:
-                await account.close(str(error))
-                return {"kind": "uncertain", "why": str(error), **intent}
-            except errors.UseapiError as error:
-                tries += 1
-                if elapsed >= self.settings.settle and tries > 3:
-                    return {"kind": "uncertain", "why": f"the service cannot be read: {error}", **intent}
-                await self.clock.asleep(min(5.0 * tries, LONGEST_PAUSE))
-                continue
-            verdict = judge(
-                intent["reply_ref"],
-                tracked,
-                listed,
-                intended_at=intent["service_at"],
-                elapsed=elapsed,
-                settle=self.settings.settle,
-            )
-            if verdict.kind == "found":
-                return {"kind": "created", "task_id": verdict.task_id}
-            if verdict.kind != "early":
-                return {"kind": verdict.kind, "why": verdict.why, **intent}
-            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - elapsed)))
-
-    async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
-        """How the task ended. All rows wait in one client, which asks for them together."""
-        begun = self.clock.time()
-        try:
-            task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
-        except CLOSING as error:
-            await account.close(str(error))
-            return {"kind": "held", "stage": "wait", "why": str(error)}
-        except (errors.TaskFailedError, errors.TaskCancelledError, errors.NotFoundError, errors.GoneError) as error:
-            return {"kind": "failed", "stage": stage_of(error, "task"), "why": str(error)}
-        except errors.UseapiError as error:
-            return {"kind": "failed", "stage": "wait", "why": str(error)}
-        seed = task.options.seed if task.options else None
-        took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
-        seconds = took.total_seconds() if took is not None else self.clock.time() - begun
-        return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
-
-    async def download(self, job: Job, task_id: str) -> dict[str, Any]:
-        """The file. Its name is this row's own since the jobs were checked, so what an interrupted download left is replaced."""
-        path = Path(job.output)
-        try:
-            await asyncio.to_thread(_make_room, path)
-            saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=True))
-            size = (await asyncio.to_thread(saved.stat)).st_size
-        except (errors.UseapiError, OSError) as error:
-            return {"kind": "failed", "why": str(error)}
-        return {"kind": "saved", "bytes": size}
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
-        begun, pause = self.clock.monotonic(), 1.0
-        while True:
-            try:
-                return await call()
-            except errors.UseapiError as error:
-                if not is_transient(error) or self.clock.monotonic() - begun > PATIENCE:
-                    raise
-            await self.clock.asleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
+            if intent["reply_ref"] not in self.steps.handled:
+                continue  # an earlier process has had this outcome, and its pause
+            self.with_intent.discard(job.id)
+            if outcome["kind"] == "unsent":
+                now = self.steps.clock.monotonic()
+                unsent_since = now if unsent_since is None else unsent_since
+                if now - unsent_since > PATIENCE:
+                    raise Held(outcome["why"], outcome["error"])
+            if outcome["kind"] != "absent":
+                self._tell(job, "waiting for a slot", outcome["why"])
+                await slot.give()
+                await self.steps.clock.asleep(outcome["pause"])
+                await slot.take()
 
 
-def _make_room(path: Path) -> None:
-    """The folder, without what a killed download of this very file left there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
-        left.unlink(missing_ok=True)
-
-
-def stage_of(error: Exception, otherwise: str) -> str:
-    return "moderation" if isinstance(error, errors.ContentModerated) else otherwise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def ended_as(state: str, stage: str, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a row, from the step that ended it."""
+    return {
+        "state": state,
+        "stage": outcome.get("stage", stage),
+        "why": outcome["why"],
+        "error": outcome.get("error", ""),
+    }

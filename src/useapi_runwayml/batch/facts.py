@@ -19,6 +19,7 @@ class Facts:
     state: str = "queued"
     stage: str = ""
     why: str = ""
+    error: str = ""
     asset_id: str | None = None
     sha256: str | None = None
     reply_ref: str | None = None
@@ -39,6 +40,7 @@ class Facts:
             "state": self.state,
             "stage": self.stage,
             "why": self.why,
+            "error": self.error,
             "video": self.job.video,
             "prompt": self.job.prompt,
             "output": self.job.output,
@@ -53,18 +55,25 @@ class Facts:
 
 def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Facts:
     """What one workflow says: its steps by name, and its result once it is over."""
-    found = Facts(job, asset_id=job.asset_id, task_id=job.task_id, reply_ref=job.reply_ref, steps=steps)
+    found = Facts(job, task_id=job.task_id, reply_ref=job.reply_ref, steps=steps)
     for name, step in steps.items():
         if isinstance(step, Mapping):
             _take(found, name.partition("-")[0], step)
     if job.decision == "give up":
         found.state, found.why = "given up", "by batch resolve"
     elif status == "SUCCESS" and isinstance(result, Mapping):
-        found.state, found.stage, found.why = result["state"], result.get("stage", ""), result.get("why", "")
+        found.state, found.stage = result["state"], result.get("stage", "")
+        found.why, found.error = result.get("why", ""), result.get("error", "")
+        if found.intent is not None and found.state != "done":  # whatever ended it: a create may have left
+            found.state = "uncertain"
+        elif found.state == "failed" and job.decision == "adopt" and found.error == "NotFoundError":
+            found.state, found.why = "uncertain", f"there is no task {job.task_id}"
     elif status in OVER:
         # nothing of ours raises out of a workflow: whatever did, an intent without an outcome is uncertain
         found.state = "uncertain" if found.intent is not None else "failed"
         found.stage, found.why = "batch", "the batch itself failed at this row"
+    if found.stage == "batch" and found.task_id:  # its task is there: it is fetched, not made anew
+        found.stage = "wait"
     return found
 
 

@@ -107,10 +107,11 @@ class Journal:
 
         try:
             found = self._client.list_workflows(workflow_ids=["options"])
-        except (OperationalError, ProgrammingError):  # no table yet
-            return {}
         except DatabaseError as error:
-            raise OSError(0, f"it is no journal of a batch: {error.orig}", str(self.project)) from None
+            missing = isinstance(error, ProgrammingError) or "no such table" in str(error.orig)
+            if isinstance(error, (OperationalError, ProgrammingError)) and missing:
+                return {}
+            raise OSError(0, f"its journal cannot be read: {error.orig}", str(self.project)) from None
         return dict(_argument(found[0])) if found else {}
 
     def facts(self, *, steps: bool = True) -> list[Facts]:

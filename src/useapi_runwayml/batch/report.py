@@ -61,7 +61,10 @@ def _article(row: Facts, beside: Path) -> str:
 def _figure(path: str, told: str, beside: Path) -> str:
     if not Path(path).is_file():
         return f'<figure><div class="none">no video {told}</div><figcaption>{html.escape(path)}</figcaption></figure>'
-    link = quote(os.path.relpath(path, beside).replace(os.sep, "/"))
+    try:
+        link = quote(os.path.relpath(path, beside).replace(os.sep, "/"))
+    except ValueError:  # another drive
+        link = Path(path).as_uri()
     return (
         f'<figure><video controls muted loop preload="metadata" src="{html.escape(link)}"></video>'
         f"<figcaption>{told}: {html.escape(Path(path).name)}</figcaption></figure>"

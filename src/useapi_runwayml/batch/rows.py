@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,11 +66,12 @@ def _decoded(content: bytes, jobs: Jobs) -> str:
 
 
 def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
-    first = text.partition("\n")[0].rstrip("\r")
+    first = next((line for line in text.split("\n") if line.strip()), "").rstrip("\r")
     skipped = 0
     delimiter = max(",;\t", key=first.count)
     if first.lower().startswith("sep=") and len(first) == 5:  # what Excel writes to name the delimiter
-        delimiter, skipped, text = first[4], 1, text.partition("\n")[2]
+        skipped = text[: text.index(first)].count("\n") + 1
+        delimiter, text = first[4], text.split("\n", skipped)[skipped]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     begins = skipped + 1
@@ -101,25 +103,25 @@ def _typed(name: str, cell: str) -> Any:
     constraint = parameters().get(name)
     kind = constraint.type if constraint is not None else "string"
     text = cell.strip()
-    if kind == "integer" and text.lstrip("-").isdecimal() and len(text) < 30:
+    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,29}", text):
         return int(text)
     if kind == "boolean" and text.lower() in WORDS:
         return WORDS[text.lower()]
     if name == "extra_body":
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
     return text if name in ("video", "output", "email") or kind != "string" else cell
 
 
 def _json_lines(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, each in enumerate(text.splitlines(), 1):
+    for line, each in enumerate(text.split("\n"), 1):
         if not each.strip():
             continue
         try:
             value = json.loads(each)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             jobs.problems.append(f"line {line}: no JSON: {error}")
             continue
         yield from _object(line, value, jobs)
@@ -128,7 +130,7 @@ def _json_lines(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
 def _json(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         value = json.loads(text) if text.strip() else []
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         jobs.problems.append(f"no JSON: {error}")
         return
     entries = value.get("jobs") if isinstance(value, dict) else value

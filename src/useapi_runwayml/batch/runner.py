@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,9 +16,10 @@ from .. import AsyncRunwayClient, errors
 from .accounts import Budget
 from .checks import Job
 from .clock import BatchClock
-from .engine import Engine, Settings
+from .engine import Engine
 from .facts import Facts, latest
 from .journal import ROW, Journal, queue_of
+from .steps import Settings, Steps
 
 POLL_SECONDS = 0.1
 AHEAD = 3
@@ -43,11 +45,7 @@ class ServiceClock:
 
     def __init__(self, clock: BatchClock) -> None:
         self._clock = clock
-        self._offset: float | None = None
-
-    @property
-    def offset(self) -> float:
-        return 0.0 if self._offset is None else self._offset
+        self.offset: float | None = None
 
     async def __call__(self, response: httpx.Response) -> None:
         try:
@@ -56,7 +54,7 @@ class ServiceClock:
             return
         told = told if told.tzinfo else told.replace(tzinfo=UTC)
         found = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.time()
-        self._offset = found if self._offset is None else max(self._offset, found)
+        self.offset = found if self.offset is None else max(self.offset, found)
 
 
 async def _run(
@@ -71,12 +69,15 @@ async def _run(
     async with http_client(event_hooks={"response": [service]}) as http:
         runway = AsyncRunwayClient(http_client=http)
         runway._use_clock(clock)
-        spent = sum(each.job.credits() for each in latest(known) if each.paid or each.intent)
-        engine = Engine(runway, settings, clock, Budget(settings.max_credits, spent), lambda: service.offset, _step)
+        spent = spent_by(known)
+        budget = Budget(settings.max_credits, spent)
+        engine = Engine(Steps(runway, settings, clock, budget, lambda: service.offset), _step)
         engine.on_event = on_event
         _remember(engine, known)
         _running.append(engine)
         try:
+            with contextlib.suppress(errors.UseapiError):
+                await runway.scheduler.list()  # a read, for the service's date
             DBOS(config=journal.config())
             DBOS.launch()
             await _open_queues({each.job.email for each in known}, settings)
@@ -117,23 +118,31 @@ def _remember(engine: Engine, known: Iterable[Facts]) -> None:
     gone = {each.asset_id for each in known if each.state == "failed" and "NotFoundError" in str(each.steps)}
     for each in known:
         if each.sha256 and each.asset_id and each.asset_id not in gone:
-            engine.uploads.known[each.sha256, each.job.email] = each.asset_id
+            engine.steps.uploads.known[each.sha256, each.job.email] = each.asset_id
+            engine.steps.learn_home(each.job.email, each.asset_id)
         if each.task_id:
             engine.with_task.add(each.job.id)
+        if each.intent is not None:
+            engine.with_intent.add(each.job.id)
 
 
-async def delete_assets(runway: AsyncRunwayClient, ended: Iterable[Facts]) -> None:
-    """Deletes the uploads of which every row is done."""
-    by_asset: dict[str, list[Facts]] = {}
+async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> None:
+    """Deletes the uploads that no row needs any more: every row of their file is done."""
+    needed = {(each.job.video, each.job.email) for each in ended if each.state != "done"}
+    uploads = {each.asset_id: [] for each in ended if each.asset_id and each.asset_id != each.job.video}  # type: dict[str, list[Facts]]
     for each in ended:
-        if each.asset_id and each.asset_id != each.job.video:
-            by_asset.setdefault(each.asset_id, []).append(each)
-    for asset_id, rows in by_asset.items():
-        if all(each.state == "done" for each in rows):
-            try:
+        if each.asset_id in uploads:
+            uploads[each.asset_id].append(each)
+    for asset_id, rows in uploads.items():
+        if not any(each.state != "done" or (each.job.video, each.job.email) in needed for each in rows):
+            with contextlib.suppress(errors.UseapiError):
                 await runway.assets.delete(asset_id)
-            except errors.UseapiError:
-                continue
+
+
+def spent_by(known: Iterable[Facts]) -> int:
+    """What all attempts have cost: each task once, adopted ones too, and every create that may have left."""
+    by_task = {each.task_id: each.job.credits() for each in known if each.task_id and (each.paid or each.job.decision)}
+    return sum(by_task.values()) + sum(each.job.credits() for each in known if each.intent is not None)
 
 
 def run(

@@ -27,13 +27,13 @@ def judge(
     tracked: Sequence[ScheduledTask],
     listed: Sequence[Task],
     *,
-    intended_at: float,
+    intended_at: float | None,
     elapsed: float,
     settle: float,
 ) -> Verdict:
     """What the scheduler and the list say of a replyRef that is ours alone.
 
-    `intended_at` is the moment of the intent on the service's clock, in seconds since 1970. That nothing bears the reference counts
+    `intended_at` is the moment of the intent on the service's clock, in seconds since 1970, if that is known. That nothing bears the reference counts
     only once `settle` seconds have passed, and if the list proves that it would show it: it has tasks from before the intent, it
     shows replyRefs, and it is not in an order that could hide the newest.
     """
@@ -53,7 +53,7 @@ def judge(
     if not any(each.reply_ref for each in listed):
         return Verdict("uncertain", why="the list of tasks shows no replyRef, so that it proves nothing")
     created = [each.created_at.timestamp() for each in listed if each.created_at]
-    if not created or min(created) > intended_at - CLOCK_SLACK:
+    if not created or intended_at is None or min(created) > intended_at - CLOCK_SLACK:
         return Verdict("uncertain", why="the list of tasks does not reach back before the create")
     if created != sorted(created, reverse=True):
         return Verdict("uncertain", why="the list of tasks is not newest first, so that it may leave out the newest")

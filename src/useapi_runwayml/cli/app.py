@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
@@ -110,13 +109,17 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app.meta(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return tell(f"{error} (see useapi-runwayml --help)", exits.USAGE)
+        return tell(f"{error} (see useapi-runwayml --help)", exits.USAGE, error)
     except (UseapiError, ContentModerated, exits.Stop, OSError) as error:
         _traceback(arguments)
         return tell(exits.line_of(error), exits.code_of(error), error)
     except KeyboardInterrupt as error:
         _traceback(arguments)
         return tell("interrupted", exits.INTERRUPTED, error)
+    except Exception as error:  # noqa: BLE001  # a defect of ours, still no traceback unless asked for
+        _traceback(arguments)
+        told = redact(f"{type(error).__name__}: {error}")
+        return tell(f"a defect of useapi-runwayml: {told}. --debug shows where; please report it", exits.FAILED, error)
     return result if isinstance(result, int) else exits.OK
 
 
@@ -131,7 +134,7 @@ def tell(line: str, code: int, error: BaseException | None = None) -> int:
     if output.is_json():
         told = {"error": type(error).__name__, "message": line, "exit_code": code, "next": hints}
         told |= {name: getattr(error, name) for name in ("task_id", "reply_ref") if getattr(error, name, None)}
-        print(json.dumps(told, ensure_ascii=False))
+        output.emit(told)
         return code
     print(f"useapi-runwayml: {line}", *hints, sep="\n", file=sys.stderr)
     return code

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from . import output
-from .exits import AUTHENTICATION, CREDITS, FAILED, OK, REFUSED, UNKNOWN, USAGE, Stop, command, hinting, json_object
+from .batch_view import again, show_rows, tell, watching
+from .exits import OK, REFUSED, USAGE, Stop, command, hinting, json_object
 from .needs import extra
 
 if TYPE_CHECKING:
@@ -33,33 +33,34 @@ Begun = Annotated[Path, Parameter(help="The jobs file that `batch run` was given
 
 def project_of(jobs: Path, project: Path | None) -> Path:
     """The folder of the journal: beside the jobs file, with its name, unless given."""
-    return project or jobs.parent / FOLDER / jobs.stem
+    return project or jobs.parent / FOLDER / jobs.name
 
 
 @contextlib.contextmanager
-def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one."""
+def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = False) -> Iterator[Journal]:
+    """The journal of a batch that is there, or a new one; with `lock` for this process alone."""
     folder = project_of(jobs, project)
     with extra("batch"):
-        from ..batch.journal import FILE, Journal
+        from ..batch.journal import FILE, Journal, locked
     if new:
         folder.mkdir(parents=True, exist_ok=True)
         if folder.parent.name == FOLDER and not (folder.parent / ".gitignore").exists():
             (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
     if not new and not (folder / FILE).exists():
         raise _no_batch(folder, jobs)
-    journal = Journal(folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        if lock:
+            stack.enter_context(locked(folder))
+        journal = Journal(folder)
+        stack.callback(journal.close)
         there = bool(journal.options())
         if new and there:
-            raise Stop(f"{folder} has a batch already: go on with {_again('resume', jobs, project)}", USAGE)
+            raise Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
         if new:
             journal.prepare()
         elif not there:
             raise _no_batch(folder, jobs)
         yield journal
-    finally:
-        journal.close()
 
 
 def _no_batch(folder: Path, jobs: Path) -> Stop:
@@ -90,7 +91,7 @@ def run_command(
     defaults
         Parameters for all rows that do not have their own, as a JSON object, or @FILE with one.
     output_dir
-        The folder for the results; `results` beside the file unless given.
+        The folder for the results; `results/NAME` beside the file unless given.
     poll_interval
         Seconds between two looks at the tasks; chosen by their progress unless given.
     max_jobs
@@ -108,12 +109,14 @@ def run_command(
     """
     with extra("batch"):
         from ..batch import checks, rows
-        from ..batch.engine import Settings
-        from ..batch.journal import locked
+        from ..batch.steps import Settings
     _positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     given = _defaults(defaults)
     found, problems = checks.check(
-        rows.read_jobs(jobs), jobs.parent.resolve(), (output_dir or jobs.parent / "results").resolve(), given
+        rows.read_jobs(jobs),
+        jobs.parent.resolve(),
+        (output_dir or jobs.parent / "results" / jobs.stem).resolve(),
+        given,
     )
     if problems:
         return _refuse(jobs, problems)
@@ -126,7 +129,7 @@ def run_command(
     if not yes and not _agreed(credits):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
-    with opened(jobs, project, new=True) as journal, locked(journal.project):
+    with opened(jobs, project, new=True, lock=True) as journal:
         journal.add(found, asdict(settings))
         return go(journal, jobs, project)
 
@@ -150,7 +153,10 @@ def _defaults(text: str) -> dict[str, Any]:
 def _refuse(jobs: Path, problems: list[str]) -> int:
     """Every problem with its line; nothing was sent."""
     if output.is_json():
-        print(json.dumps({"error": "ParameterError", "exit_code": REFUSED, "problems": problems}, ensure_ascii=False))
+        message = f"{jobs}: {len(problems)} problems, nothing was sent"
+        output.emit(
+            {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
+        )
     else:
         told = "\n".join(f"  {each}" for each in problems)
         print(f"useapi-runwayml: {jobs}: {len(problems)} problems, nothing was sent\n{told}", file=sys.stderr)
@@ -161,71 +167,45 @@ def _agreed(credits: int) -> bool:
     """Whether a person at a terminal agrees."""
     if output.is_json() or not sys.stdin.isatty():
         return False
-    return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
-def _again(name: str, jobs: Path, project: Path | None) -> str:
-    return command("batch", name, jobs, *(["--project", project] if project else []))
-
-
-def go(journal: Journal, jobs: Path, project: Path | None) -> int:
+def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | None = None) -> int:
     """Runs what is open, with the options of the journal, and tells what became of it."""
-    from ..batch.engine import Settings
     from ..batch.runner import run
+    from ..batch.steps import Settings
 
     settings = Settings(**journal.options())
-    resume = _again("resume", jobs, project)
-    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), _watching(journal) as on_event:
+    settings = settings if max_credits is None else replace(settings, max_credits=max_credits)
+    resume = again("resume", jobs, project)
+    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), watching(journal) as on_event:
         ended = run(journal, settings, on_event=on_event)
     return tell(ended, jobs, project)
 
 
-@contextlib.contextmanager
-def _watching(journal: Journal) -> Iterator[Callable[[Job, str, str], None]]:
-    """A bar on a terminal; elsewhere a line for each row that is over."""
-    with output.bar() as bar:
-        line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
+def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
+    """What became of each row by now."""
+    with opened(jobs, project) as journal:
+        from ..batch.facts import latest
 
-        def on_event(job: Job, state: str, why: str) -> None:
-            if state in ("done", "failed", "uncertain", "held", "given up"):
-                bar.advance(line)
-                if bar.disable or state != "done":
-                    told = f"row {job.row} (line {job.line}): {state}" + (f": {why}" if why else "")
-                    (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
-
-        yield on_event
+        return latest(journal.facts())
 
 
-def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
-    """The sum, what to do next, and the exit code that fits the worst of it."""
-    from ..batch.report import counts
+def resume_command(jobs: Begun, *, max_credits: int | None = None, project: Project = None) -> int:
+    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
 
-    states = {each.state for each in rows}
-    steps = {
-        "uncertain": _again("resolve", jobs, project),
-        "held": _again("resume", jobs, project),
-        "failed": _again("retry-failed", jobs, project),
-    }
-    hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
-
-    def lines() -> None:
-        print(f"{len(rows)} rows: {counts(rows)}")
-        print(*hints, sep="\n", end="\n" if hints else "")
-
-    output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
-    if "uncertain" in states:
-        return UNKNOWN
-    if "held" in states:
-        why = " ".join(each.why for each in rows if each.state == "held")
-        return CREDITS if "412" in why or "--max-credits" in why else AUTHENTICATION
-    return FAILED if "failed" in states else OK
-
-
-def resume_command(jobs: Begun, *, project: Project = None) -> int:
-    """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated."""
+    Parameters
+    ----------
+    max_credits
+        Another limit than the one that `batch run` was given, for this time.
+    """
     from ..batch.changes import to_resume
 
-    return _with_more(jobs, project, to_resume)
+    _positive(max_credits=max_credits)
+    return _with_more(jobs, project, to_resume, max_credits)
 
 
 def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
@@ -235,14 +215,14 @@ def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
     return _with_more(jobs, project, to_retry)
 
 
-def _with_more(jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]]) -> int:
-    with opened(jobs, project) as journal:
+def _with_more(
+    jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]], max_credits: int | None = None
+) -> int:
+    with opened(jobs, project, lock=True) as journal:
         from ..batch.facts import latest
-        from ..batch.journal import locked
 
-        with locked(journal.project):
-            journal.add(more(latest(journal.facts())))
-            return go(journal, jobs, project)
+        journal.add(more(latest(journal.facts())))
+        return go(journal, jobs, project, max_credits)
 
 
 def resolve_command(
@@ -271,7 +251,7 @@ def resolve_command(
     from ..batch.facts import latest
     from ..batch.journal import locked
 
-    choices = {"adopt": adopt is not None, "send again": send_again, "give up": give_up}
+    choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
     with opened(jobs, project) as journal:
         rows = latest(journal.facts())
@@ -296,7 +276,7 @@ def resolve_command(
                 journal.add([resolved(known, decision, adopt)])
             except ValueError as error:
                 raise Stop(str(error), USAGE) from None
-    after = _again("resume", jobs, project)
+    after = again("resume", jobs, project)
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
         lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
@@ -306,7 +286,7 @@ def resolve_command(
 
 def status_command(jobs: Begun, *, project: Project = None) -> int:
     """Shows where each row is. Runs nothing."""
-    return _show_rows(jobs, project, ("row", "line", "state", "task", "why"))
+    return show_rows(rows_of(jobs, project), ("row", "line", "state", "task", "why"))
 
 
 def report_command(jobs: Begun, *, html: Path | None = None, project: Project = None) -> int:
@@ -318,27 +298,9 @@ def report_command(jobs: Begun, *, html: Path | None = None, project: Project = 
         The file for the page.
     """
     if html is None:
-        return _show_rows(jobs, project, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
-    from ..batch.facts import latest
+        return show_rows(rows_of(jobs, project), ("row", "state", "prompt", "seed", "seconds", "output", "why"))
     from ..batch.report import page
 
-    with opened(jobs, project) as journal:
-        html.write_text(page(latest(journal.facts()), html.parent.resolve()), encoding="utf-8")
+    html.write_text(page(rows_of(jobs, project), html.parent.resolve()), encoding="utf-8")
     output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
-    return OK
-
-
-def _show_rows(jobs: Path, project: Path | None, columns: tuple[str, ...]) -> int:
-    with opened(jobs, project) as journal:
-        from ..batch.facts import latest
-        from ..batch.report import counts
-
-        rows = latest(journal.facts())
-    values = [{**each.to_dict(), "task": each.task_id} for each in rows]
-
-    def lines() -> None:
-        output.table(columns, ([each[column] for column in columns] for each in values))
-        print(f"{len(rows)} rows: {counts(rows)}")
-
-    output.show([each.to_dict() for each in rows], lines)
     return OK

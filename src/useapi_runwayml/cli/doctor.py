@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
 
 from .. import RunwayClient, __version__
 from .._config import BASE_URL
@@ -36,7 +39,7 @@ def doctor(*, live: bool = False, email: str | None = None) -> int:
         "package": f"useapi-runwayml {__version__}, document {document()['info']['version']}",
         "python": f"{platform.python_version()} on {platform.system()}",
         "libraries": ", ".join(f"{name} {number}" for name in LIBRARIES if (number := _version(name))),
-        "service": os.environ.get("USEAPI_RUNWAYML_BASE_URL") or BASE_URL,
+        "service": _shown(os.environ.get("USEAPI_RUNWAYML_BASE_URL") or BASE_URL),
         "token": _token(),
     }
     code = OK
@@ -67,6 +70,12 @@ def _version(name: str) -> str:
         return ""
 
 
+def _shown(url: str) -> str:
+    """The address without what may be secret in it."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 def _token() -> str:
     token = (os.environ.get("USEAPI_TOKEN") or "").strip()
     if not token:
@@ -93,8 +102,12 @@ def _live(email: str | None) -> Iterator[str]:
     ) as client:
 
         def ask(name: str, call: Callable[..., Any], *path: Any, **arguments: Any) -> Iterator[str]:
-            answer = call(*path, client=client, **arguments)
-            yield from look(name, answer, kept)
+            try:
+                answer = call(*path, client=client, **arguments)
+            except (httpx.HTTPError, ValueError) as error:
+                yield f"{name}: no answer ({type(error).__name__})"
+            else:
+                yield from look(name, answer, kept)
 
         kept: dict[str, Any] = {}
         yield from ask("getFeatures", get_features.sync_detailed, **account)

@@ -28,9 +28,15 @@ def is_json() -> bool:
 def show(data: Any, lines: Callable[[], None]) -> None:
     """The data as JSON, or what `lines` prints."""
     if is_json():
-        print(json.dumps(data, ensure_ascii=False, indent=1, default=str), flush=True)
+        emit(data, indent=1)
     else:
         lines()
+
+
+def emit(data: Any, *, indent: int | None = None) -> None:
+    """One JSON value; escaped where the terminal's encoding has not all letters."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(data, ensure_ascii=plain, indent=indent, default=str), flush=True)
 
 
 def say(line: str) -> None:

@@ -1,0 +1,268 @@
+"""The steps of a row: each does one thing with the service and gives plain data, whatever happens.
+
+The POST of a create is sent only by the process that recorded its intent, once. Whoever finds an intent without an outcome looks
+for its task instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import hashlib
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import AsyncRunwayClient, errors
+from .._creating import email_of
+from .._download import partial_prefix
+from .._retry import is_transient
+from .accounts import Account, Budget, Held
+from .checks import Job
+from .clock import BatchClock
+from .settling import judge
+
+T = TypeVar("T")
+BUSY_PAUSE = (10.0, 30.0)
+PATIENCE = 900.0
+LONGEST_PAUSE = 60.0
+A_WEEK = 7 * 24 * 3600.0
+OVER = (errors.NotFoundError, errors.GoneError)
+CLOSING = (
+    errors.InsufficientCreditsError,
+    errors.SubscriptionError,
+    errors.AuthenticationError,
+    errors.AccountSessionError,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a batch runs; kept in the journal."""
+
+    max_jobs: int = 5
+    max_credits: int | None = None
+    poll_interval: float | None = None
+    settle: float = 60.0
+    delete_assets: bool = False
+
+
+class Uploads:
+    """The same file is uploaded once for all rows and accounts that name it: by the hash of its content."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str | None], str] = {}
+        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
+
+    def lock(self, key: tuple[str, str | None]) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
+
+
+class Steps:
+    """What the steps of all rows do, with one client."""
+
+    def __init__(
+        self,
+        runway: AsyncRunwayClient,
+        settings: Settings,
+        clock: BatchClock,
+        budget: Budget,
+        service_offset: Callable[[], float | None],
+    ) -> None:
+        self.runway = runway
+        self.settings = settings
+        self.clock = clock
+        self.budget = budget
+        self.uploads = Uploads()
+        self.handled: set[str] = set()
+        self._accounts: dict[str, Account] = {}
+        self._homes: dict[str | None, str] = {}
+        self._service_offset = service_offset
+        self._fresh: set[str] = set()
+
+    def learn_home(self, email: str | None, asset_id: str) -> None:
+        """Remembers which account the uploads of an email, or of none, belong to."""
+        self._homes[email] = email_of(asset_id) or ""
+
+    def account(self, email: str | None) -> Account:
+        """The account of an email; that of rows that name none is known once something of theirs was uploaded."""
+        email = email or self._homes.get(email)
+        return self._accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic))
+
+    async def upload(self, job: Job) -> dict[str, Any]:
+        """The asset of the row's file."""
+        try:
+            digest = await asyncio.to_thread(_sha256, Path(job.video))
+        except OSError as error:
+            return {"kind": "failed", "why": f"{job.video}: {error.strerror or error}"}
+        key = digest, job.email
+        async with self.uploads.lock(key):
+            if key not in self.uploads.known:
+                try:
+                    asset = await self._patiently(lambda: self.runway.assets.upload(job.video, email=job.email))
+                except CLOSING as error:
+                    await self.account(job.email).close(error)
+                    return told("held", error)
+                except (errors.UseapiError, OSError) as error:
+                    return told("failed", error)
+                self.uploads.known[key] = str(asset.asset_id)
+        self.learn_home(job.email, self.uploads.known[key])
+        return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
+
+    async def intend(self, job: Job) -> dict[str, Any]:
+        """The replyRef of a POST that is about to be sent, and when: by our clock, and by the service's."""
+        unique = f"batch-{uuid.uuid4().hex}"
+        given = job.parameters.get("reply_ref")
+        reference = f"{given}~{unique}" if given else unique
+        self._fresh.add(reference)
+        now, offset = self.clock.time(), self._service_offset()
+        return {"reply_ref": reference, "at": now, "service_at": None if offset is None else now + offset}
+
+    async def create(self, job: Job, asset_id: str, intent: Mapping[str, Any], account: Account) -> dict[str, Any]:
+        """The one POST of an intent, or, when it may have left already, the look for its task."""
+        reference, cost = intent["reply_ref"], job.credits()
+        self.handled.add(reference)
+        if reference in self._fresh:
+            self._fresh.discard(reference)
+            try:
+                self.budget.reserve(cost)
+            except Held as held:
+                return told("held", held, error=held.error)
+            outcome = await self._post(job, asset_id, reference, account)
+            intent = {**intent, "at": self.clock.time()}  # from now on it may still be on its way
+        else:  # an earlier process may have sent it; the budget counts it already
+            outcome = {"kind": "unknown"}
+        if outcome["kind"] == "unknown":
+            outcome = await self.settle(intent, account, email_of(asset_id))
+        if outcome["kind"] not in ("created", "uncertain"):
+            self.budget.release(cost)
+        return outcome
+
+    async def _post(self, job: Job, asset_id: str, reference: str, account: Account) -> dict[str, Any]:
+        parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
+        try:
+            task = await self.runway.video_to_video.create(
+                asset_id=asset_id, text_prompt=job.prompt, busy_timeout=0, **parameters
+            )
+        except errors.RateLimitError as error:
+            account.lower()
+            pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
+            return told("busy", error, pause=max(1.0, pause))
+        except errors.SubmissionUnknownError as error:
+            return told("unknown", error)
+        except CLOSING as error:
+            await account.close(error)
+            return told("held", error)
+        except errors.APIConnectionError as error:  # never sent, after all tries
+            return told("unsent", error, pause=LONGEST_PAUSE)
+        except errors.UseapiError as error:
+            return told("refused", error, stage=stage_of(error, "create"))
+        return {"kind": "created", "task_id": task.task_id}
+
+    async def settle(self, intent: Mapping[str, Any], account: Account, email: str | None) -> dict[str, Any]:
+        """Finds the task of an intent, proves that there is none, or says that it is uncertain."""
+        tries = 0
+        while True:
+            elapsed = self.clock.time() - intent["at"]
+            try:
+                tracked = await self.runway.scheduler.list()
+                listed = [task async for task in self.runway.tasks.list(email=email)]
+            except CLOSING as error:
+                await account.close(error)
+                return {**told("uncertain", error), **intent}
+            except errors.UseapiError as error:
+                tries += 1
+                if elapsed >= self.settings.settle and tries > 3:
+                    return {"kind": "uncertain", "why": f"the service cannot be read: {error}", **intent}
+                await self.clock.asleep(min(5.0 * tries, LONGEST_PAUSE))
+                continue
+            verdict = judge(
+                intent["reply_ref"],
+                tracked,
+                listed,
+                intended_at=intent["service_at"],
+                elapsed=elapsed,
+                settle=self.settings.settle,
+            )
+            if verdict.kind == "found":
+                return {"kind": "created", "task_id": verdict.task_id}
+            if verdict.kind != "early":
+                return {"kind": verdict.kind, "why": verdict.why, **intent}
+            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - elapsed)))
+
+    async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
+        """How the task ended. All rows wait in one client, which asks for them together."""
+        begun = self.clock.time()
+        try:
+            task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
+        except CLOSING as error:
+            await account.close(error)
+            return told("held", error)
+        except (*OVER, errors.TaskFailedError, errors.TaskCancelledError) as error:
+            return told("failed", error, stage=stage_of(error, "task"))
+        except errors.UseapiError as error:
+            return told("failed", error)
+        seed = task.options.seed if task.options else None
+        took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
+        seconds = took.total_seconds() if took is not None else self.clock.time() - begun
+        return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
+
+    async def download(self, job: Job, task_id: str, begun: bool) -> dict[str, Any]:
+        """The file, whole. A file that is there already is replaced only if an earlier process may have fetched it for this row."""
+        path = Path(job.output)
+        try:
+            await asyncio.to_thread(_make_room, path)
+            replace = begun and await self._is_ours(path, task_id)
+            saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=replace))
+            size = (await asyncio.to_thread(saved.stat)).st_size
+        except (*OVER, errors.TaskOutputMissingError) as error:
+            return told("failed", error, stage="task")
+        except FileExistsError as error:
+            return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
+        except (errors.UseapiError, OSError) as error:
+            return told("failed", error)
+        return {"kind": "saved", "bytes": size}
+
+    async def _is_ours(self, path: Path, task_id: str) -> bool:
+        """Whether a file that is there has the size of the task's result."""
+        if not await asyncio.to_thread(path.is_file):
+            return False
+        task = await self._patiently(lambda: self.runway.tasks.retrieve(task_id))
+        size = (await asyncio.to_thread(path.stat)).st_size
+        return any(each.url and each.file_size == size for each in task.artifacts)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
+        begun, pause = self.clock.monotonic(), 1.0
+        while True:
+            try:
+                return await call()
+            except errors.UseapiError as error:
+                if not is_transient(error) or self.clock.monotonic() - begun > PATIENCE:
+                    raise
+            await self.clock.asleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _make_room(path: Path) -> None:
+    """The folder, without what a killed download of this very file left there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
+        left.unlink(missing_ok=True)
+
+
+def told(kind: str, failure: Exception, **more: Any) -> dict[str, Any]:
+    """What a step gives that did not do what it should: why, and by which error."""
+    return {"kind": kind, "why": str(failure), "error": type(failure).__name__, **more}
+
+
+def stage_of(error: Exception, otherwise: str) -> str:
+    return "moderation" if isinstance(error, errors.ContentModerated) else otherwise
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

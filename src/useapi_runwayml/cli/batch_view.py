@@ -1,0 +1,76 @@
+"""What the batch commands show: rows as they end, the sum, tables, and what to do next."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import output
+from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN, command
+
+if TYPE_CHECKING:
+    from ..batch.checks import Job
+    from ..batch.facts import Facts
+    from ..batch.journal import Journal
+
+
+def again(name: str, jobs: Path, project: Path | None) -> str:
+    """A batch command for this batch, as it is typed."""
+    return command("batch", name, jobs, *(["--project", project] if project else []))
+
+
+@contextlib.contextmanager
+def watching(journal: Journal) -> Iterator[Callable[[Job, str, str], None]]:
+    """A bar on a terminal; elsewhere a line for each row that is over."""
+    with output.bar() as bar:
+        line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
+
+        def on_event(job: Job, state: str, why: str) -> None:
+            if state in ("done", "failed", "uncertain", "held", "given up"):
+                bar.advance(line)
+                if bar.disable or state != "done":
+                    told = f"row {job.row} (line {job.line}): {state}" + (f": {why}" if why else "")
+                    (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
+
+        yield on_event
+
+
+def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
+    """The sum, what to do next, and the exit code that fits the worst of it."""
+    from ..batch.report import counts
+
+    states = {each.state for each in rows}
+    steps = {
+        "uncertain": again("resolve", jobs, project),
+        "held": again("resume", jobs, project),
+        "failed": again("retry-failed", jobs, project),
+    }
+    hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
+
+    def lines() -> None:
+        print(f"{len(rows)} rows: {counts(rows)}")
+        print(*hints, sep="\n", end="\n" if hints else "")
+
+    output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
+    if "uncertain" in states:
+        return UNKNOWN
+    if "held" in states:
+        kinds = {each.error for each in rows if each.state == "held"}
+        return CREDITS if kinds & {"InsufficientCreditsError", "Budget"} else AUTHENTICATION
+    return FAILED if "failed" in states else OK
+
+
+def show_rows(rows: list[Facts], columns: tuple[str, ...]) -> int:
+    """All rows as a table, or as JSON."""
+    from ..batch.report import counts
+
+    values = [{**each.to_dict(), "task": each.task_id} for each in rows]
+
+    def lines() -> None:
+        output.table(columns, ([each[column] for column in columns] for each in values))
+        print(f"{len(rows)} rows: {counts(rows)}")
+
+    output.show([each.to_dict() for each in rows], lines)
+    return OK
