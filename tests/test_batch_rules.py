@@ -173,7 +173,10 @@ def test_an_end_that_leaves_an_intent_open_is_uncertain(state: str) -> None:
     """Whatever ended the row: a create without an outcome may have left, so that nothing sends it again unasked."""
     found = facts("SUCCESS", {"state": state, "stage": "batch", "why": "x"}, intent_1=INTENT)
     assert found.state == "uncertain"
-    assert to_resume([found]) == to_retry([found]) == []
+    assert to_retry([found]) == []
+    (job,) = to_resume([found])
+    assert (job.intent, job.task_id) == (INTENT, None), "it is looked for, as what it is"
+    assert facts_of(job, "ENQUEUED", None, {}).intent == INTENT
 
 
 def failed(stage: str, *, task_id: str | None = None, state: str = "failed", steps: Any = None) -> Facts:

@@ -489,3 +489,21 @@ def test_a_changed_clip_is_uploaded_anew_for_its_retry(make: Any) -> None:
     batch.sim.state.accounts[MAKER].credits = 10_000
     batch.more(to_retry(rows))
     assert batch.calls("uploadAsset") == 2
+
+
+def test_what_was_uncertain_is_looked_for_by_resume(make: Any) -> None:
+    """Once lists show what they did not, resume adopts the task; it sends again only on proof, and else leaves it uncertain."""
+    batch = make(shapes=Shapes(list_shows_reply_ref=False))
+    batch.begin([batch.job(1)])
+    batch.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
+    batch.sim.faults.add("close_before_action", "createVideoToVideo", nth=2)
+    batch.sim.faults.add("hide_in_scheduler", "createVideoToVideo", nth=1, seconds=10_000)
+    rows = batch.more([batch.job(2)])
+    rows = batch.more([batch.job(3)])
+    assert batch.states(rows) == ["done", "uncertain", "uncertain"]
+    assert batch.states(batch.more(to_resume(rows))) == ["done", "uncertain", "uncertain"]
+    assert batch.calls("createVideoToVideo") == 3
+    batch.sim.shapes = Shapes()
+    rows = batch.more(to_resume(batch.rows()))
+    assert batch.states(rows) == ["done", "done", "done"], rows[2].why
+    assert batch.tasks() == {"1": 1, "2": 1, "3": 1}

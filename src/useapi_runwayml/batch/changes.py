@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from .checks import Job
 from .facts import Facts
@@ -13,24 +13,33 @@ Decision = Literal["adopt", "send again", "give up"]
 TAKEN_UP_AGAIN = ("wait", "download")
 
 
-def next_attempt(known: Facts, *, task_id: str | None, decision: str | None = None) -> Job:
+def next_attempt(
+    known: Facts, *, task_id: str | None, decision: str | None = None, intent: Mapping[str, Any] | None = None
+) -> Job:
     """A further attempt of a row, from its task on if it has one."""
     return replace(
         known.job,
         attempt=known.job.attempt + 1,
         task_id=task_id,
-        reply_ref=known.reply_ref if task_id else None,
+        reply_ref=known.reply_ref if task_id or intent else None,
         decision=decision,
+        intent=intent,
     )
 
 
 def to_resume(latest: Sequence[Facts]) -> list[Job]:
-    """Rows that a gate held, and those whose task is there but not its file."""
-    return [
+    """Rows that a gate held, those whose task is there but not its file, and uncertain ones, which are looked for once more."""
+    taken_up = [
         next_attempt(each, task_id=each.task_id)
         for each in latest
         if each.state == "held" or (each.state == "failed" and each.stage in TAKEN_UP_AGAIN and each.task_id)
     ]
+    looked_for = [
+        next_attempt(each, task_id=None, intent=each.intent)
+        for each in latest
+        if each.state == "uncertain" and each.intent is not None
+    ]
+    return taken_up + looked_for
 
 
 def to_retry(latest: Sequence[Facts]) -> list[Job]:

@@ -23,7 +23,10 @@ LONGEST_REFERENCE = 960  # of the 1024 that the service takes; the rest makes it
 
 @dataclass(frozen=True)
 class Job:
-    """One row, ready to run: paths are absolute, `parameters` are those of a create by their Python names."""
+    """One row, ready to run: paths are absolute, `parameters` are those of a create by their Python names.
+
+    A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
+    """
 
     row: int
     line: int
@@ -36,6 +39,7 @@ class Job:
     task_id: str | None = None
     reply_ref: str | None = None
     decision: str | None = None
+    intent: Mapping[str, Any] | None = None
 
     @property
     def id(self) -> str:

@@ -92,10 +92,13 @@ class Engine:
         unsent_since: float | None = None
         while True:
             number += 1
-            if not self._has_begun(job):
-                account.check_open()
-            self._tell(job, "submitting")
-            intent = await self._record(f"intent-{number}", self.steps.intend, job)
+            if number == 1 and job.intent is not None:  # an earlier attempt's, whose outcome nobody knows
+                intent = job.intent
+            else:
+                if not self._has_begun(job):
+                    account.check_open()
+                self._tell(job, "submitting")
+                intent = await self._record(f"intent-{number}", self.steps.intend, job)
             outcome: dict[str, Any] = await self._record(
                 f"create-{number}", self.steps.create, job, asset_id, intent, account
             )

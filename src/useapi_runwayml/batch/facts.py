@@ -55,7 +55,7 @@ class Facts:
 
 def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Facts:
     """What one workflow says: its steps by name, and its result once it is over."""
-    found = Facts(job, task_id=job.task_id, reply_ref=job.reply_ref, steps=steps)
+    found = Facts(job, task_id=job.task_id, intent=job.intent, reply_ref=job.reply_ref, steps=steps)
     for name, step in steps.items():
         if isinstance(step, Mapping):
             _take(found, name.partition("-")[0], step)

@@ -172,11 +172,11 @@ class Steps:
                 listed = [task async for task in self.runway.tasks.list(email=email)]
             except CLOSING as error:
                 await account.close(error)
-                return {**told("uncertain", error), **intent}
+                return {**intent, **told("uncertain", error)}
             except errors.UseapiError as error:
                 tries += 1
                 if elapsed >= self.settings.settle and tries > 3:
-                    return {"kind": "uncertain", "why": f"the service cannot be read: {error}", **intent}
+                    return {**intent, "kind": "uncertain", "why": f"the service cannot be read: {error}"}
                 await self.clock.asleep(min(5.0 * tries, LONGEST_PAUSE))
                 continue
             verdict = judge(
@@ -190,7 +190,7 @@ class Steps:
             if verdict.kind == "found":
                 return {"kind": "created", "task_id": verdict.task_id}
             if verdict.kind != "early":
-                return {"kind": verdict.kind, "why": verdict.why, **intent}
+                return {**intent, "kind": verdict.kind, "why": verdict.why}
             await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - elapsed)))
 
     async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
