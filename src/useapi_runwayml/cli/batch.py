@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,59 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from . import output
+from .batch_folder import Begun, Project, opened
 from .batch_view import again, show_rows, tell, watching
-from .exits import OK, REFUSED, USAGE, Stop, command, hinting, json_object
+from .exits import OK, REFUSED, USAGE, Stop, hinting, json_object
 from .needs import extra
 
 if TYPE_CHECKING:
     from ..batch.checks import Job
     from ..batch.facts import Facts
     from ..batch.journal import Journal
-
-FOLDER = ".useapi-runwayml"
-Project = Annotated[
-    Path | None,
-    Parameter(
-        name="--project", help="The folder for the journal; `.useapi-runwayml/` beside the jobs file unless given."
-    ),
-]
-Begun = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
-
-
-def project_of(jobs: Path, project: Path | None) -> Path:
-    """The folder of the journal: beside the jobs file, with its name, unless given."""
-    return project or jobs.parent / FOLDER / jobs.name
-
-
-@contextlib.contextmanager
-def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one; with `lock` for this process alone."""
-    folder = project_of(jobs, project)
-    with extra("batch"):
-        from ..batch.journal import FILE, Journal, locked
-    if new:
-        folder.mkdir(parents=True, exist_ok=True)
-        if folder.parent.name == FOLDER and not (folder.parent / ".gitignore").exists():
-            (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-    if not new and not (folder / FILE).exists():
-        raise _no_batch(folder, jobs)
-    with contextlib.ExitStack() as stack:
-        if lock:
-            stack.enter_context(locked(folder))
-        journal = Journal(folder)
-        stack.callback(journal.close)
-        there = bool(journal.options())
-        if new and there:
-            raise Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
-        if new:
-            journal.prepare()
-        elif not there:
-            raise _no_batch(folder, jobs)
-        yield journal
-
-
-def _no_batch(folder: Path, jobs: Path) -> Stop:
-    return Stop(f"there is no batch in {folder}: begin one with {command('batch', 'run', jobs)}", USAGE)
 
 
 def run_command(
