@@ -246,6 +246,9 @@ def of_template(template: str, text: str) -> Iterator[Mutant]:
 REASONS: dict[str, str] = {
     "callbacks.taskChanged": "What the receiver of a callback answers is read by nobody.",
     "RetryAfter": "The header is read by its name wherever it comes, documented or not; its type says only that it is text.",
+    "Retry-After dropped": "The header is read by its name wherever it comes, documented or not.",
+    "another scheme": "What leaves with a request is held by the tests; the document's word for it is read by nobody.",
+    "properties.resolution": "There is one resolution, so that nothing shows which is the default.",
     "TaskStatus: string": "A state that is not known stays text, so that its type is that of the other member.",
     "TaskEnvelope: code": "A task under `task` is also a task with a field that is not known: either reading fits.",
     "AccountBusyBody.properties.error.anyOf.1": "ErrorBody, the other member of the union, takes it.",
