@@ -55,9 +55,8 @@ class Recorder:
     def answer(self, operation: str, status: int, headers: Any, body: bytes) -> None:
         kind = str(headers.get("content-type", "")).partition(";")[0]
         self.add("status", operation, status, kind)
-        for name in ("retry-after",):
-            if name in headers:
-                self.add("header", operation, status, name)
+        if "retry-after" in headers:
+            self.add("header", operation, status, "retry-after")
         for example, value in self.examples.get((operation, str(status), kind), {}).items():
             if body == value or _json(body) == value:
                 self.add("example", operation, status, kind, example)

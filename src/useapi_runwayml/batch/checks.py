@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib.resources import files
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from .._calls import as_problems
+from .._document import document
 from .._running import ASSET_ID, ENCODINGS
 from .._upload import media_type_of
 from ..errors import ParameterError
@@ -58,12 +56,10 @@ class Job:
         return int(self.parameters.get("seconds", prices()[1]))
 
 
-@cache
 def prices() -> tuple[int, int]:
     """Credits of a second, and the seconds that the service takes when none are given: as the document says."""
-    document = json.loads(files("useapi_runwayml_api").joinpath("useapi-runwayml.json").read_bytes())
-    operation = document["paths"]["/gen3turbo/video"]["post"]
-    seconds = document["components"]["schemas"]["VideoToVideoRequest"]["properties"]["seconds"]
+    operation = document()["paths"]["/gen3turbo/video"]["post"]
+    seconds = document()["components"]["schemas"]["VideoToVideoRequest"]["properties"]["seconds"]
     return operation["x-credits-per-second"], seconds["default"]
 
 

@@ -129,12 +129,10 @@ def _remember(engine: Engine, known: Iterable[Facts]) -> None:
 async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> None:
     """Deletes the uploads that no row needs any more: every row of their file is done."""
     needed = {(each.job.video, each.job.email) for each in ended if each.state != "done"}
-    uploads = {each.asset_id: [] for each in ended if each.asset_id and each.asset_id != each.job.video}  # type: dict[str, list[Facts]]
-    for each in ended:
-        if each.asset_id in uploads:
-            uploads[each.asset_id].append(each)
-    for asset_id, rows in uploads.items():
-        if not any(each.state != "done" or (each.job.video, each.job.email) in needed for each in rows):
+    kept = {each.asset_id for each in ended if (each.job.video, each.job.email) in needed}
+    uploaded = dict.fromkeys(each.asset_id for each in ended if each.asset_id and each.asset_id != each.job.video)
+    for asset_id in uploaded:
+        if asset_id is not None and asset_id not in kept:
             with contextlib.suppress(errors.UseapiError):
                 await runway.assets.delete(asset_id)
 

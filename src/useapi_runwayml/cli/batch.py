@@ -107,14 +107,14 @@ def _defaults(text: str) -> dict[str, Any]:
 
 def _refuse(jobs: Path, problems: list[str]) -> int:
     """Every problem with its line; nothing was sent."""
+    message = f"{jobs}: {len(problems)} problems, nothing was sent"
     if output.is_json():
-        message = f"{jobs}: {len(problems)} problems, nothing was sent"
         output.emit(
             {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
         )
     else:
         told = "\n".join(f"  {each}" for each in problems)
-        print(f"useapi-runwayml: {jobs}: {len(problems)} problems, nothing was sent\n{told}", file=sys.stderr)
+        print(f"useapi-runwayml: {message}\n{told}", file=sys.stderr)
     return REFUSED
 
 
@@ -204,11 +204,10 @@ def resolve_command(
     """
     from ..batch.changes import resolved
     from ..batch.facts import latest
-    from ..batch.journal import locked
 
     choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
-    with opened(jobs, project) as journal:
+    with opened(jobs, project, lock=row is not None) as journal:
         rows = latest(journal.facts())
         if row is None:
             uncertain = [each for each in rows if each.state == "uncertain"]
@@ -225,12 +224,11 @@ def resolve_command(
         known = next((each for each in rows if each.job.row == row), None)
         if known is None:
             raise Stop(f"there is no row {row}", USAGE)
-        with locked(journal.project):
-            try:
-                decision: Any = chosen[0]
-                journal.add([resolved(known, decision, adopt)])
-            except ValueError as error:
-                raise Stop(str(error), USAGE) from None
+        try:
+            decision: Any = chosen[0]
+            journal.add([resolved(known, decision, adopt)])
+        except ValueError as error:
+            raise Stop(str(error), USAGE) from None
     after = again("resume", jobs, project)
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},

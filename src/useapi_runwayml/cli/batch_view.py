@@ -66,11 +66,12 @@ def show_rows(rows: list[Facts], columns: tuple[str, ...]) -> int:
     """All rows as a table, or as JSON."""
     from ..batch.report import counts
 
-    values = [{**each.to_dict(), "task": each.task_id} for each in rows]
+    values = [each.to_dict() for each in rows]
 
     def lines() -> None:
-        output.table(columns, ([each[column] for column in columns] for each in values))
+        shown = ({**each, "task": each["task_id"]} for each in values)
+        output.table(columns, ([each[column] for column in columns] for each in shown))
         print(f"{len(rows)} rows: {counts(rows)}")
 
-    output.show([each.to_dict() for each in rows], lines)
+    output.show(values, lines)
     return OK

@@ -14,9 +14,10 @@ import httpx
 
 from .. import RunwayClient, __version__
 from .._config import BASE_URL
+from .._document import document
 from ..errors import UseapiError
 from . import output
-from .drift import document, drifts, kind_of
+from .drift import drifts, kind_of
 from .exits import OK, code_of, line_of
 from .features import credits_of
 

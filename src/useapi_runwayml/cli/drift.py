@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from .._document import document
 
 KINDS = {
     bool: "boolean",
@@ -17,13 +16,6 @@ KINDS = {
     dict: "object",
     type(None): "null",
 }
-
-
-@cache
-def document() -> dict[str, Any]:
-    """The document that came with the generated client."""
-    found: dict[str, Any] = json.loads(files("useapi_runwayml_api").joinpath("useapi-runwayml.json").read_bytes())
-    return found
 
 
 def follow(node: Mapping[str, Any]) -> Mapping[str, Any]:
