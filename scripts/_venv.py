@@ -1,4 +1,4 @@
-"""Makes the checkout's own environment. Standard library alone."""
+"""Makes the checkout's own environments, one for each Python. Standard library alone."""
 
 from __future__ import annotations
 
@@ -7,37 +7,62 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def ensure(name: str) -> Path:
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python to make an environment with, and the folder that the environment has in the checkout."""
+
+    executable: str
+    version: str
+    folder: str
+
+    @property
+    def short(self) -> str:
+        """Such as 3.11."""
+        return ".".join(self.version.split(".")[:2])
+
+    @property
+    def venv(self) -> Path:
+        return ROOT / self.folder
+
+    @property
+    def python(self) -> Path:
+        """The environment's own Python."""
+        return self.venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+HERE = Interpreter(sys.executable, sys.version, ".venv")
+
+
+def ensure(name: str, on: Interpreter = HERE) -> Path:
     """The environment with the pins of requirements/NAME.txt, made or brought up to date; gives its Python."""
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever types the command may have an older one
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run it with python3.11")
     pins = ROOT / "requirements" / f"{name}.txt"
-    stamp = VENV / f"{name}.stamp"
+    stamp = on.venv / f"{name}.stamp"
     wanted = hashlib.sha256(
-        pins.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode() + sys.version.encode()
+        pins.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode() + on.version.encode()
     ).hexdigest()
-    if PYTHON.exists() and any(_holds(VENV / f"{each}.stamp", each, wanted, name) for each in (name, "dev")):
-        return PYTHON
-    print(f"Setting up .venv with requirements/{name}.txt (once) …", file=sys.stderr, flush=True)
-    if not PYTHON.exists() or not (VENV / f"{name}.stamp").exists():
-        _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    if on.python.exists() and any(_holds(on.venv / f"{each}.stamp", each, wanted, name) for each in (name, "dev")):
+        return on.python
+    print(f"Setting up {on.folder} with requirements/{name}.txt (once) …", file=sys.stderr, flush=True)
+    if not on.python.exists() or not stamp.exists():
+        _run([on.executable, "-m", "venv", "--clear", str(on.venv)])
     uv = shutil.which("uv")
     install = (
-        [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+        [uv, "pip", "install", "--quiet", "--python", str(on.python)]
         if uv
-        else [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        else [str(on.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     )
     _run([*install, "--require-hashes", "-r", str(pins)])
     _run([*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     stamp.write_text(wanted)
-    return PYTHON
+    return on.python
 
 
 def _holds(stamp: Path, each: str, wanted: str, name: str) -> bool:

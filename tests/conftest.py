@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import ipaddress
+import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -33,6 +36,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
     for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
+    """A process whose output is read as text, and that hears Ctrl-C also where the tests do not: in a shell's background, under nohup."""
+    hears: dict[str, Any] = {}
+    if os.name != "nt":
+        hears["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
 
 
 class Proxy:

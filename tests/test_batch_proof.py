@@ -18,6 +18,8 @@ import pytest
 
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
+from .conftest import spawn
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL"),
@@ -91,13 +93,10 @@ class Batch:
         return f"clip{row % CLIPS}.mp4"
 
     def start(self, *arguments: str, kill: str = "") -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        return spawn(
             [sys.executable, "-W", "error", "-c", CHILD, "batch", *arguments],
             cwd=self.folder,
             env={**self.environment, "KILL": kill},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
         )
 
     def until_killed(self, *arguments: str, kill: str = "", after: float | None = None) -> int:

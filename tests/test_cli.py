@@ -20,7 +20,7 @@ import pytest
 from useapi_runwayml.cli import app as cli
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
-from .conftest import MP4, TOKEN
+from .conftest import MP4, TOKEN, spawn
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -217,7 +217,7 @@ FAST = (
 def child(*arguments: str, **more: Any) -> subprocess.Popen[str]:
     code = ["-c", FAST] if arguments[0] == "batch" else ["-m", "useapi_runwayml"]
     command = [sys.executable, "-W", "error", *code, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    return spawn(command, **more)
 
 
 def interrupt(process: subprocess.Popen[str], server: SimulatorServer, tasks: int) -> tuple[int, str, str]:

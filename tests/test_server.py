@@ -22,7 +22,7 @@ import pytest
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
 
-from .conftest import MP4
+from .conftest import MP4, spawn
 
 TOKEN = "user:4242-abcdef"
 
@@ -183,7 +183,7 @@ class Command:
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "useapi_runwayml", "simulate", "--port", "0", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = spawn(command)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"http://\S+/v1/runwayml", line)

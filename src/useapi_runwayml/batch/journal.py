@@ -1,4 +1,4 @@
-"""The journal: what DBOS keeps of a batch, in SQLite in the project folder, or wherever its URL points."""
+"""The journal: what DBOS keeps of a batch, in SQLite in the project folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dbos import DBOS, DBOSClient, Serializer
 
 from .checks import Job
 from .facts import Facts, facts_of
+from .store import cannot_hold, open_store
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -42,20 +43,25 @@ class PlainJson(Serializer):
 class Journal:
     """Reads and writes a batch's journal without running anything."""
 
-    def __init__(self, project: Path, url: str | None = None) -> None:
+    def __init__(self, project: Path) -> None:
         self.project = project
-        self.url = url or f"sqlite:///{(project / FILE).resolve()}"
+        self.engine = open_store(project / FILE)
         quiet()
-        self._client = DBOSClient(system_database_url=self.url, serializer=PlainJson(), application_name=NAME)
+        self._client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
 
     def close(self) -> None:
         self._client.destroy()
+        self.engine.dispose()
 
     def prepare(self) -> None:
-        """Makes the tables of a new journal; DBOS does so when it is launched."""
+        """Makes the tables of a new journal; DBOS does so when it is launched. OSError when this database cannot hold one."""
+        from sqlalchemy.exc import DBAPIError
+
         DBOS(config=self.config())
         try:
             DBOS.launch()
+        except DBAPIError as error:
+            raise OSError(0, cannot_hold(self.engine, error), str(self.project)) from None
         finally:
             DBOS.destroy()
 
@@ -63,7 +69,7 @@ class Journal:
         """How DBOS runs on this journal: pinned, quiet, without a server."""
         return {
             "name": NAME,
-            "system_database_url": self.url,
+            "system_database_engine": self.engine,
             "application_version": APPLICATION_VERSION,
             "executor_id": EXECUTOR,
             "log_level": "CRITICAL",
@@ -74,20 +80,11 @@ class Journal:
 
     def add(self, jobs: Iterable[Job], options: Mapping[str, Any] | None = None) -> None:
         """Puts jobs into the queues of their accounts, all or none; with the options of a new batch."""
-        import sqlalchemy
-
-        url = sqlalchemy.make_url(self.url)
-        if url.drivername == "postgresql":  # DBOS brings this driver, SQLAlchemy would look for another
-            url = url.set(drivername="postgresql+psycopg")
-        engine = sqlalchemy.create_engine(url)
-        try:
-            with engine.begin() as connection:
-                for job in jobs:
-                    self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict())
-                if options is not None:
-                    self._put(connection, OPTIONS, "options", "options", dict(options))
-        finally:
-            engine.dispose()
+        with self.engine.begin() as connection:
+            for job in jobs:
+                self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict())
+            if options is not None:
+                self._put(connection, OPTIONS, "options", "options", dict(options))
 
     def _put(self, connection: Any, workflow: str, queue: str, workflow_id: str, argument: Mapping[str, Any]) -> None:
         self._client.enqueue_in_transaction(

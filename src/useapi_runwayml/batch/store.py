@@ -1,0 +1,64 @@
+"""The database of a journal: one SQLAlchemy engine that DBOS, its client and we share, with what an older SQLite lacks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CLOCK = "select unixepoch('subsec')"
+BUSY_MILLISECONDS = 30_000
+POOL_SIZE = 20  # what DBOS takes for an engine of its own
+
+
+def open_store(path: Path, module: ModuleType | None = None) -> sqlalchemy.Engine:
+    """The engine of the SQLite file at this path, whatever characters the path has; nothing is opened yet.
+
+    `module` is another driver with the interface of sqlite3.
+    """
+    more = {} if module is None else {"module": module}
+    url = sqlalchemy.URL.create("sqlite", database=str(path.resolve()))
+    engine = sqlalchemy.create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=30, **more)
+    event.listen(engine, "connect", _prepared)
+    return engine
+
+
+def _prepared(connection: Any, _: object) -> None:
+    """As DBOS prepares connections of its own; and the clock that it asks from Python 3.12 on, where SQLite has none."""
+    connection.isolation_level = "IMMEDIATE"
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    if not has_clock(connection):
+        connection.create_function("unixepoch", 1, _unixepoch)
+
+
+def has_clock(connection: Any) -> bool:
+    """Whether this SQLite tells the time in parts of a second, as it does from 3.42 on; asked of the library itself."""
+    try:
+        (found,) = connection.execute(CLOCK).fetchone()
+    except Exception as error:
+        if "no such function" in str(error):  # before 3.38
+            return False
+        raise
+    return found is not None
+
+
+def _unixepoch(modifier: str) -> float:
+    if modifier not in ("subsec", "subsecond"):
+        raise ValueError(modifier)
+    return time.time()
+
+
+def cannot_hold(engine: sqlalchemy.Engine, error: sqlalchemy.exc.DBAPIError) -> str:
+    """Why no journal can be made in this database, and what to do."""
+    version = getattr(engine.dialect.dbapi, "sqlite_version", "unknown")
+    return (
+        f"no journal can be made here, and nothing was sent ({error.orig}). This Python has SQLite {version}: use one with "
+        "3.42 or newer, or another folder (--project)"
+    )

@@ -1,0 +1,118 @@
+"""The database of a batch's journal: on every SQLite, at every path."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sqlalchemy
+import sqlean.dbapi2
+
+from useapi_runwayml.batch import store
+from useapi_runwayml.batch.journal import Journal
+
+
+class WithoutClock(sqlite3.Connection):
+    """As SQLite is before 3.42: there is no time in parts of a second."""
+
+    ours: Any = None
+
+    def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+        if statement == store.CLOCK and self.ours is None:
+            return super().execute("select null")
+        return super().execute(statement, *arguments)
+
+    def create_function(self, name: str, arguments: int, function: Any, **more: Any) -> None:
+        self.ours = name, arguments
+        super().create_function(name, arguments, function, **more)
+
+
+class BeforeIt(WithoutClock):
+    """As SQLite is before 3.38: there is no such function."""
+
+    def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+        if statement == store.CLOCK and self.ours is None:
+            raise sqlite3.OperationalError("no such function: unixepoch")
+        return super().execute(statement, *arguments)
+
+
+def driver(connection: type[sqlite3.Connection]) -> ModuleType:
+    """sqlite3 with connections of this class."""
+    made = ModuleType("driver")
+    made.__dict__.update(sqlite3.__dict__)
+    made.connect = lambda *given, **more: sqlite3.connect(*given, **more, factory=connection)  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.mark.parametrize("module", [sqlite3, driver(WithoutClock), driver(BeforeIt), sqlean.dbapi2])
+def test_every_sqlite_tells_the_time_in_parts_of_a_second(module: ModuleType, tmp_path: Path) -> None:
+    """The clock that DBOS asks from Python 3.12 on is there, SQLite's own or ours, on each connection."""
+    engine = store.open_store(tmp_path / "s.sqlite", module)
+    for _ in range(2):
+        with engine.connect() as connection:
+            now, reference = connection.execute(
+                sqlalchemy.text("select unixepoch('subsec'), (julianday('now') - 2440587.5) * 86400")
+            ).one()
+            assert isinstance(now, float)
+            assert now == pytest.approx(reference, abs=2)
+            connection.connection.invalidate()
+    engine.dispose()
+
+
+def test_an_sqlite_that_has_the_clock_keeps_its_own() -> None:
+    """Where the library answers itself, nothing is put in its place."""
+
+    class Seen(WithoutClock):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            return sqlite3.Connection.execute(self, "select 1.5" if statement == store.CLOCK else statement, *arguments)
+
+    connection = sqlite3.connect(":memory:", factory=Seen)
+    store._prepared(connection, None)
+    assert connection.ours is None
+    assert connection.isolation_level == "IMMEDIATE"
+    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert connection.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
+    connection.close()
+
+
+def test_a_journal_is_made_where_sqlite_has_no_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a library without it, as Debian 12 brings it to Python 3.12, the tables of a journal are made and read."""
+    for module in (driver(BeforeIt), sqlean.dbapi2):
+        folder = tmp_path / module.__name__
+        folder.mkdir()
+        monkeypatch.setattr(
+            "useapi_runwayml.batch.journal.open_store", lambda path, module=module: store.open_store(path, module)
+        )
+        journal = Journal(folder)
+        journal.prepare()
+        journal.add([], {"max_jobs": 3})
+        assert journal.options() == {"max_jobs": 3}
+        journal.close()
+
+
+def test_a_database_that_cannot_hold_a_journal_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the library said, which library it is, what to install, and that nothing was sent."""
+
+    class Refusing(sqlite3.Cursor):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            if "application_versions" in statement:
+                raise sqlite3.IntegrityError("NOT NULL constraint failed: application_versions.version_timestamp")
+            return super().execute(statement, *arguments)
+
+    class Broken(sqlite3.Connection):
+        def cursor(self, factory: Any = Refusing) -> Any:
+            return super().cursor(factory)
+
+    monkeypatch.setattr("useapi_runwayml.batch.journal.open_store", lambda path: store.open_store(path, driver(Broken)))
+    journal = Journal(tmp_path)
+    with pytest.raises(
+        OSError, match=r"nothing was sent .*version_timestamp.*SQLite 3\.\d+.*use one with 3\.42"
+    ) as info:
+        journal.prepare()
+    assert info.value.filename == str(tmp_path)
+    journal.close()
