@@ -13,8 +13,8 @@ import pytest
 
 import useapi_runwayml
 from useapi_runwayml import errors
-from useapi_runwayml._answers import STATUS_ERRORS, decode, redact, text_of
-from useapi_runwayml._retry import delay
+from useapi_runwayml._core.answers import STATUS_ERRORS, decode, redact, text_of
+from useapi_runwayml._core.retry import delay
 
 from .conftest import World
 from .test_document import DOCUMENT

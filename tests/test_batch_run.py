@@ -207,7 +207,7 @@ def test_a_download_that_failed_is_fetched_by_resume(make: Any, monkeypatch: pyt
     rows = batch.begin([batch.job(1), batch.job(2)])
     assert [(each.state, each.stage) for each in rows] == [("failed", "download")] * 2
     batch.sim.faults.clear()
-    from useapi_runwayml._download import Target
+    from useapi_runwayml._core.downloading import Target
 
     write = Target.write
     monkeypatch.setattr(

@@ -48,8 +48,8 @@ def run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Run]:
-    monkeypatch.setattr("useapi_runwayml._polling.SHORTEST", 0.05)
-    monkeypatch.setattr("useapi_runwayml._polling.LONGEST", 0.05)
+    monkeypatch.setattr("useapi_runwayml._core.polling.SHORTEST", 0.05)
+    monkeypatch.setattr("useapi_runwayml._core.polling.LONGEST", 0.05)
     root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
     monkeypatch.setattr(root, "handlers", [*root.handlers])
     level = ours.level

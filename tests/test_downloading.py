@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from useapi_runwayml import DownloadError, TaskCancelledError, TaskFailedError, TaskOutputMissingError, errors
-from useapi_runwayml._download import safe_name
+from useapi_runwayml._core.downloading import safe_name
 
 from .conftest import MP4, World
 
@@ -363,7 +363,7 @@ def test_a_full_disk_is_told_in_a_line(world: World, tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("useapi_runwayml._download.Target.write", full)
+    monkeypatch.setattr("useapi_runwayml._core.downloading.Target.write", full)
     client, _ = scripted(world, [whole()])
     with pytest.raises(DownloadError, match="No space left") as caught:
         client.tasks.download(TASK, tmp_path / "a.mp4")

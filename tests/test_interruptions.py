@@ -17,7 +17,9 @@ import pytest
 from useapi_runwayml_api.models import Task
 
 import useapi_runwayml
-from useapi_runwayml import _download, _drivers, errors
+from useapi_runwayml import errors
+from useapi_runwayml._core import downloading
+from useapi_runwayml._io import drivers
 from useapi_runwayml.simulator import ManualClock
 
 from .conftest import BASE_URL, TOKEN, World
@@ -74,7 +76,7 @@ def test_a_hook_that_cannot_connect_is_no_unsent_create(world: World, when: str)
 
 def test_ctrl_c_between_two_steps_carries_the_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interruption after the answer came and before it was read leaves create with its replyRef."""
-    lines, start = inspect.getsourcelines(_drivers.SyncDriver._steps)
+    lines, start = inspect.getsourcelines(drivers.SyncDriver._steps)
     at = start + next(index for index, line in enumerate(lines) if "effect = core.send(value)" in line)
     armed = []
 
@@ -83,7 +85,7 @@ def test_ctrl_c_between_two_steps_carries_the_receipt(monkeypatch: pytest.Monkey
         return Response(200, json={"taskId": task_id("paid")})
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        if frame.f_code is not _drivers.SyncDriver._steps.__code__:
+        if frame.f_code is not drivers.SyncDriver._steps.__code__:
             return trace if event == "call" else None
         if event == "line" and armed and frame.f_lineno == at:
             sys.settrace(None)
@@ -134,7 +136,7 @@ def test_a_destination_that_cannot_be_is_refused_before_anything_is_paid(
 )
 def test_any_length_of_a_file_name_gives_a_name(name: str) -> None:
     """A name from the service, however long and wherever its last dot is, becomes one that a disk takes."""
-    found = _download.safe_name(name, "result")
+    found = downloading.safe_name(name, "result")
     assert 0 < len(found.encode()) <= 180
     assert found.endswith(".mp4") == name.endswith(".mp4")
 

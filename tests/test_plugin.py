@@ -52,7 +52,7 @@ def test_the_readmes_program_runs(
     """The first example, pasted as it is, against the simulator over HTTP."""
     (program,) = [each for each in blocks("README.md") if "def test_" not in each]
     clock = ManualClock()
-    monkeypatch.setattr("useapi_runwayml._drivers.SystemClock", lambda: clock)
+    monkeypatch.setattr("useapi_runwayml._io.drivers.SystemClock", lambda: clock)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(1000))
     with SimulatorServer(Simulator(strict=True), clock=clock) as server:

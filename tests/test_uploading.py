@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from useapi_runwayml import errors
-from useapi_runwayml._upload import MEDIA_TYPES_BY_SUFFIX
+from useapi_runwayml._core.uploading import MEDIA_TYPES_BY_SUFFIX
 
 from .conftest import MP4, World
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.scheduled_task import ScheduledTask as ScheduledTask
     from useapi_runwayml_api.models.task import Task as Task
 
-    from ._polling import Progress as Progress
-    from ._running import CreateOptions as CreateOptions
-    from ._running import RunResult as RunResult
+    from ._core.polling import Progress as Progress
+    from ._core.running import CreateOptions as CreateOptions
+    from ._core.running import RunResult as RunResult
     from .client import AsyncRunwayClient as AsyncRunwayClient
     from .client import RunwayClient as RunwayClient
     from .errors import (
@@ -152,9 +152,9 @@ __all__ = [
 
 _HOMES = {
     "AsyncRunwayClient": ".client",
-    "CreateOptions": "._running",
-    "Progress": "._polling",
-    "RunResult": "._running",
+    "CreateOptions": "._core.running",
+    "Progress": "._core.polling",
+    "RunResult": "._core.running",
     "RunwayClient": ".client",
     "Artifact": "useapi_runwayml_api.models.artifact",
     "Asset": "useapi_runwayml_api.models.asset",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from . import _config
-from ._calls import Context
-from ._drivers import AsyncDriver, SyncDriver
-from ._waiting import Group
+from ._core.calls import Context
+from ._core.waiting import Group
+from ._io import config as _config
+from ._io.drivers import AsyncDriver, SyncDriver
 from .errors import ParameterError, Problem
 
 if TYPE_CHECKING:
-    from ._clock import Clock
+    from ._io.clock import Clock
     from .resources.assets import Assets, AsyncAssets
     from .resources.features import AsyncFeatures, Features
     from .resources.scheduler import AsyncScheduler, Scheduler

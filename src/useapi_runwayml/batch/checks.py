@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from .._calls import as_problems
-from .._document import document
-from .._running import ASSET_ID, ENCODINGS
-from .._upload import media_type_of
+from .._core.calls import as_problems
+from .._core.document import document
+from .._core.running import ASSET_ID, ENCODINGS
+from .._core.uploading import media_type_of
 from ..errors import ParameterError
 from .rows import OWN_COLUMNS, Jobs, Row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .._clock import SystemClock
+from .._io.clock import SystemClock
 
 
 class BatchClock(SystemClock):

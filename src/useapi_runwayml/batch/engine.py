@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from .._creating import email_of
-from .._running import ASSET_ID
+from .._core.creating import email_of
+from .._core.running import ASSET_ID
 from .accounts import Account, Held, Slot
 from .checks import Job
 from .steps import PATIENCE, Steps

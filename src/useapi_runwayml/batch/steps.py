@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
-from .._creating import email_of
-from .._download import partial_prefix
-from .._retry import is_transient
+from .._core.creating import email_of
+from .._core.downloading import partial_prefix
+from .._core.retry import is_transient
 from .accounts import Account, Budget, Held
 from .checks import Job
 from .clock import BatchClock

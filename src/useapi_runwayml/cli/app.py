@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from .. import __version__
-from .._answers import redact
+from .._core.answers import redact
 from ..errors import ContentModerated, UseapiError
 from . import exits, output
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from .. import RunwayClient, __version__
-from .._config import BASE_URL
-from .._document import document
+from .._core.document import document
+from .._io.config import BASE_URL
 from ..errors import UseapiError
 from . import output
 from .drift import drifts, kind_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._document import document
+from .._core.document import document
 
 KINDS = {
     bool: "boolean",

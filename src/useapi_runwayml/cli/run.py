@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from .. import RunwayClient, Task
-from .._running import ASSET_ID
+from .._core.running import ASSET_ID
 from ..errors import SubmissionUnknownError
 from . import output
 from .exits import command, hinting, json_object

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .._calls import Context
-from .._waiting import Group
+from .._core.calls import Context
+from .._core.waiting import Group
 from ..errors import UseapiError
 
 if TYPE_CHECKING:
-    from .._drivers import AsyncDriver, SyncDriver
+    from .._io.drivers import AsyncDriver, SyncDriver
 
 T = TypeVar("T")
 

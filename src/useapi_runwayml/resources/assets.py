@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from .. import _assets
-from .._effects import Options
-from .._upload import FileSource, OnBytes, upload
+from .._core import assets as _assets
+from .._core.effects import Options
+from .._core.uploading import FileSource, OnBytes, upload
 from ._base import AsyncResource, SyncResource
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .. import _assets
-from .._effects import Options
+from .._core import assets as _assets
+from .._core.effects import Options
 from ._base import AsyncResource, SyncResource
 
 if TYPE_CHECKING:

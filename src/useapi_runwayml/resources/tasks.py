@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import _tasks
-from .._calls import call, delete
-from .._download import download, read_task
-from .._effects import Options
-from .._polling import OnProgress
-from .._upload import OnBytes
+from .._core import tasks as _tasks
+from .._core.calls import call, delete
+from .._core.downloading import download, read_task
+from .._core.effects import Options
+from .._core.polling import OnProgress
+from .._core.uploading import OnBytes
 from ._base import AsyncEndings, AsyncResource, Endings, SyncResource
 
 if TYPE_CHECKING:

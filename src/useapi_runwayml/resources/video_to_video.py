@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from .._effects import Options
-from .._polling import OnProgress
-from .._running import CreateOptions, RunResult, run, start
-from .._upload import FileSource
+from .._core.effects import Options
+from .._core.polling import OnProgress
+from .._core.running import CreateOptions, RunResult, run, start
+from .._core.uploading import FileSource
 from ._base import AsyncResource, SyncResource
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._answers import decode
-from ._polling import is_final
-from .errors import ParameterError, Problem
+from .._core.answers import decode
+from .._core.polling import is_final
+from ..errors import ParameterError, Problem
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import TaskCancelledError, TaskFailedError, TaskModeratedError, WaitTimeoutError
+from ..errors import TaskCancelledError, TaskFailedError, TaskModeratedError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task

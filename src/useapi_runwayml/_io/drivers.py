@@ -10,11 +10,11 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx
 
-from ._clock import Clock, SystemClock
-from ._config import Settings
-from ._effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
-from ._transport import FAILURES, Requests, answer_of, failure, fetching, log_request
-from .errors import APIConnectionError, UseapiError
+from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
+from ..errors import APIConnectionError, UseapiError
+from .clock import Clock, SystemClock
+from .config import Settings
+from .requests import FAILURES, Requests, answer_of, failure, fetching, log_request
 
 T = TypeVar("T")
 _NO_AUTH: Any = None

@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
-from . import _assets
-from ._calls import Context, as_problems, call
-from ._config import is_seconds
-from ._creating import Intent, create, email_of, note
-from ._download import check_destination, download
-from ._effects import Core, Do, Options
-from ._polling import OnProgress
-from ._tasks import check_terms, wait
-from ._transport import log
-from ._upload import FileSource, upload
-from ._waiting import Group
-from .errors import ParameterError, Problem, UseapiError
+from .._io.config import is_seconds
+from .._io.requests import log
+from ..errors import ParameterError, Problem, UseapiError
+from . import assets
+from .calls import Context, as_problems, call
+from .creating import Intent, create, email_of, note
+from .downloading import check_destination, download
+from .effects import Core, Do, Options
+from .polling import OnProgress
+from .tasks import check_terms, wait
+from .uploading import FileSource, upload
+from .waiting import Group
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.aspect_ratio import AspectRatio
@@ -164,6 +164,6 @@ def run(
 def _tidy(context: Context, asset_id: str, options: Options) -> Core[None]:
     """Deletes the upload; the result is there already, so a failure is only logged."""
     try:
-        yield from _assets.remove(context, asset_id, options)
+        yield from assets.remove(context, asset_id, options)
     except UseapiError as error:
         log.warning("the asset %s could not be deleted: %s", asset_id, error)

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _polling
-from ._answers import read
-from ._calls import Context, call, limited
-from ._creating import email_of
-from ._effects import Answer, Core, Give, Options, Park, Send, Sleep
-from ._polling import OnProgress
-from ._retry import is_transient
-from .errors import AccountSessionError, APIStatusError, AuthenticationError, SubscriptionError, UseapiError
+from ..errors import AccountSessionError, APIStatusError, AuthenticationError, SubscriptionError, UseapiError
+from . import polling
+from .answers import read
+from .calls import Context, call, limited
+from .creating import email_of
+from .effects import Answer, Core, Give, Options, Park, Send, Sleep
+from .polling import OnProgress
+from .retry import is_transient
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -59,7 +59,7 @@ class Watch:
         """The ids that are worth asking for: neither ended nor failed, as far as is known."""
         failed = {task_id for task_id, news in self.news if isinstance(news, UseapiError)}
         for task_id, task in self.open.items():
-            if task_id not in failed and (task is None or not _polling.is_final(task)):
+            if task_id not in failed and (task is None or not polling.is_final(task)):
                 yield task_id
 
 
@@ -82,7 +82,7 @@ class Group:
                 self.next_round = 0.0
                 self.list_refused.clear()
             self.watches.append(watch)
-            soon = min(watch.terms.poll_interval or _polling.SHORTEST, _polling.SHORTEST)
+            soon = min(watch.terms.poll_interval or polling.SHORTEST, polling.SHORTEST)
             self.next_round = min(self.next_round, self.last_round + soon)
 
     def leave(self, watch: Watch) -> None:
@@ -136,7 +136,7 @@ class Group:
         few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * self._pause()))
         yield from self._one_by_one(self._in_turn(left, few), leader, wishes)
         self.last_round = self.context.clock.monotonic()
-        pause = _polling.jittered(max(self._pause(), *wishes), self.context.uniform)
+        pause = polling.jittered(max(self._pause(), *wishes), self.context.uniform)
         self.next_round = self.last_round + pause
 
     def _pause(self) -> float:
@@ -144,12 +144,12 @@ class Group:
         with self.lock:
             now = self.context.clock.monotonic()
             wanted = (
-                _polling.interval(task, now - each.begun, each.terms.poll_interval)
+                polling.interval(task, now - each.begun, each.terms.poll_interval)
                 for each in self.watches
                 for task in each.open.values()
-                if task is None or not _polling.is_final(task)
+                if task is None or not polling.is_final(task)
             )
-            return min(wanted, default=_polling.SHORTEST)
+            return min(wanted, default=polling.SHORTEST)
 
     def _in_turn(self, left: Sequence[str], budget: int) -> list[str]:
         """The next few of those that only a read of their own can answer, all getting their turn."""
@@ -167,7 +167,7 @@ class Group:
         unanswered: list[str] = []
         for email, wanted in accounts.items():
             if email not in self.list_refused and len(wanted) > 1:
-                for statuses in (list(_polling.ACTIVE), None):
+                for statuses in (list(polling.ACTIVE), None):
                     if len(wanted) > (0 if statuses else FEW) and self.context.clock.monotonic() < leader.deadline:
                         wishes.append((yield from self._page(email, statuses, wanted, leader)))
                         if wishes[-1]:
@@ -234,7 +234,7 @@ class Group:
                 else:
                     watch.trouble = None
                     watch.open[task_id] = news
-                    if not _polling.is_final(news) and watch.terms.on_progress is None:
+                    if not polling.is_final(news) and watch.terms.on_progress is None:
                         continue
                 watch.keep(task_id, copy.copy(news) if isinstance(news, UseapiError) else news)
 
@@ -276,8 +276,8 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                     continue
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
                     group.resign(watch)  # it may take its time, or wait for a task itself
-                    watch.terms.on_progress(_polling.progress_of(news, task_id, clock.monotonic() - watch.begun))
-                if isinstance(news, UseapiError) or _polling.is_final(news):
+                    watch.terms.on_progress(polling.progress_of(news, task_id, clock.monotonic() - watch.begun))
+                if isinstance(news, UseapiError) or polling.is_final(news):
                     del watch.open[task_id]
                     group.resign(watch)
                     yield Give((task_id, news))
@@ -285,7 +285,7 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                 return
             if clock.monotonic() >= watch.deadline:
                 last = next(iter(watch.open.values())) if len(watch.open) == 1 else None
-                raise _polling.timed_out(list(watch.open), watch.terms.timeout, last, watch.trouble)
+                raise polling.timed_out(list(watch.open), watch.terms.timeout, last, watch.trouble)
             yield from group.turn(watch)
     finally:
         group.leave(watch)

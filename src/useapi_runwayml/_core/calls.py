@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from . import _retry
-from ._answers import read
-from ._clock import Clock
-from ._config import Settings
-from ._effects import Answer, Call, Core, Options, Send, Sleep
-from ._transport import checked_headers, checked_timeout, log, within
-from .errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
+from .._io.clock import Clock
+from .._io.config import Settings
+from .._io.requests import checked_headers, checked_timeout, log, within
+from ..errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
+from . import retry
+from .answers import read
+from .effects import Answer, Call, Core, Options, Send, Sleep
 
 
 class Context:
@@ -74,7 +74,7 @@ def fetch(context: Context, request: Call, *, deadline: float | None = None) -> 
 def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float | None) -> float | None:
     remaining = None if deadline is None else deadline - context.clock.monotonic()
     retries = context.settings.max_retries
-    return _retry.delay(error, attempt, max_retries=retries, remaining=remaining, uniform=context.uniform)
+    return retry.delay(error, attempt, max_retries=retries, remaining=remaining, uniform=context.uniform)
 
 
 def delete(context: Context, request: Call) -> Core[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from .errors import (
+from ..errors import (
     APIConnectionError,
     APIResponseError,
     APIStatusError,

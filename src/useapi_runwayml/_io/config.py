@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .errors import ParameterError, Problem
+from ..errors import ParameterError, Problem
 
 if TYPE_CHECKING:
     import httpx

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from ._answers import redact
-from ._config import Settings, is_seconds
-from ._effects import Answer, Call, Fetch
-from ._version import VERSION
-from .errors import APIConnectionError, APITimeoutError, ParameterError, Problem, UseapiError
+from .._core.answers import redact
+from .._core.effects import Answer, Call, Fetch
+from .._version import VERSION
+from ..errors import APIConnectionError, APITimeoutError, ParameterError, Problem, UseapiError
+from .config import Settings, is_seconds
 
 log = logging.getLogger("useapi_runwayml")
 

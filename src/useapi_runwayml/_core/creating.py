@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _retry
-from ._answers import http_date, read, unusable
-from ._calls import Context, call, limited
-from ._effects import Answer, Call, Core, Options, Send, Sleep
-from ._transport import log
-from .errors import (
+from .._io.requests import log
+from ..errors import (
     AccountSessionError,
     APIConnectionError,
     APIResponseError,
@@ -20,6 +16,10 @@ from .errors import (
     SubmissionUnknownError,
     UseapiError,
 )
+from . import retry
+from .answers import http_date, read, unusable
+from .calls import Context, call, limited
+from .effects import Answer, Call, Core, Options, Send, Sleep
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -74,7 +74,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
                 return (yield from _look_up(context, intent, error, posted))
             if unsent >= context.settings.max_retries:
                 raise
-            pause = _retry.backoff(unsent, context.uniform)
+            pause = retry.backoff(unsent, context.uniform)
             unsent += 1
         except RateLimitError as error:
             pause = context.uniform(*BUSY_PAUSE) if error.retry_after is None else max(1.0, error.retry_after)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from . import _polling
-from ._calls import Context, call, fetch
-from ._config import is_seconds
-from ._download import read_task
-from ._effects import Core, Give, Options, relay
-from ._paging import pages
-from ._waiting import Group, Terms, Watch, as_they_end
-from .errors import ParameterError, Problem, UseapiError
+from .._io.config import is_seconds
+from ..errors import ParameterError, Problem, UseapiError
+from . import polling
+from .calls import Context, call, fetch
+from .downloading import read_task
+from .effects import Core, Give, Options, relay
+from .paging import pages
+from .waiting import Group, Terms, Watch, as_they_end
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -73,7 +73,7 @@ def watch(
     given: Iterable[Task | str],
     timeout: float,
     poll_interval: float | None,
-    on_progress: _polling.OnProgress | None,
+    on_progress: polling.OnProgress | None,
     options: Options,
 ) -> Core[None]:
     """Gives (id, task or error) as tasks end; tasks that have ended already come first and cost nothing."""
@@ -83,7 +83,7 @@ def watch(
     known = {id_of(each): each for each in given}
     for task_id in known:
         check_id(task_id, options)
-    ended = {key: each for key, each in known.items() if not isinstance(each, str) and _polling.is_final(each)}
+    ended = {key: each for key, each in known.items() if not isinstance(each, str) and polling.is_final(each)}
 
     def core() -> Core[None]:
         for pair in ended.items():
@@ -120,7 +120,7 @@ def wait(
     given: Task | str,
     timeout: float,
     poll_interval: float | None,
-    on_progress: _polling.OnProgress | None,
+    on_progress: polling.OnProgress | None,
     options: Options,
 ) -> Core[Task]:
     """The task once it succeeded; raises what else became of it."""
@@ -134,4 +134,4 @@ def wait(
     ((task_id, news),) = ended
     if isinstance(news, UseapiError):
         raise news
-    return _polling.outcome(news, task_id)
+    return polling.outcome(news, task_id)

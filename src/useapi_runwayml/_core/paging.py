@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._calls import Context, fetch
-from ._effects import Call, Core, Give
+from .calls import Context, fetch
+from .effects import Call, Core, Give
 
 LAST_OFFSET = 1000
 

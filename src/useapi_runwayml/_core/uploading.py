@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 
-from ._answers import read, unusable
-from ._calls import Context, call, pause_before_retry
-from ._effects import Answer, Core, Do, Options, Send, Sleep
-from .errors import APIConnectionError, ParameterError, Problem, UseapiError
+from ..errors import APIConnectionError, ParameterError, Problem, UseapiError
+from .answers import read, unusable
+from .calls import Context, call, pause_before_retry
+from .effects import Answer, Core, Do, Options, Send, Sleep
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.asset import Asset
@@ -78,7 +78,7 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
             self._seen(done)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        from ._drivers import in_thread
+        from .._io.drivers import in_thread
 
         done = 0
         while chunk := await in_thread(self._read):

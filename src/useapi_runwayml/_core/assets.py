@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._calls import Context, call, delete, fetch
-from ._effects import Core, Options
-from ._paging import pages
+from .calls import Context, call, delete, fetch
+from .effects import Core, Options
+from .paging import pages
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.asset import Asset

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from . import _polling, _retry
-from ._calls import Context, call, fetch, limited
-from ._effects import Core, Do, Fetch, Options, Sleep
-from ._transport import log
-from ._upload import OnBytes
-from ._waiting import with_id
-from .errors import APIConnectionError, DownloadError, ParameterError, Problem, TaskOutputMissingError
+from .._io.requests import log
+from ..errors import APIConnectionError, DownloadError, ParameterError, Problem, TaskOutputMissingError
+from . import polling, retry
+from .calls import Context, call, fetch, limited
+from .effects import Core, Do, Fetch, Options, Sleep
+from .uploading import OnBytes
+from .waiting import with_id
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -216,16 +216,14 @@ def download(
     task_id = given if isinstance(given, str) else given.task_id or ""
     task = (
         given
-        if not isinstance(given, str) and _polling.is_final(given)
+        if not isinstance(given, str) and polling.is_final(given)
         else (yield from read_task(context, task_id, options, deadline))
     )
-    _polling.outcome(task, task_id)
+    polling.outcome(task, task_id)
     link = link_of(task)
     if link is None:
         what = (
-            "has nothing to download"
-            if _polling.is_final(task)
-            else f"has not ended (it is {task.status}): wait for it"
+            "has nothing to download" if polling.is_final(task) else f"has not ended (it is {task.status}): wait for it"
         )
         raise TaskOutputMissingError(f"Task {task_id} {what}", task_id=task_id, task=task)
     url, name = link
@@ -284,6 +282,6 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
                 f"Could not fetch {place} of task {task_id}: {trouble}. Download it again", task_id=task_id
             )
         log.info("download of task %s: %s; trying again", task_id, trouble)
-        pause = _retry.backoff(attempt, context.uniform)
+        pause = retry.backoff(attempt, context.uniform)
         yield Sleep(min(pause, max(0.0, deadline - context.clock.monotonic())))
         attempt = attempt + 1 if context.clock.monotonic() < deadline else context.settings.max_retries

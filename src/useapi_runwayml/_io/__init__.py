@@ -1,0 +1,1 @@
+"""Does what the core asks: requests, time, files. Decides nothing."""
