@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 BASE_URL = "https://api.useapi.net/v1/runwayml"
-CREDITS_PER_SECOND = 5
+ASSET_ID = "user:1-runwayml:a+b@c.test-asset:0f2b6a52"
+TASK_ID = "user:1-runwayml:a+b@c.test-task:7c0e4f1e"
 
 # operation id: method, path, required query, optional query, media types of its body
 OPERATIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
@@ -22,23 +23,61 @@ OPERATIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "getFeatures": ("GET", "/features/", (), ("email",)),
 }
 
-# wire name: Python name, kind, bounds or values
-FIELDS: dict[str, tuple[str, str, Any]] = {
-    "assetId": ("asset_id", "string", None),
-    "text_prompt": ("text_prompt", "string", None),
-    "aspect_ratio": ("aspect_ratio", "choice", ("landscape", "portrait")),
-    "structure_transformation": ("structure_transformation", "integer", (0, 10)),
-    "seconds": ("seconds", "choice", (5, 10)),
-    "resolution": ("resolution", "choice", ("720p",)),
-    "seed": ("seed", "integer", (1, 4294967294)),
-    "exploreMode": ("explore_mode", "boolean", None),
-    "replyUrl": ("reply_url", "text", 1024),
-    "replyRef": ("reply_ref", "text", 1024),
-    "maxJobs": ("max_jobs", "integer", (1, 10)),
+
+class Creation(NamedTuple):
+    """An operation that starts paid tasks: what it takes, what it costs, and how its tasks show it."""
+
+    operation: str
+    path: str
+    model: str
+    source: str
+    prompt: str
+    task_type: str
+    encodings: tuple[str, ...]
+    credits_per_second: int | None
+    fields: dict[str, tuple[str, str, Any]]
+    """By wire name: Python name, kind, bounds or values."""
+    required: tuple[str, ...]
+    defaults: dict[str, Any]
+    echo_divisors: dict[str, int]
+
+    def base(self, **more: Any) -> dict[str, Any]:
+        """The least that it takes, by Python names."""
+        return {self.fields[self.source][0]: ASSET_ID, self.fields[self.prompt][0]: "x", **more}
+
+    def named(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Wire names as Python names."""
+        return {self.fields[wire][0]: value for wire, value in request.items()}
+
+
+CREATIONS = {
+    "video_to_video": Creation(
+        operation="createVideoToVideo",
+        path="/gen3turbo/video",
+        model="VideoToVideoRequest",
+        source="assetId",
+        prompt="text_prompt",
+        task_type="gen3a_turbo",
+        encodings=("application/json", "multipart/form-data"),
+        credits_per_second=5,
+        fields={
+            "assetId": ("asset_id", "string", None),
+            "text_prompt": ("text_prompt", "string", None),
+            "aspect_ratio": ("aspect_ratio", "choice", ("landscape", "portrait")),
+            "structure_transformation": ("structure_transformation", "integer", (0, 10)),
+            "seconds": ("seconds", "choice", (5, 10)),
+            "resolution": ("resolution", "choice", ("720p",)),
+            "seed": ("seed", "integer", (1, 4294967294)),
+            "exploreMode": ("explore_mode", "boolean", None),
+            "replyUrl": ("reply_url", "text", 1024),
+            "replyRef": ("reply_ref", "text", 1024),
+            "maxJobs": ("max_jobs", "integer", (1, 10)),
+        },
+        required=("assetId", "text_prompt"),
+        defaults={"structure_transformation": 3, "aspect_ratio": "landscape", "seconds": 10, "resolution": "720p"},
+        echo_divisors={"structure_transformation": 10},
+    ),
 }
-REQUIRED = ("assetId", "text_prompt")
-DEFAULTS = {"structure_transformation": 3, "aspect_ratio": "landscape", "seconds": 10, "resolution": "720p"}
-ENCODINGS = ("application/json", "multipart/form-data")
 
 QUERY_BOUNDS: dict[tuple[str, str], tuple[int, int]] = {
     ("listTasks", "offset"): (0, 1000),
@@ -89,6 +128,11 @@ MORE_STATUSES: dict[str, tuple[int, ...]] = {
     "listScheduler": (),
     "releaseScheduledTask": (404,),
     "getFeatures": (404,),
+}
+# the keys of the document for them: the gateway's stand together
+KEYS_OF = {
+    name: {str(each) for each in (*ALWAYS, *more) if each not in GATEWAY_STATUSES} | {"5XX"}
+    for name, more in MORE_STATUSES.items()
 }
 STATUSES_OF = {name: tuple(sorted((*ALWAYS, *more))) for name, more in MORE_STATUSES.items()}
 # the callback: its operation id, its method, the type of its body, and what the receiver answers

@@ -54,12 +54,13 @@ class Recorder:
 
     def answer(self, operation: str, status: int, headers: Any, body: bytes) -> None:
         kind = str(headers.get("content-type", "")).partition(";")[0]
-        self.add("status", operation, status, kind)
+        key = self.contract.status_key(operation, status) or status
+        self.add("status", operation, key, kind)
         if "retry-after" in headers:
-            self.add("header", operation, status, "retry-after")
-        for example, value in self.examples.get((operation, str(status), kind), {}).items():
+            self.add("header", operation, key, "retry-after")
+        for example, value in self.examples.get((operation, key, kind), {}).items():
             if body == value or _json(body) == value:
-                self.add("example", operation, status, kind, example)
+                self.add("example", operation, key, kind, example)
 
 
 def _json(body: bytes) -> Any:

@@ -7,9 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from . import facts
-
-ASSET_ID = "user:1-runwayml:a+b@c.test-asset:0f2b6a52"
-TASK_ID = "user:1-runwayml:a+b@c.test-task:7c0e4f1e"
+from .facts import ASSET_ID, TASK_ID, Creation
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60) | st.sampled_from(
     ['a, "b"\r\nc 😀', "--boundary\r\n", "é" * 1024, "\x00", "=?&#%+"]
@@ -25,10 +23,10 @@ json_values = st.recursive(
 )
 
 
-def good(wire: str) -> st.SearchStrategy[Any]:
+def good(creation: Creation, wire: str) -> st.SearchStrategy[Any]:
     """Values of a field that are in bounds, the bounds themselves among them."""
-    _, kind, bounds = facts.FIELDS[wire]
-    if wire == "assetId":
+    _, kind, bounds = creation.fields[wire]
+    if wire == creation.source:
         return st.just(ASSET_ID)
     if kind == "choice":
         return st.sampled_from(bounds)
@@ -41,9 +39,9 @@ def good(wire: str) -> st.SearchStrategy[Any]:
     return texts
 
 
-def bad(wire: str) -> st.SearchStrategy[Any]:
+def bad(creation: Creation, wire: str) -> st.SearchStrategy[Any]:
     """Values of a field that are out of bounds or of another type."""
-    _, kind, bounds = facts.FIELDS[wire]
+    _, kind, bounds = creation.fields[wire]
     others: dict[str, list[Any]] = {
         "string": ["", 7, True, ["x"], {"a": 1}, 1.5, b"x", "\ud800", "ok \udfff"],
         "text": [7, True, ["x"], b"x", "\ud800", 0, "x" * 1025, "é" * 1025],
@@ -75,10 +73,11 @@ def bad(wire: str) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> dict[str, Any]:
+def requests(draw: st.DrawFn, creation: Creation) -> dict[str, Any]:
     """A request in bounds, by wire names: the required fields and some others."""
-    chosen = draw(st.sets(st.sampled_from([wire for wire in facts.FIELDS if wire not in facts.REQUIRED])))
-    return {wire: draw(good(wire)) for wire in facts.FIELDS if wire in facts.REQUIRED or wire in chosen}
+    fields, required = creation.fields, creation.required
+    chosen = draw(st.sets(st.sampled_from([wire for wire in fields if wire not in required])))
+    return {wire: draw(good(creation, wire)) for wire in fields if wire in required or wire in chosen}
 
 
 drifting = json_values | st.sampled_from(

@@ -31,13 +31,17 @@ def test_the_operations_are_the_facts() -> None:
     assert CONTRACT.data["servers"][0]["url"] == facts.BASE_URL
 
 
-def test_the_fields_of_a_create_are_the_facts() -> None:
-    """Types, bounds, choices, defaults, required fields, and the encodings."""
-    schema = SCHEMAS["VideoToVideoRequest"]
-    assert tuple(schema["required"]) == facts.REQUIRED
-    assert list(schema["properties"]) == list(facts.FIELDS)
-    assert {key: part["default"] for key, part in schema["properties"].items() if "default" in part} == facts.DEFAULTS
-    for wire, (_, kind, bounds) in facts.FIELDS.items():
+@pytest.mark.parametrize("tag", facts.CREATIONS)
+def test_the_fields_of_a_create_are_the_facts(tag: str) -> None:
+    """Types, bounds, choices, defaults, required fields, the encodings, the price, and how tasks show them."""
+    creation = facts.CREATIONS[tag]
+    schema = SCHEMAS[creation.model]
+    assert tuple(schema["required"]) == creation.required
+    assert list(schema["properties"]) == list(creation.fields)
+    parts = schema["properties"].items()
+    assert {key: part["default"] for key, part in parts if "default" in part} == creation.defaults
+    assert {key: part["x-echo-divisor"] for key, part in parts if "x-echo-divisor" in part} == creation.echo_divisors
+    for wire, (_, kind, bounds) in creation.fields.items():
         part = {**CONTRACT.follow(schema["properties"][wire]), **schema["properties"][wire]}
         if kind == "choice":
             assert tuple(part["enum"]) == bounds
@@ -47,8 +51,12 @@ def test_the_fields_of_a_create_are_the_facts() -> None:
             assert (part["type"], part["maxLength"], part.get("minLength")) == ("string", bounds, None)
         else:
             assert part["type"] == kind
-    assert tuple(CONTRACT.operations["createVideoToVideo"].bodies) == facts.ENCODINGS
-    assert CONTRACT.operations["createVideoToVideo"].data["x-credits-per-second"] == facts.CREDITS_PER_SECOND
+    operation = CONTRACT.operations[creation.operation]
+    assert tuple(operation.bodies) == creation.encodings
+    assert operation.data.get("x-credits-per-second") == creation.credits_per_second
+    marked = operation.data["x-creation"]
+    assert (marked["source"], marked.get("prompt", "text_prompt")) == (creation.source, creation.prompt)
+    assert marked["task-type"] == creation.task_type
 
 
 def test_parameters_uploads_and_statuses_are_the_facts() -> None:
@@ -60,7 +68,7 @@ def test_parameters_uploads_and_statuses_are_the_facts() -> None:
     assert tuple(SCHEMAS["MediaKind"]["enum"]) == facts.MEDIA_KINDS
     assert tuple(SCHEMAS["TaskStatus"]["enum"]) == facts.STATUSES
     for name, operation in CONTRACT.operations.items():
-        assert sorted(map(int, operation.responses)) == list(facts.STATUSES_OF[name])
+        assert set(operation.responses) == facts.KEYS_OF[name]
         assert operation.data["security"] == [{"bearerToken": []}]
     (scheme,) = CONTRACT.data["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from useapi_runwayml.batch.checks import prices
+from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.simulator import ManualClock, Shapes, Simulator, SimulatorTransport
 from useapi_runwayml.simulator.contract import load_contract
 
@@ -17,6 +17,8 @@ from . import facts
 from .calls import CLIP
 
 CONTRACT = load_contract()
+V2V = facts.CREATIONS["video_to_video"]
+PRICE = 5
 AUTHORIZATION = {"Authorization": "Bearer user:1-abcdef"}
 SHAPES = [
     Shapes(create=create, tasks=tasks, numbers=numbers, metadata=metadata, errors=failures, http_errors=http_errors)  # type: ignore[arg-type]
@@ -85,20 +87,24 @@ def test_fields_of_tomorrow_are_taken() -> None:
 def test_what_is_left_out_has_the_defaults_of_the_facts() -> None:
     """A create with nothing but what it needs is run, echoed and charged as the facts say; so it is when it says the same."""
     service = Service()
-    said = {**facts.DEFAULTS, "exploreMode": False}
+    said = {**V2V.defaults, "exploreMode": False}
     for more in ({}, said):
         before = service.simulator.state.accounts["maker@example.com"].spent
         options = service.create("x", **more).json()["options"]
-        echoed = facts.DEFAULTS["structure_transformation"] / 10  # type: ignore[operator]
-        assert (options["structure_transformation"], options["seconds"]) == (echoed, facts.DEFAULTS["seconds"])
+        echoed = V2V.defaults["structure_transformation"] / 10  # type: ignore[operator]
+        assert (options["structure_transformation"], options["seconds"]) == (echoed, V2V.defaults["seconds"])
         assert options["width"] > options["height"]
         spent = service.simulator.state.accounts["maker@example.com"].spent - before
-        assert spent == facts.CREDITS_PER_SECOND * facts.DEFAULTS["seconds"]  # type: ignore[operator]
+        assert spent == PRICE * V2V.defaults["seconds"]  # type: ignore[operator]
 
 
 def test_prices_are_told_before_a_batch_as_the_facts_have_them() -> None:
-    """What a batch estimates is the price of the facts for the seconds of the facts."""
-    assert prices() == (facts.CREDITS_PER_SECOND, facts.DEFAULTS["seconds"])
+    """What a batch estimates is the price of the facts for the seconds of the facts; explore mode is free."""
+    job = Job(1, 2, "c.mp4", "x", "o.mp4")
+    assert job.seconds() == V2V.defaults["seconds"]
+    assert job.credits() == PRICE * V2V.defaults["seconds"]
+    assert Job(1, 2, "c.mp4", "x", "o.mp4", parameters={"seconds": 5}).credits() == PRICE * 5
+    assert Job(1, 2, "c.mp4", "x", "o.mp4", parameters={"explore_mode": True}).credits() == 0
 
 
 @pytest.mark.parametrize("http_errors", ["text", "object"])

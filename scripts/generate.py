@@ -21,10 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "openapi" / "generator"))
 
 import openapi_python_client as generator  # noqa: E402
+from creations import Creation, Refused, creations  # noqa: E402
 from openapi_python_client import strings  # noqa: E402
 from openapi_python_client.config import Config, ConfigFile, MetaType  # noqa: E402
 from openapi_python_client.parser import GeneratorData  # noqa: E402
 from openapi_python_client.parser.errors import GeneratorError  # noqa: E402
+from refusals import refusals  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 from views import Answer, Document, Field  # noqa: E402
 
@@ -38,6 +40,7 @@ HEADER = (
     "# Do not edit: change the document or a template in openapi/generator/, then generate again.\n"
 )
 OWN_MODULES = ("constraints", "readers", "multipart", "urls")
+CREATIONS = {"base": "base", "registry": "registry", "package": "__init__", "clients": "clients"}
 RUFF = (
     (
         "check",
@@ -76,6 +79,10 @@ def for_generator(data: dict[str, Any]) -> dict[str, Any]:
                     operation["requestBody"]["content"] = {"application/json": content["application/json"]}
                 else:
                     del operation["requestBody"]
+    for schema in data["components"]["schemas"].values():
+        for part in schema.get("properties", {}).values():
+            part.pop("default", None)
+            part.pop("enum", None)  # of its own: our templates print it where it stands
     return data
 
 
@@ -87,19 +94,33 @@ def generate(
         ConfigFile.load_from_path(CONFIG), MetaType.NONE, DOCUMENT, "utf-8", overwrite=False, output_path=target
     )
     config.post_hooks = []
+    python_name = lambda name: str(strings.PythonIdentifier(name, config.field_prefix))  # noqa: E731
+    document = Document(data, python_name)
+    if refused := list(refusals(document)):
+        raise GenerationFailed("\n".join(refused))
+    try:
+        marked = list(creations(document))
+    except Refused as error:
+        raise GenerationFailed(str(error)) from None
     openapi = GeneratorData.from_dict(for_generator(data), config=config)
     if isinstance(openapi, GeneratorError):
         raise GenerationFailed(f"{openapi.header}: {openapi.detail}")
     project = generator.Project(openapi=openapi, config=config, custom_template_path=templates)
-    python_name = lambda name: str(strings.PythonIdentifier(name, config.field_prefix))  # noqa: E731
-    document = Document(data, python_name)
     module = lambda name: strings.snake_case(name)  # noqa: E731
-    project.env.filters["tuple_source"] = lambda values: repr(tuple(values))
+    project.env.filters.update(
+        tuple_source=lambda values: repr(tuple(values)),
+        source=repr,
+        snake=module,
+        doc=lambda text: f'"""{text.strip()}"""',
+    )
     project.env.globals.update(
         document=document,
         document_imports=lambda fields, own: _model_imports(document, fields, own, module),
         endpoint_imports=lambda fields, body, answers: _endpoint_imports(document, fields, body, answers, module),
         url_of=_url_of,
+        creations=marked,
+        creation_imports=lambda creation: _creation_imports(document, creation, module),
+        price_of=_price_of,
     )
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()
@@ -107,6 +128,13 @@ def generate(
         raise GenerationFailed("\n".join(f"{each.header}: {each.detail}" for each in problems))
     for name in OWN_MODULES:
         (target / f"{name}.py").write_text(project.env.get_template(f"{name}.py.jinja").render(), encoding="utf-8")
+    (target / "creations").mkdir()
+    for template, name in CREATIONS.items():
+        text = project.env.get_template(f"creations/{template}.py.jinja").render()
+        (target / "creations" / f"{name}.py").write_text(text, encoding="utf-8")
+    for each in marked:
+        text = project.env.get_template("creations/creation.py.jinja").render(creation=each)
+        (target / "creations" / f"{each.tag}.py").write_text(text, encoding="utf-8")
     for each in sorted(target.rglob("*.py")):
         each.write_text(HEADER + each.read_text(encoding="utf-8").lstrip(), encoding="utf-8")
     for arguments in RUFF if tidy else ():
@@ -134,6 +162,18 @@ def _endpoint_imports(
     names |= {name for answer in answers for name in answer.models}
     names |= {body["model"]} if body and body["model"] else set()
     return [f"from ...models.{module(name)} import {name}" for name in sorted(names)]
+
+
+def _creation_imports(document: Document, creation: Creation, module: Any) -> list[str]:
+    names = {name for field in creation.fields for name in _names_in(field.annotation, document)}
+    return [f"from ..models.{module(name)} import {name}" for name in sorted(names)]
+
+
+def _price_of(creation: Creation) -> str:
+    """What a generation costs, in a sentence."""
+    if creation.credits_per_second is None:
+        return "Its price is not documented."
+    return f"It costs {creation.credits_per_second:g} credits a second of video."
 
 
 def _url_of(path: str, fields: Sequence[Field]) -> str:

@@ -222,7 +222,7 @@ def another(value: Any) -> Any:
 def of_statuses(place: Place, node: dict[str, Any]) -> Iterator[Change]:
     for status in node:
         yield "status", f"{words(place)}: {status} dropped", dropping((*place, status))
-        other = str(int(status) + 60)
+        other = "3XX" if status.endswith("XX") else str(int(status) + 60)
         yield "status", f"{words(place)}: {status} to {other}", renaming((*place, status), other)
 
 

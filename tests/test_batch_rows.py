@@ -14,6 +14,7 @@ from useapi_runwayml.batch import checks, rows
 
 from .conftest import MP4
 
+ENDPOINT = "video_to_video"
 AWKWARD = 'a, "b"\nc 😀; d\te'
 
 
@@ -25,7 +26,7 @@ def read(folder: Path, name: str, content: str | bytes) -> rows.Jobs:
 
 def check(folder: Path, *values: dict[str, Any], **defaults: Any) -> tuple[list[checks.Job], list[str]]:
     (folder / "c.mp4").write_bytes(MP4)
-    jobs = rows.Jobs([rows.Row(number + 2, each) for number, each in enumerate(values)])
+    jobs = rows.Jobs(ENDPOINT, [rows.Row(number + 2, ENDPOINT, each) for number, each in enumerate(values)])
     return checks.check(jobs, folder, folder / "results", defaults)
 
 
@@ -73,7 +74,7 @@ def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.csv", "video,promt\nc.mp4,x\n", "line 2: there is no column 'promt'; is prompt meant?"),
+        ("a.csv", "video,promt\nc.mp4,x\n", "line 2: there is no column 'promt' for video_to_video; is prompt meant?"),
         ("a.csv", "video,prompt,video\nc.mp4,x,y\n", "line 1: column 'video' stands there twice"),
         ("a.csv", "video,prompt\nc.mp4,a,b\n", "line 2: 3 cells under 2 columns; quote a cell with a comma in it"),
         ("a.csv", 'video,prompt\nc.mp4,"never closed\n', "line 2: unexpected end of data; a quote may not be closed"),
@@ -232,5 +233,5 @@ def test_what_a_good_row_becomes(tmp_path: Path) -> None:
         {"seconds": 5, "seed": 9, "reply_ref": "mine"},
     ]
     assert [job.credits() for job in jobs] == [50, 0, 25]
-    assert checks.estimate(jobs) == (20, 75)
+    assert checks.estimate(jobs) == (len(jobs), 20, 75, 0, 0)
     assert [job.id for job in jobs] == ["row-1-1", "row-2-1", "row-3-1"]

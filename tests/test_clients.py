@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from useapi_runwayml_api.creations import video_to_video
 
 import useapi_runwayml
 from useapi_runwayml import errors
-from useapi_runwayml.resources import assets, features, scheduler, tasks, video_to_video
+from useapi_runwayml.resources import assets, features, scheduler, tasks
 
 from .conftest import BASE_URL, TOKEN, World
 
@@ -36,7 +37,8 @@ def test_importing_loads_next_to_nothing() -> None:
     code = (
         "import sys, useapi_runwayml; assert 'httpx' not in sys.modules and 'attrs' not in sys.modules;"
         "useapi_runwayml.RunwayClient;"
-        "assert not [each for each in sys.modules if each.startswith('useapi_runwayml_api')], sys.modules"
+        "loaded = [each for each in sys.modules if each.startswith('useapi_runwayml_api')];"
+        "assert set(loaded) <= {f'useapi_runwayml_api{each}' for each in ('', '.creations', '.creations.base', '.creations.clients')}, loaded"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -191,13 +193,13 @@ TYPED = """
 import asyncio
 from pathlib import Path
 from typing import assert_type
-from useapi_runwayml import AsyncRunwayClient, Asset, CreateOptions, RunResult, RunwayClient, Task, UseapiError
+from useapi_runwayml import AsyncRunwayClient, Asset, RunResult, RunwayClient, Task, UseapiError, VideoToVideoOptions
 from useapi_runwayml.errors import AccountBusyError
 
 def sync() -> None:
     with RunwayClient("t") as runway:
         assert_type(runway.video_to_video.create(asset_id="a", text_prompt="x", aspect_ratio="portrait", seconds=5), Task)
-        options: CreateOptions = {"seed": 7, "seconds": 10}
+        options: VideoToVideoOptions = {"seed": 7, "seconds": 10}
         result = runway.video_to_video.run("clip.mp4", "x", destination="out.mp4", **options)
         assert_type(result, RunResult)
         assert_type(result.path, Path)

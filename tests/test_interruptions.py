@@ -18,8 +18,7 @@ from useapi_runwayml_api.models import Task
 
 import useapi_runwayml
 from useapi_runwayml import errors
-from useapi_runwayml._core import downloading
-from useapi_runwayml._io import drivers
+from useapi_runwayml._core import course, downloading
 from useapi_runwayml.simulator import ManualClock
 
 from .conftest import BASE_URL, TOKEN, World
@@ -76,8 +75,8 @@ def test_a_hook_that_cannot_connect_is_no_unsent_create(world: World, when: str)
 
 def test_ctrl_c_between_two_steps_carries_the_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interruption after the answer came and before it was read leaves create with its replyRef."""
-    lines, start = inspect.getsourcelines(drivers.SyncDriver._steps)
-    at = start + next(index for index, line in enumerate(lines) if "effect = core.send(value)" in line)
+    lines, start = inspect.getsourcelines(course.Course.__next__)
+    at = start + next(index for index, line in enumerate(lines) if "self._core.send(value)" in line)
     armed = []
 
     def handler(request: Request) -> Response:
@@ -85,7 +84,7 @@ def test_ctrl_c_between_two_steps_carries_the_receipt(monkeypatch: pytest.Monkey
         return Response(200, json={"taskId": task_id("paid")})
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        if frame.f_code is not drivers.SyncDriver._steps.__code__:
+        if frame.f_code is not course.Course.__next__.__code__:
             return trace if event == "call" else None
         if event == "line" and armed and frame.f_lineno == at:
             sys.settrace(None)

@@ -221,9 +221,9 @@ def many(world: World, count: int, seconds: float, prompt: Callable[[int], str] 
     for number in range(count):
         task_id = world.sim.state.new_id("maker@example.com", "task")
         plan = make_plan(world.sim.state.chance, outcome_of(prompt(number)), seconds + number * 20 / count)
-        task = Task(
-            task_id, "maker@example.com", world.clock.now(), plan, {"text_prompt": prompt(number)}, 1, asset_id, 50
-        )
+        body = {"text_prompt": prompt(number)}
+        now = world.clock.now()
+        task = Task(task_id, "maker@example.com", now, plan, body, 1, asset_id, 50, "createVideoToVideo")
         world.sim.state.add_task(task, world.clock.now())
         found.append(task_id)
     return found

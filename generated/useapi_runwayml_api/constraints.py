@@ -67,7 +67,14 @@ class Constraint:
                 yield f"it must have at least {self.min_items} of them"
             yield from dict.fromkeys(rule for item in value for rule in self.items.broken_rules(item))
         elif (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
-            yield f"it must be from {self.minimum} to {self.maximum}"
+            if self.minimum is not None and self.maximum is not None:
+                yield f"it must be from {self.minimum} to {self.maximum}"
+            else:
+                yield (
+                    f"it must be at most {self.maximum}"
+                    if self.minimum is None
+                    else f"it must be at least {self.minimum}"
+                )
 
     def _has_type(self, value: Any) -> bool:
         if self.type == "boolean":

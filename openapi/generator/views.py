@@ -31,12 +31,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """How one documented status is read."""
+    """How one documented status, or a range such as 5XX, is read."""
 
-    status: int
+    status: str
     annotation: str
     reader: str
     models: tuple[str, ...]
+
+    @property
+    def is_range(self) -> bool:
+        return self.status.endswith("XX")
 
 
 class Document:
@@ -101,6 +105,8 @@ class Document:
     def _strict_type(self, part: Schema) -> str:
         if "enum" in (schema := self.follow(part)) and self.name_of(part):
             return self.name_of(part)
+        if "enum" in schema:
+            return f"Literal[{', '.join(map(repr, schema['enum']))}]"
         if schema["type"] == "array":
             return f"Sequence[{self._strict_type(schema['items'])}]"
         return SCALARS[schema["type"]]
@@ -165,14 +171,14 @@ class Document:
         for status, response in self.operation(method, path)["responses"].items():
             content = self.follow(response).get("content", {})
             if "application/json" in content:
-                found.append(self._answer(int(status), content["application/json"]["schema"]))
+                found.append(self._answer(str(status), content["application/json"]["schema"]))
         return found
 
     def answer_type(self, answers: list[Answer]) -> str:
         """The union of all models that an operation can answer with."""
         return " | ".join(dict.fromkeys(name for each in answers for name in each.annotation.split(" | ")))
 
-    def _answer(self, status: int, part: Schema) -> Answer:
+    def _answer(self, status: str, part: Schema) -> Answer:
         schema = self.follow(part)
         members = schema.get("anyOf", [part])
         if envelope := schema.get("x-envelope"):

@@ -8,24 +8,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import httpx
-
-from ._core.calls import Context
-from ._core.waiting import Group
-from ._io import config as _config
-from ._io.drivers import AsyncDriver, SyncDriver
-from .errors import ParameterError, Problem
+from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
 
 if TYPE_CHECKING:
-    from ._io.clock import Clock
+    from ._core.surroundings import Clock
     from .resources.assets import Assets, AsyncAssets
+    from .resources.creations import AsyncCreator, SyncCreator
     from .resources.features import AsyncFeatures, Features
     from .resources.scheduler import AsyncScheduler, Scheduler
     from .resources.tasks import AsyncTasks, Tasks
-    from .resources.video_to_video import AsyncVideoToVideo, VideoToVideo
 
 
-class RunwayClient:
-    """Drives Runway's video to video through useapi.net, blocking. One per program; threads may share it.
+class RunwayClient(Creations):
+    """Drives Runway's video models through useapi.net, blocking. One per program; threads may share it.
 
     Args:
         token: the API token, or a function that returns it; USEAPI_TOKEN when left out.
@@ -50,13 +45,18 @@ class RunwayClient:
         lookup_timeout: float = 20,
         http_client: httpx.Client | None = None,
     ) -> None:
-        source, problems = _config.token_source(token)
+        from ._core.surroundings import Context
+        from ._core.waiting import Group
+        from ._io import config
+        from ._io.drivers import SyncDriver
+        from ._io.files import Disk
+
+        source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
-        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
-        if http_client is not None and not isinstance(http_client, httpx.Client):
-            raise ParameterError([Problem("http_client", type(http_client).__name__, "it must be an httpx.Client")])
+        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
+        config.check_kind(http_client, httpx.Client)
         self._driver = SyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate)
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
         self._group = Group(self._context)
 
     def __repr__(self) -> str:
@@ -67,12 +67,10 @@ class RunwayClient:
         """The seam for tests: time comes from here from now on."""
         self._driver.clock = self._context.clock = clock
 
-    @cached_property
-    def video_to_video(self) -> VideoToVideo:
-        """Create generations."""
-        from .resources.video_to_video import VideoToVideo
+    def _make_creator(self) -> SyncCreator:
+        from .resources.creations import SyncCreator
 
-        return VideoToVideo(self._context, self._driver, self._group)
+        return SyncCreator(self._context, self._driver, self._group)
 
     @cached_property
     def tasks(self) -> Tasks:
@@ -115,7 +113,7 @@ class RunwayClient:
         self.close()
 
 
-class AsyncRunwayClient:
+class AsyncRunwayClient(AsyncCreations):
     """The same as RunwayClient, awaited. It belongs to the event loop in which it is first used.
 
     Args:
@@ -137,15 +135,18 @@ class AsyncRunwayClient:
         lookup_timeout: float = 20,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        source, problems = _config.token_source(token)
+        from ._core.surroundings import Context
+        from ._core.waiting import Group
+        from ._io import config
+        from ._io.drivers import AsyncDriver
+        from ._io.files import Disk
+
+        source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
-        settings = _config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
-        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
-            raise ParameterError(
-                [Problem("http_client", type(http_client).__name__, "it must be an httpx.AsyncClient")]
-            )
+        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
+        config.check_kind(http_client, httpx.AsyncClient)
         self._driver = AsyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate)
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
         self._group = Group(self._context)
 
     def __repr__(self) -> str:
@@ -156,12 +157,10 @@ class AsyncRunwayClient:
         """The seam for tests: time comes from here from now on."""
         self._driver.clock = self._context.clock = clock
 
-    @cached_property
-    def video_to_video(self) -> AsyncVideoToVideo:
-        """Create generations."""
-        from .resources.video_to_video import AsyncVideoToVideo
+    def _make_creator(self) -> AsyncCreator:
+        from .resources.creations import AsyncCreator
 
-        return AsyncVideoToVideo(self._context, self._driver, self._group)
+        return AsyncCreator(self._context, self._driver, self._group)
 
     @cached_property
     def tasks(self) -> AsyncTasks:

@@ -189,7 +189,7 @@ class GoneError(APIStatusError):
 class InsufficientCreditsError(APIStatusError):
     """412: not enough credits for this generation."""
 
-    advice = "Add credits, or use explore_mode on an Unlimited plan"
+    advice = "Add credits, or use explore mode on an Unlimited plan"
 
 
 class ModerationError(APIStatusError, ContentModerated):

@@ -23,10 +23,10 @@ class VideoToVideoRequest:
     Attributes:
         asset_id: The video asset to change. The task runs on the account that owns it.
         text_prompt: What the result should look like.
-        aspect_ratio: Shape of the result; landscape when absent.
-        structure_transformation: How far the result may depart from the structure of the source, from 0 (close) to 10; 3 when absent.
-        seconds: Length of the result in seconds; 10 when absent.
-        resolution: Resolution of the result; 720p when absent.
+        aspect_ratio: Shape of the result.
+        structure_transformation: How far the result may depart from the structure of the source; 0 keeps closest to it.
+        seconds: Length of the result in seconds.
+        resolution: Resolution of the result.
         seed: The seed of the generation; chosen by the service when absent.
         explore_mode: Relaxed generation without credits, on an Unlimited plan.
         reply_url: Where the service posts progress and the end; the account's own when absent.

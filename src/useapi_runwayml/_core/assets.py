@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .calls import Context, call, delete, fetch
+from .calls import call, delete, fetch
 from .effects import Core, Options
 from .paging import pages
+from .surroundings import Context
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.asset import Asset

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import random
+import logging
 from typing import Any
 
-from .._io.clock import Clock
-from .._io.config import Settings
-from .._io.requests import checked_headers, checked_timeout, log, within
 from ..errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
 from . import retry
 from .answers import read
+from .checks import header_problems, timeout_problems
 from .effects import Answer, Call, Core, Options, Send, Sleep
+from .surroundings import Context
 
-
-class Context:
-    """What the core knows: the settings, the clock and a source of jitter."""
-
-    def __init__(self, settings: Settings, clock: Clock, make_gate: Any) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.make_gate = make_gate
-        self.uniform = random.Random().uniform
+log = logging.getLogger("useapi_runwayml")
 
 
 def call(operation: Any, options: Options, *path: Any, task_id: str | None = None, **arguments: Any) -> Call:
@@ -34,15 +25,16 @@ def call(operation: Any, options: Options, *path: Any, task_id: str | None = Non
         kwargs = operation.request_kwargs(*path, **given)
     except ConstraintError as error:
         problems = as_problems(error.problems)
-    for check in (lambda: checked_headers(options.extra_headers or {}), lambda: checked_timeout(options.timeout)):
-        try:
-            check()
-        except ParameterError as error:
-            problems += error.problems
+    problems += option_problems(options)
     if problems:
         raise ParameterError(problems)
     kwargs["path"] = kwargs.pop("url")
     return Call(parse=operation.parse, options=options, task_id=task_id, **kwargs)
+
+
+def option_problems(options: Options) -> list[Problem]:
+    """What is wrong with the options of a call."""
+    return [*header_problems(options.extra_headers), *timeout_problems(options.timeout)]
 
 
 def as_problems(found: Any) -> list[Problem]:
@@ -51,9 +43,8 @@ def as_problems(found: Any) -> list[Problem]:
 
 
 def limited(context: Context, options: Options, deadline: float) -> Options:
-    """The same options, with a timeout that no single request outlives the deadline by."""
-    usual = context.settings.timeout if options.timeout is None else options.timeout
-    return Options(options.extra_headers, within(usual, deadline - context.clock.monotonic()))
+    """The same options, so that no single request outlives the deadline."""
+    return Options(options.extra_headers, options.timeout, deadline - context.clock.monotonic())
 
 
 def fetch(context: Context, request: Call, *, deadline: float | None = None) -> Core[Any]:

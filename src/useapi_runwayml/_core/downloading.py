@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import math
 import os
 import re
-import secrets
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from .._io.requests import log
-from ..errors import APIConnectionError, DownloadError, ParameterError, Problem, TaskOutputMissingError
+from ..errors import APIConnectionError, DownloadError, TaskOutputMissingError
 from . import polling, retry
-from .calls import Context, call, fetch, limited
+from .asking import with_id
+from .calls import call, fetch, limited
 from .effects import Core, Do, Fetch, Options, Sleep
-from .uploading import OnBytes
-from .waiting import with_id
+from .surroundings import Context, OnBytes, Partial
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -27,6 +24,8 @@ EXPIRED = frozenset({401, 403, 404, 410})
 LONGEST_SUFFIX = 16
 PASSING = frozenset({408, 425, 429})
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+
+log = logging.getLogger("useapi_runwayml")
 
 
 def link_of(task: Task) -> tuple[str, str | None] | None:
@@ -52,63 +51,16 @@ def safe_name(name: str | None, fallback: str) -> str:
     return f"_{base}" if RESERVED.match(base) else base
 
 
-def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """The path, if a file can be put there: ParameterError or FileExistsError otherwise."""
-    path = Path(destination)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)
-        if path.is_dir():
-            folder = path
-        elif path.exists() and not overwrite:
-            raise FileExistsError(17, "It exists already, and overwrite is not set", str(path))
-        else:
-            folder = path.parent
-        if not folder.is_dir():
-            raise ParameterError([Problem("destination", str(path), "its folder does not exist")])
-        if not os.access(folder, os.W_OK):
-            raise ParameterError([Problem("destination", str(path), "its folder cannot be written to")])
-    except ValueError as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ParameterError([Problem("destination", str(path), "it is no path")]) from None
-    except FileExistsError:
-        raise
-    except OSError as error:
-        rule = f"no file can be put there ({error.strerror or error})"
-        raise ParameterError([Problem("destination", str(path), rule)]) from None
-    return path
-
-
-def partial_prefix(path: Path) -> str:
-    """How the names of its temporary files begin."""
-    return f".{path.name[:60]}."
-
-
 class Target:
-    """The temporary file: what has come so far, and whether it is all. `open` comes first."""
+    """What has come of a file so far, and whether it is all; `file` is where it goes."""
 
-    file: BinaryIO
-
-    def __init__(self, path: Path, on_progress: OnBytes | None) -> None:
-        self.path = path
-        self.partial = path.with_name(f"{partial_prefix(path)}{secrets.token_hex(4)}.part")
+    def __init__(self, file: Partial, on_progress: OnBytes | None) -> None:
+        self.file = file
         self.on_progress = on_progress
-        self._lock = threading.Lock()
-        self._opened = self._over = False
         self.done = 0
         self.total: int | None = None
         self.validator = ""
         self.refused: int | None = None
-
-    def open(self) -> None:
-        """Makes the file; if nobody waits for it any more by then, it goes again."""
-        file = self.partial.open("xb")
-        with self._lock:
-            self.file, self._opened = file, True
-            over = self._over
-        if over:
-            self.discard()
 
     def headers(self) -> dict[str, str]:
         """Asks for the rest when what came can be matched to it; compressed bodies have no length to check."""
@@ -138,8 +90,7 @@ class Target:
         return False
 
     def restart(self) -> None:
-        self.file.seek(0)
-        self.file.truncate()
+        self.file.restart()
         self.done, self.total, self.validator = 0, None, ""
 
     def write(self, chunk: bytes) -> None:
@@ -157,38 +108,6 @@ class Target:
         if self.total is not None and self.done != self.total:
             return f"{self.done} of {self.total} bytes came"
         return ""
-
-    def publish(self, *, overwrite: bool) -> Path:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        if overwrite:
-            os.replace(self.partial, self.path)
-        else:
-            self._take_name()
-        return self.path
-
-    def _take_name(self) -> None:
-        """Gives the file its name in one step, if nobody has that."""
-        try:
-            try:
-                os.link(self.partial, self.path)
-            except FileExistsError:
-                raise
-            except OSError:  # a file system without links
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-                os.replace(self.partial, self.path)
-        except FileExistsError:
-            told = "It came into being meanwhile, and overwrite is not set"
-            raise FileExistsError(17, told, str(self.path)) from None
-
-    def discard(self) -> None:
-        with self._lock:
-            self._over = True
-            if self._opened:
-                self.file.close()
-                with contextlib.suppress(OSError):
-                    self.partial.unlink(missing_ok=True)
 
 
 def read_task(context: Context, task_id: str, options: Options, deadline: float = math.inf) -> Core[Task]:
@@ -212,7 +131,7 @@ def download(
     deadline: float = math.inf,
 ) -> Core[Path]:
     """The path of the finished file. Only the download is repeated, never the task."""
-    path: Path = yield Do(lambda: check_destination(destination, overwrite=overwrite))
+    path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=overwrite))
     task_id = given if isinstance(given, str) else given.task_id or ""
     task = (
         given
@@ -229,12 +148,13 @@ def download(
     url, name = link
     if path.is_dir():
         path = path / safe_name(name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
-        yield Do(lambda: check_destination(path, overwrite=overwrite))
-    target = Target(path, on_progress)
+        yield Do(lambda: context.files.check_destination(path, overwrite=overwrite))
+    file = context.files.partial(path)
+    target = Target(file, on_progress)
     try:
-        yield Do(target.open)
+        yield Do(file.open)
         yield from _fill(context, target, url, task_id, options, deadline)
-        saved: Path = yield Do(lambda: target.publish(overwrite=overwrite))
+        saved: Path = yield Do(lambda: file.publish(overwrite=overwrite))
         return saved
     except FileExistsError:
         raise
@@ -244,7 +164,7 @@ def download(
             task_id=task_id,
         ) from None
     finally:
-        target.discard()
+        file.discard()
 
 
 def _fill(context: Context, target: Target, url: str, task_id: str, options: Options, deadline: float) -> Core[None]:
@@ -259,8 +179,8 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
     while True:
         trouble = ""
         try:
-            timeout = limited(context, options, deadline).timeout
-            yield Fetch(url, target.headers(), target.accept, target.write, after, timeout)
+            in_time = limited(context, options, deadline)
+            yield Fetch(url, target.headers(), target.accept, target.write, after, in_time)
         except APIConnectionError as error:
             trouble = str(error)
         else:

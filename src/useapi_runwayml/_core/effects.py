@@ -1,4 +1,4 @@
-"""What the pure core asks its driver to do. The core is generators that yield these; the drivers are in _drivers.py."""
+"""What the pure core asks its driver to do. The core is generators that yield these; the drivers are in _io/drivers.py."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Options:
-    """What every method takes for its one call."""
+    """What every method takes for its one call; `limit` is the seconds that are left to it, whatever its timeout."""
 
     extra_headers: Mapping[str, str] | None = None
     timeout: float | httpx.Timeout | None = None
+    limit: float | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Fetch:
     accept: Callable[[int, Mapping[str, str]], bool]
     sink: Callable[[bytes], None]
     after: Callable[[], None]
-    timeout: float | httpx.Timeout | None
+    options: Options
 
 
 @dataclass(slots=True)
@@ -99,26 +100,3 @@ class Give:
 Effect = Send | Fetch | Sleep | Park | Do | Give
 T = TypeVar("T")
 Core = Generator[Effect, Any, T]
-
-
-def relay(core: Core[None], take: Callable[[Any], bool]) -> Core[None]:
-    """Does what the core asks for, and hands each value that it gives to `take` until that says that it is enough."""
-    value: Any = None
-    error: BaseException | None = None
-    try:
-        while True:
-            try:
-                effect = core.send(value) if error is None else core.throw(error)
-            except StopIteration:
-                return
-            value = error = None
-            if isinstance(effect, Give):
-                if take(effect.value):
-                    return
-                continue
-            try:
-                value = yield effect
-            except BaseException as raised:  # noqa: BLE001  # the core decides what it means
-                error = raised
-    finally:
-        core.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .calls import Context, fetch
+from .calls import fetch
 from .effects import Call, Core, Give
+from .surroundings import Context
 
 LAST_OFFSET = 1000
 

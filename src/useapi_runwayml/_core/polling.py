@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+
+from useapi_runwayml_api.creations.base import Progress
 
 from ..errors import TaskCancelledError, TaskFailedError, TaskModeratedError, WaitTimeoutError
 
@@ -16,19 +18,6 @@ ACTIVE = ("PENDING", "RUNNING", "THROTTLED")
 SHORTEST = 5.0
 LONGEST = 30.0
 THROTTLED_PAUSE = 60.0
-
-
-class Progress(NamedTuple):
-    """How far a task is: `ratio` from 0 to 1 or None, `eta_seconds` until it is expected to start or None."""
-
-    task_id: str
-    status: str | None
-    ratio: float | None
-    eta_seconds: float | None
-    elapsed_seconds: float
-
-
-OnProgress = Callable[[Progress], Any]
 
 
 def is_final(task: Task) -> bool:

@@ -2,67 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from .._io.config import is_seconds
-from .._io.requests import log
+from useapi_runwayml_api.creations.base import OnProgress, RunResult
+
 from ..errors import ParameterError, Problem, UseapiError
 from . import assets
-from .calls import Context, as_problems, call
-from .creating import Intent, create, email_of, note
-from .downloading import check_destination, download
+from .calls import as_problems, call, option_problems
+from .checks import check_terms, is_seconds
+from .creating import create, note
+from .downloading import download
 from .effects import Core, Do, Options
-from .polling import OnProgress
-from .tasks import check_terms, wait
-from .uploading import FileSource, upload
+from .ids import email_of, is_asset_id
+from .looking_up import Intent
+from .surroundings import Context, FileSource
+from .tasks import wait
+from .uploading import upload
 from .waiting import Group
 
 if TYPE_CHECKING:
-    from useapi_runwayml_api.models.aspect_ratio import AspectRatio
-    from useapi_runwayml_api.models.resolution import Resolution
-    from useapi_runwayml_api.models.seconds import Seconds
+    from useapi_runwayml_api.creations.base import Creation
     from useapi_runwayml_api.models.task import Task
 
-ENCODINGS = {"json": "application/json", "multipart": "multipart/form-data"}
-ASSET_ID = re.compile(r"user:[^:/\\]*-runwayml:[^/\\]+-asset:[^:/\\]+")
+APART = ("extra_body", "encoding", "busy_timeout")
 
-
-class CreateOptions(TypedDict, total=False):
-    """The optional parameters of a creation; what is None or absent is left to the service.
-
-    `aspect_ratio` landscape or portrait, `structure_transformation` 0 to 10, `seconds` 5 or 10, `resolution` 720p, `seed` 1 to
-    4294967294, `explore_mode` without credits on an Unlimited plan, `reply_url` and `reply_ref` up to 1024 characters,
-    `max_jobs` 1 to 10, `extra_body` fields that the document does not know, `encoding` of the body, `busy_timeout` seconds to
-    wait for a free slot.
-    """
-
-    aspect_ratio: AspectRatio | None
-    structure_transformation: int | None
-    seconds: Seconds | None
-    resolution: Resolution | None
-    seed: int | None
-    explore_mode: bool | None
-    reply_url: str | None
-    reply_ref: str | None
-    max_jobs: int | None
-    extra_body: Mapping[str, Any] | None
-    encoding: Literal["json", "multipart"]
-    busy_timeout: float
-
-
-class RunResult(NamedTuple):
-    """What a run gives: the task, and where its video lies."""
-
-    task: Task
-    path: Path
+log = logging.getLogger("useapi_runwayml")
 
 
 def intend(
+    creation: Creation,
     values: Mapping[str, Any],
     options: Options,
     *,
@@ -71,50 +44,36 @@ def intend(
     busy_timeout: float = 600,
 ) -> Intent:
     """A create that can be sent, or ParameterError with all problems at once."""
-    from useapi_runwayml_api.api.video_to_video import create_video_to_video
-    from useapi_runwayml_api.models.video_to_video_request import VideoToVideoRequest
-
     given = {name: value for name, value in values.items() if value is not None}
     is_callers = "reply_ref" in given
     reply_ref = given.setdefault("reply_ref", f"useapi-runwayml-{uuid.uuid4().hex}")
     extra = {} if extra_body is None else extra_body
-    problems = as_problems(VideoToVideoRequest.find_problems(given, extra))
-    if encoding not in ENCODINGS:
-        problems.append(Problem("encoding", encoding, "it must be json or multipart"))
+    problems = as_problems(creation.request_model.find_problems(given, extra))
+    if encoding not in creation.encodings:
+        problems.append(Problem("encoding", encoding, f"it must be {' or '.join(creation.encodings)}"))
     if not is_seconds(busy_timeout):
         problems.append(Problem("busy_timeout", busy_timeout, "it must be seconds, at least 0"))
-    try:
-        call(create_video_to_video, options, body=_Nothing())
-    except ParameterError as error:
-        problems += error.problems
-    if problems:
+    if problems := [*problems, *option_problems(options)]:
         raise ParameterError(problems)
-    body = VideoToVideoRequest(**given, additional_properties=dict(extra))
-    request = call(create_video_to_video, options, body=body, content_type=ENCODINGS[encoding])
-    return Intent(request, reply_ref, is_callers, body.text_prompt, email_of(body.asset_id), busy_timeout)
+    body = creation.request_model(**given, additional_properties=dict(extra))
+    request = call(creation.operation, options, body=body, content_type=creation.encodings[encoding])
+    prompt = creation.prompt.name
+    email = email_of(given[creation.source.name])
+    return Intent(request, reply_ref, is_callers, {prompt: given[prompt]}, email, busy_timeout)
 
 
-class _Nothing:
-    """Stands for a body while only headers and times are checked."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {}
-
-
-def start(context: Context, values: Mapping[str, Any], options: Options, more: Mapping[str, Any]) -> Core[Task]:
-    return create(context, intend(values, options, **more))
-
-
-def is_asset_id(video: object) -> bool:
-    """Whether a string is the composite id of an asset, not a path."""
-    return isinstance(video, str) and ASSET_ID.fullmatch(video) is not None
+def start(
+    context: Context, creation: Creation, values: Mapping[str, Any], options: Options, more: Mapping[str, Any]
+) -> Core[Task]:
+    return create(context, intend(creation, values, options, **more))
 
 
 def run(
     context: Context,
     group: Group,
+    creation: Creation,
     video: FileSource,
-    text_prompt: str,
+    prompt: str,
     *,
     destination: str | os.PathLike[str],
     timeout: float,
@@ -125,21 +84,22 @@ def run(
     options: Options,
 ) -> Core[RunResult]:
     """Upload, create, wait, download. Whatever leaves after the create bears the task's id."""
-    more = {key: value for key, value in parameters.items() if key in ("extra_body", "encoding", "busy_timeout")}
-    values = {key: value for key, value in parameters.items() if key not in more}
-    unknown = sorted(values.keys() - CreateOptions.__annotations__.keys())
-    if unknown:
+    more = {key: value for key, value in parameters.items() if key in APART}
+    values = {key: value for key, value in parameters.items() if key not in APART}
+    known = {each.name for each in creation.options}
+    if unknown := sorted(values.keys() - known):
         raise ParameterError([Problem(name, values[name], "it is not a known parameter") for name in unknown])
-    values["text_prompt"] = text_prompt
+    values[creation.prompt.name] = prompt
     check_terms(timeout, None)
-    intend({**values, "asset_id": video if is_asset_id(video) else "asset"}, options, **more)
-    path: Path = yield Do(lambda: check_destination(destination, overwrite=False))
+    source = creation.source.name
+    intend(creation, {**values, source: video if is_asset_id(video) else "asset"}, options, **more)
+    path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=False))
     asset_id: Any = video
     uploaded = False
     if not is_asset_id(video):
         asset = yield from upload(context, video, None, None, None, None, options)
         asset_id, uploaded = asset.asset_id, True
-    intent = intend({**values, "asset_id": asset_id}, options, **more)
+    intent = intend(creation, {**values, source: asset_id}, options, **more)
     task_id: str | None = None
     try:
         task = yield from create(context, intent)

@@ -6,16 +6,20 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .._io.config import is_seconds
 from ..errors import ParameterError, Problem, UseapiError
 from . import polling
-from .calls import Context, call, fetch
+from .asking import Terms, Watch
+from .calls import call, fetch
+from .checks import check_terms
+from .course import relay
 from .downloading import read_task
-from .effects import Core, Give, Options, relay
+from .effects import Core, Give, Options
 from .paging import pages
-from .waiting import Group, Terms, Watch, as_they_end
+from .surroundings import Context
+from .waiting import Group, as_they_end
 
 if TYPE_CHECKING:
+    from useapi_runwayml_api.creations.base import OnProgress
     from useapi_runwayml_api.models.task import Task
 
 LARGEST_PAGE = 1000
@@ -73,7 +77,7 @@ def watch(
     given: Iterable[Task | str],
     timeout: float,
     poll_interval: float | None,
-    on_progress: polling.OnProgress | None,
+    on_progress: OnProgress | None,
     options: Options,
 ) -> Core[None]:
     """Gives (id, task or error) as tasks end; tasks that have ended already come first and cost nothing."""
@@ -97,16 +101,6 @@ def watch(
     return core()
 
 
-def check_terms(timeout: Any, poll_interval: Any) -> None:
-    problems = []
-    if not is_seconds(timeout):
-        problems.append(Problem("timeout", timeout, "it must be seconds, at least 0"))
-    if poll_interval is not None and not (is_seconds(poll_interval) and poll_interval > 0):
-        problems.append(Problem("poll_interval", poll_interval, "it must be seconds, more than 0"))
-    if problems:
-        raise ParameterError(problems)
-
-
 def check_id(task_id: str, options: Options) -> None:
     """Refuses an id that cannot stand in a path, before anything is sent."""
     from useapi_runwayml_api.api.tasks import get_task
@@ -120,7 +114,7 @@ def wait(
     given: Task | str,
     timeout: float,
     poll_interval: float | None,
-    on_progress: polling.OnProgress | None,
+    on_progress: OnProgress | None,
     options: Options,
 ) -> Core[Task]:
     """The task once it succeeded; raises what else became of it."""

@@ -1,23 +1,12 @@
-"""The one seam through which time comes: tests put a clock of their own here."""
+"""The machine's clock; tests put one of their own in its place."""
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
-
-
-class Clock(Protocol):
-    """What the drivers and the core ask of a clock; only differences of `monotonic` have a meaning."""
-
-    def monotonic(self) -> float: ...
-
-    def sleep(self, seconds: float) -> None: ...
-
-    async def asleep(self, seconds: float) -> None: ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """Time as it passes here."""
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .._core.checks import is_seconds
+from .._core.surroundings import Settings
 from ..errors import ParameterError, Problem
 
 if TYPE_CHECKING:
     import httpx
 
 BASE_URL = "https://api.useapi.net/v1/runwayml"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a client was told; the token is not among it."""
-
-    base_url: str
-    timeout: float | httpx.Timeout
-    max_retries: int
-    lookup_timeout: float
 
 
 def resolve(
@@ -50,9 +41,12 @@ def resolve(
     return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout)
 
 
-def is_seconds(value: object) -> bool:
-    """Whether the value is a finite or infinite time that is not negative."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+def check_kind(http_client: object, kind: type) -> None:
+    """ParameterError for a given client of another kind."""
+    if http_client is not None and not isinstance(http_client, kind):
+        raise ParameterError(
+            [Problem("http_client", type(http_client).__name__, f"it must be an httpx.{kind.__name__}")]
+        )
 
 
 def token_source(token: str | Callable[[], str] | None) -> tuple[Callable[[], str], list[Problem]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -10,11 +9,13 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx
 
+from .._core.course import Course
 from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
+from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, UseapiError
-from .clock import Clock, SystemClock
-from .config import Settings
+from .clock import SystemClock
 from .requests import FAILURES, Requests, answer_of, failure, fetching, log_request
+from .threads import in_thread
 
 T = TypeVar("T")
 _NO_AUTH: Any = None
@@ -38,38 +39,21 @@ class SyncDriver:
 
     def run(self, core: Core[T]) -> T:
         """The core's result; what it raises, it raises here."""
-        result: list[T] = []
-        for _ in self._steps(core, result):
-            raise AssertionError("a core that gives values is iterated, not run")
-        return result[0]
+        with Course(core) as course:
+            for effect in course:
+                with course.outcome:
+                    course.value = self._perform(effect)
+        return course.result
 
     def iterate(self, core: Core[None]) -> Iterator[Any]:
         """The values that the core gives."""
-        return self._steps(core, [])
-
-    def _steps(self, core: Core[T], result: list[T]) -> Iterator[Any]:
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            while True:
-                try:
-                    effect = core.send(value) if error is None else core.throw(error)
-                except StopIteration as stop:
-                    result.append(stop.value)
-                    return
-                value = error = None
+        with Course(core) as course:
+            for effect in course:
                 if isinstance(effect, Give):
                     yield effect.value
-                    continue
-                try:
-                    value = self._perform(effect)
-                except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
-                    error = raised
-        except BaseException as raised:
-            _pass_through(core, raised)
-            raise
-        finally:
-            core.close()
+                else:
+                    with course.outcome:
+                        course.value = self._perform(effect)
 
     def _perform(self, effect: Any) -> Any:
         if isinstance(effect, Send):
@@ -149,39 +133,23 @@ class AsyncDriver:
 
     async def run(self, core: Core[T]) -> T:
         """The core's result; what it raises, it raises here."""
-        result: list[T] = []
-        async for _ in self._steps(core, result):
-            raise AssertionError("a core that gives values is iterated, not run")
-        return result[0]
-
-    def iterate(self, core: Core[None]) -> AsyncIterator[Any]:
-        """The values that the core gives."""
-        return self._steps(core, [])
-
-    async def _steps(self, core: Core[T], result: list[T]) -> AsyncIterator[Any]:
-        value: Any = None
-        error: BaseException | None = None
-        try:
+        with Course(core) as course:
             self._check_loop()
-            while True:
-                try:
-                    effect = core.send(value) if error is None else core.throw(error)
-                except StopIteration as stop:
-                    result.append(stop.value)
-                    return
-                value = error = None
+            for effect in course:
+                with course.outcome:
+                    course.value = await self._perform(effect)
+        return course.result
+
+    async def iterate(self, core: Core[None]) -> AsyncIterator[Any]:
+        """The values that the core gives."""
+        with Course(core) as course:
+            self._check_loop()
+            for effect in course:
                 if isinstance(effect, Give):
                     yield effect.value
-                    continue
-                try:
-                    value = await self._perform(effect)
-                except BaseException as raised:  # noqa: BLE001  # the core adds its notes and lets it pass
-                    error = raised
-        except BaseException as raised:
-            _pass_through(core, raised)
-            raise
-        finally:
-            core.close()
+                else:
+                    with course.outcome:
+                        course.value = await self._perform(effect)
 
     async def _perform(self, effect: Any) -> Any:
         if isinstance(effect, Send):
@@ -230,19 +198,6 @@ class AsyncDriver:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             found = failure(error, "download", request)
         return found
-
-
-def _pass_through(core: Core[Any], raised: BaseException) -> None:
-    """An interruption that came between two steps passes through the core too, which adds its notes."""
-    if inspect.getgeneratorstate(core) != inspect.GEN_CLOSED:
-        core.throw(raised)
-
-
-async def in_thread(function: Callable[[], T]) -> T:
-    """A function that may block, off the event loop."""
-    from anyio import to_thread
-
-    return await to_thread.run_sync(function)
 
 
 def _given(found: Answer | APIConnectionError) -> Answer:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import httpx
 
 from .._core.answers import redact
-from .._core.effects import Answer, Call, Fetch
+from .._core.effects import Answer, Call, Fetch, Options
+from .._core.surroundings import Settings
 from .._version import VERSION
-from ..errors import APIConnectionError, APITimeoutError, ParameterError, Problem, UseapiError
-from .config import Settings, is_seconds
+from ..errors import APIConnectionError, APITimeoutError, UseapiError
+from .timeouts import as_timeout, parts
 
 log = logging.getLogger("useapi_runwayml")
 
@@ -27,28 +28,8 @@ NEVER_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+URLS = 256
 FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
-RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
-
-
-def as_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
-    """Seconds for reading, writing and the pool, with five at the most for connecting; an httpx.Timeout as it is."""
-    if isinstance(timeout, httpx.Timeout):
-        return timeout
-    if timeout == math.inf:
-        return httpx.Timeout(None, connect=5.0)
-    return httpx.Timeout(timeout, connect=min(5.0, timeout), pool=max(60.0, timeout))
-
-
-def within(timeout: float | httpx.Timeout, remaining: float) -> httpx.Timeout:
-    """The timeout of one request, each part of it cut to the seconds that remain; one second at the least."""
-    limit = None if remaining == math.inf else max(1.0, remaining)
-    parts = as_timeout(timeout).as_dict()
-    return httpx.Timeout(**{name: _least(part, limit) for name, part in parts.items()})
-
-
-def _least(part: float | None, limit: float | None) -> float | None:
-    return min((each for each in (part, limit) if each is not None), default=None)
 
 
 class Requests:
@@ -57,7 +38,7 @@ class Requests:
     def __init__(
         self, settings: Settings, token: Callable[[], str], client: httpx.Client | httpx.AsyncClient, *, foreign: bool
     ) -> None:
-        self._base_url = settings.base_url
+        self._url = lru_cache(URLS)(lambda path: httpx.URL(settings.base_url + path))
         self._timeout = as_timeout(settings.timeout)
         self._timeout_dict = self._timeout.as_dict()
         self._token = token
@@ -69,40 +50,58 @@ class Requests:
             ("Connection", "keep-alive"),
             ("User-Agent", f"useapi-runwayml/{VERSION}"),
         ]
+        self._usual = httpx.Headers([("Host", self._url("").netloc.decode()), *self._headers])
 
-    def _timeouts(self, timeout: float | httpx.Timeout | None) -> dict[str, Any]:
-        return self._timeout_dict if timeout is None else as_timeout(timeout).as_dict()
+    def _timeouts(self, options: Options) -> dict[str, Any]:
+        if options.timeout is None and options.limit is None:
+            return self._timeout_dict
+        return parts(self._timeout if options.timeout is None else options.timeout, options.limit)
 
     def check_open(self) -> None:
         if self._client.is_closed:
             raise UseapiError("This client is closed: make a new one")
 
     def build(self, call: Call) -> httpx.Request:
-        """The request of a call, with the token."""
+        """The request of a call, with the token. A plain read, as polling sends them, parses nothing twice."""
+        plain = call.json is None and not (
+            self._foreign or call.params or call.files or call.content or call.headers or call.options.extra_headers
+        )
+        request = self._plain(call) if plain else self._whole(call)
+        request.headers["Authorization"] = f"Bearer {self._token()}"  # last, so that no frame that can fail holds it
+        return request
+
+    def _plain(self, call: Call) -> httpx.Request:
+        request = httpx.Request(
+            call.method.upper(),
+            self._url(call.path),
+            headers=self._usual,
+            stream=httpx.ByteStream(b""),
+            extensions={"timeout": self._timeouts(call.options)},
+        )
+        request.read()
+        return request
+
+    def _whole(self, call: Call) -> httpx.Request:
         headers = list(self._headers)
         if call.json is not None:
             headers.append(("Content-Type", "application/json"))
         headers += (call.headers or {}).items()
         if call.options.extra_headers:
-            headers = list(
-                {**{k.lower(): v for k, v in headers}, **checked_headers(call.options.extra_headers)}.items()
-            )
+            extra = call.options.extra_headers.items()
+            headers = list({name.lower(): value for name, value in (*headers, *extra)}.items())
         make: Any = httpx.Request
         if self._foreign:  # its own headers, cookies and parameters apply too
             make = self._client.build_request
         request: httpx.Request = make(
             call.method.upper(),
-            self._base_url + call.path,
+            self._url(call.path),
             params=call.params,
             headers=headers,
             content=None if call.json is None else json.dumps(call.json, ensure_ascii=False).encode(),
             files=call.files,
-            extensions={"timeout": self._timeouts(call.options.timeout)},
+            extensions={"timeout": self._timeouts(call.options)},
         )
-        if call.content is not None:
-            request = _streaming(request, call)
-        request.headers["Authorization"] = f"Bearer {self._token()}"  # last, so that no frame that can fail holds it
-        return request
+        return request if call.content is None else _streaming(request, call)
 
     def build_fetch(self, fetch: Fetch) -> httpx.Request:
         """A request to a host that must not see the token."""
@@ -110,7 +109,7 @@ class Requests:
             "GET",
             fetch.url,
             headers=[("User-Agent", f"useapi-runwayml/{VERSION}"), ("Accept", "*/*"), *fetch.headers.items()],
-            extensions={"timeout": self._timeouts(fetch.timeout)},
+            extensions={"timeout": self._timeouts(fetch.options)},
         )
 
 
@@ -122,33 +121,6 @@ def _streaming(request: httpx.Request, call: Call) -> httpx.Request:
     return httpx.Request(
         request.method, request.url, headers=headers, stream=call.content, extensions=request.extensions
     )
-
-
-def checked_headers(extra: Mapping[str, str]) -> dict[str, str]:
-    """Extra headers by lower-case name, or ParameterError."""
-    problems, found = [], {}
-    if not isinstance(extra, Mapping):
-        raise ParameterError(
-            [Problem("extra_headers", type(extra).__name__, "it must be a mapping of strings to strings")]
-        )
-    for name, value in extra.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            problems.append(Problem("extra_headers", name, "it must be the name of a header"))
-        elif name.lower() in RESERVED_HEADERS:
-            problems.append(Problem("extra_headers", name, "the client sets this header itself"))
-        elif not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            problems.append(Problem(f"extra_headers[{name!r}]", None, "its value must be printable ASCII text"))
-        else:
-            found[name.lower()] = value
-    if problems:
-        raise ParameterError(problems)
-    return found
-
-
-def checked_timeout(timeout: Any) -> None:
-    """Refuses what is neither seconds nor an httpx.Timeout."""
-    if timeout is not None and not isinstance(timeout, httpx.Timeout) and not is_seconds(timeout):
-        raise ParameterError([Problem("timeout", timeout, "it must be seconds, at least 0, or an httpx.Timeout")])
 
 
 def failure(

@@ -83,20 +83,24 @@ class Slot:
 class Budget:
     """The credits that this batch may spend, those spent before among them."""
 
-    def __init__(self, most: int | None, spent: int) -> None:
+    def __init__(self, most: float | None, spent: float) -> None:
         self.most = most
         self.spent = spent
 
-    def check(self, credits: int) -> None:
-        """Held when it would be too much."""
-        if self.most is not None and self.spent + credits > self.most:
+    def check(self, credits: float | None) -> None:
+        """Held when it would be too much, or when nobody knows whether it would."""
+        if self.most is None:
+            return
+        if credits is None:
+            raise Held(f"--max-credits {self.most}: what this would cost is not known", "Budget")
+        if self.spent + credits > self.most:
             raise Held(f"--max-credits {self.most}: {self.spent} are spent, and this would cost {credits}", "Budget")
 
-    def reserve(self, credits: int) -> None:
+    def reserve(self, credits: float | None) -> None:
         """Takes the credits; Held when it would be too much."""
         self.check(credits)
-        self.spent += credits
+        self.spent += credits or 0
 
-    def release(self, credits: int) -> None:
+    def release(self, credits: float | None) -> None:
         """Nothing was started."""
-        self.spent -= credits
+        self.spent -= credits or 0

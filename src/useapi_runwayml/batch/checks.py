@@ -7,21 +7,21 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
-from .._core.calls import as_problems
-from .._core.document import document
-from .._core.running import ASSET_ID, ENCODINGS
-from .._core.uploading import media_type_of
+from useapi_runwayml_api.creations.base import Creation
+from useapi_runwayml_api.creations.registry import CREATIONS
+
+from .._seam import DEFAULT_CREATION, as_problems, is_asset_id, media_type_of
 from ..errors import ParameterError
-from .rows import OWN_COLUMNS, Jobs, Row
+from .rows import OWN_COLUMNS, Jobs, Row, parameters
 
 LONGEST_REFERENCE = 960  # of the 1024 that the service takes; the rest makes it unique
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row, ready to run: paths are absolute, `parameters` are those of a create by their Python names.
+    """One row, ready to run: paths are absolute, `endpoint` names the creation, `parameters` are its own by their Python names.
 
     A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
     """
@@ -32,6 +32,7 @@ class Job:
     prompt: str
     output: str
     email: str | None = None
+    endpoint: str = DEFAULT_CREATION
     parameters: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
     task_id: str | None = None
@@ -47,30 +48,59 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    def credits(self) -> int:
-        """What its create costs."""
-        return 0 if self.parameters.get("explore_mode") else self.seconds() * prices()[0]
+    @property
+    def creation(self) -> Creation:
+        """What its endpoint is."""
+        return CREATIONS[self.endpoint]
 
-    def seconds(self) -> int:
-        """Seconds of the video that it makes."""
-        return int(self.parameters.get("seconds", prices()[1]))
+    def credits(self) -> float | None:
+        """What its create costs; None where the price is not known."""
+        return self.creation.credits(self.parameters)
+
+    def seconds(self) -> float | None:
+        """Seconds of the video that it makes; None where that is not known."""
+        return self.creation.seconds(self.parameters)
 
 
-def prices() -> tuple[int, int]:
-    """Credits of a second, and the seconds that the service takes when none are given: as the document says."""
-    operation = document()["paths"]["/gen3turbo/video"]["post"]
-    seconds = document()["components"]["schemas"]["VideoToVideoRequest"]["properties"]["seconds"]
-    return operation["x-credits-per-second"], seconds["default"]
+class Estimate(NamedTuple):
+    """What jobs come to: seconds of video, credits, and how many have no known length or price and are in neither sum."""
+
+    jobs: int
+    seconds: float
+    credits: float
+    unmeasured: int
+    unpriced: int
+
+    def __str__(self) -> str:
+        video = f"{self.seconds:g} seconds of video" + (
+            f", {self.unmeasured} of unknown length" if self.unmeasured else ""
+        )
+        price = f"about {self.credits:g} credits" if self.credits or not self.unpriced else ""
+        unknown = f"{self.unpriced} of unknown price" if self.unpriced else ""
+        return f"{self.jobs} jobs, {video}, {' and '.join(filter(None, (price, unknown)))}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines; a sum that is not known is null."""
+        return {
+            "jobs": self.jobs,
+            "seconds": None if self.unmeasured else self.seconds,
+            "credits": None if self.unpriced else self.credits,
+        }
 
 
 def check(jobs: Jobs, base: Path, output_dir: Path, defaults: Mapping[str, Any]) -> tuple[list[Job], list[str]]:
-    """The jobs, and every problem with its line. Paths of videos are relative to `base`, those of results to `output_dir`."""
+    """The jobs, and every problem with its line. Paths of videos are relative to `base`, those of results to `output_dir`.
+
+    A default that a row's endpoint does not know is not for that row.
+    """
     problems = list(jobs.problems)
     found: list[Job] = []
     taken: dict[str, int] = {}
     for number, row in enumerate(jobs.rows, 1):
-        values = {**defaults, **row.values}
-        said = [f"line {row.line}: {each}" for each in _problems(values)]
+        creation = CREATIONS[row.endpoint]
+        known = (*OWN_COLUMNS, *parameters(row.endpoint))
+        values = {**{name: value for name, value in defaults.items() if name in known}, **row.values}
+        said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
         video = _video(values.get("video"), base)
         said += (f"line {row.line}: {each}" for each in _video_problems(video))
         output = _output(values.get("output"), video, number, output_dir)
@@ -78,20 +108,19 @@ def check(jobs: Jobs, base: Path, output_dir: Path, defaults: Mapping[str, Any])
         problems += said
         if not said:
             more = {name: value for name, value in values.items() if name not in OWN_COLUMNS}
-            found.append(Job(number, row.line, str(video), values["prompt"], str(output), values.get("email"), more))
+            texts = str(video), values["prompt"], str(output), values.get("email"), row.endpoint
+            found.append(Job(number, row.line, *texts, more))
     return found, problems
 
 
-def _problems(values: Mapping[str, Any]) -> Iterator[str]:
+def _problems(values: Mapping[str, Any], creation: Creation) -> Iterator[str]:
     """What the generated client would refuse, and what the batch itself needs."""
-    from useapi_runwayml_api.models.video_to_video_request import VideoToVideoRequest
-
     given = {name: value for name, value in values.items() if name not in (*OWN_COLUMNS, "extra_body", "encoding")}
-    given |= {"asset_id": "asset"} | ({"text_prompt": values["prompt"]} if "prompt" in values else {})
-    for problem in as_problems(VideoToVideoRequest.find_problems(given, values.get("extra_body", {}))):
-        yield str(problem).replace("text_prompt", "prompt")
-    if str(values.get("encoding", "json")) not in ENCODINGS:
-        yield "encoding must be json or multipart"
+    given |= {creation.source.name: "asset"} | ({creation.prompt.name: values["prompt"]} if "prompt" in values else {})
+    for problem in as_problems(creation.request_model.find_problems(given, values.get("extra_body", {}))):
+        yield str(problem).replace(creation.prompt.name, "prompt")
+    if values.get("encoding", "json") not in tuple(creation.encodings):
+        yield f"encoding must be {' or '.join(creation.encodings)}"
     if isinstance(reference := values.get("reply_ref"), str) and len(reference) > LONGEST_REFERENCE:
         yield f"reply_ref must have at most {LONGEST_REFERENCE} characters here: the batch adds to it what makes it unique"
     email = values.get("email")
@@ -104,7 +133,7 @@ def _video(given: Any, base: Path) -> str | Path | None:
     """An asset id, or a path; one with backslashes may have been written on Windows."""
     if not isinstance(given, str) or not given:
         return None
-    if ASSET_ID.fullmatch(given):
+    if is_asset_id(given):
         return given
     path = base / given
     if os.name != "nt" and "\\" in given and not path.exists():
@@ -164,6 +193,8 @@ def _output_problems(output: Path, row: Row, taken: dict[str, int]) -> Iterator[
         yield f"output {output}: {folder} cannot be written to"
 
 
-def estimate(jobs: list[Job]) -> tuple[int, int]:
-    """Seconds of video, and credits, of all jobs."""
-    return sum(job.seconds() for job in jobs), sum(job.credits() for job in jobs)
+def estimate(jobs: list[Job]) -> Estimate:
+    """What all jobs come to."""
+    seconds, credits = [job.seconds() for job in jobs], [job.credits() for job in jobs]
+    sums = sum(each or 0 for each in seconds), sum(each or 0 for each in credits)
+    return Estimate(len(jobs), *sums, seconds.count(None), credits.count(None))

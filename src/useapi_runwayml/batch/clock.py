@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .._io.clock import SystemClock
+from .._seam import SystemClock
 
 
 class BatchClock(SystemClock):

@@ -9,8 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from .._core.creating import email_of
-from .._core.running import ASSET_ID
+from .._seam import email_of, is_asset_id
 from .accounts import Account, Held, Slot
 from .checks import Job
 from .steps import PATIENCE, Steps
@@ -52,7 +51,7 @@ class Engine:
             return {"state": "given up", "why": "by batch resolve"}
         task_id = job.task_id
         if task_id is None:
-            asset_id = job.video if ASSET_ID.fullmatch(job.video) else None
+            asset_id = job.video if is_asset_id(job.video) else None
             if asset_id is None:
                 if not self._has_begun(job):
                     self.steps.account(job.email).check_open()

@@ -41,6 +41,7 @@ class Facts:
             "stage": self.stage,
             "why": self.why,
             "error": self.error,
+            "endpoint": self.job.endpoint,
             "video": self.job.video,
             "prompt": self.job.prompt,
             "output": self.job.output,

@@ -12,43 +12,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-OWN_COLUMNS = ("video", "prompt", "output", "email")
+from useapi_runwayml_api.creations.registry import CREATIONS
+
+from .._seam import DEFAULT_CREATION
+
+OWN_COLUMNS = ("video", "prompt", "output", "email", "endpoint")
 EXTRA_PARAMETERS = ("extra_body", "encoding")
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One job as the file has it: its line, and what it says by column."""
+    """One job as the file has it: its line, the creation that it is for, and what it says by column."""
 
     line: int
+    endpoint: str
     values: Mapping[str, Any]
 
 
 @dataclass
 class Jobs:
-    """All jobs of a file, and what is wrong with its form."""
+    """All jobs of a file, and what is wrong with its form. `endpoint` is that of rows that name none."""
 
+    endpoint: str
     rows: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def parameters() -> Mapping[str, Any]:
-    """The optional parameters of a create by their Python names, with their constraints."""
-    from useapi_runwayml_api.models.video_to_video_request import VideoToVideoRequest
-
-    return {
-        name: each for name, each in VideoToVideoRequest.CONSTRAINTS.items() if name not in ("asset_id", "text_prompt")
-    }
+def parameters(endpoint: str) -> dict[str, str]:
+    """The columns of a creation besides our own, with their JSON types."""
+    own = {each.name: each.type for each in CREATIONS[endpoint].options}
+    return {**own, **dict.fromkeys(EXTRA_PARAMETERS, "")}
 
 
-def read_jobs(path: Path) -> Jobs:
+def read_jobs(path: Path, endpoint: str = DEFAULT_CREATION) -> Jobs:
     """The jobs of a file, by its ending: .json, .jsonl (or .ndjson), anything else is CSV. OSError when it cannot be read."""
-    jobs = Jobs()
+    jobs = Jobs(endpoint)
     text = _decoded(path.read_bytes(), jobs)
     readers = {".json": _json, ".jsonl": _json_lines, ".ndjson": _json_lines}
     for line, values in readers.get(path.suffix.lower(), _csv)(text, jobs):
-        jobs.rows.append(Row(line, _named(line, values, jobs)))
+        _add(line, values, jobs)
     if not jobs.rows and not jobs.problems:
         jobs.problems.append(f"{path.name} has no jobs")
     return jobs
@@ -93,18 +96,25 @@ def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
                 )
             else:
                 pairs = zip(header, cells, strict=False)
-                yield line, {name: _typed(name, cell) for name, cell in pairs if name and cell.strip()}
+                yield line, {name: Cell(cell) for name, cell in pairs if name and cell.strip()}
     except csv.Error as error:
         jobs.problems.append(f"line {skipped + reader.line_num}: {error}; a quote may not be closed")
 
 
-def _typed(name: str, cell: str) -> Any:
+class Cell(str):
+    """A text of a CSV file, which is of the type of its column once that is known."""
+
+
+def _typed(name: str, cell: Any, kinds: Mapping[str, str]) -> Any:
     """A cell as the type that its column has; what is none of it stays text, and is refused by its column's rule."""
-    constraint = parameters().get(name)
-    kind = constraint.type if constraint is not None else "string"
+    if not isinstance(cell, Cell):
+        return cell
+    kind = kinds.get(name, "string")
     text = cell.strip()
-    if kind == "integer" and re.fullmatch(r"-?[0-9]{1,29}", text):
+    if kind in ("integer", "number") and re.fullmatch(r"-?[0-9]{1,29}", text):
         return int(text)
+    if kind == "number" and re.fullmatch(r"-?[0-9]{1,29}\.[0-9]{1,29}", text):
+        return float(text)
     if kind == "boolean" and text.lower() in WORDS:
         return WORDS[text.lower()]
     if name == "extra_body":
@@ -112,7 +122,7 @@ def _typed(name: str, cell: str) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError):
             return text
-    return text if name in ("video", "output", "email") or kind != "string" else cell
+    return text if (name in OWN_COLUMNS and name != "prompt") or kind != "string" else str(cell)
 
 
 def _json_lines(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -148,15 +158,23 @@ def _object(line: int, value: Any, jobs: Jobs) -> Iterator[tuple[int, dict[str, 
         jobs.problems.append(f"line {line}: a job must be an object")
 
 
-def _named(line: int, values: dict[str, Any], jobs: Jobs) -> dict[str, Any]:
-    """The values by known columns; an unknown one is a problem, with the one that may be meant."""
-    if "text_prompt" in values:
+def _add(line: int, values: dict[str, Any], jobs: Jobs) -> None:
+    """A row with its values by known columns; an unknown one is a problem, with the one that may be meant."""
+    endpoint = values.get("endpoint", jobs.endpoint)
+    endpoint = endpoint.strip() if isinstance(endpoint, str) else endpoint
+    if endpoint not in tuple(CREATIONS):
+        jobs.problems.append(f"line {line}: there is no endpoint {endpoint!r}: {', '.join(CREATIONS)}")
+        return
+    kinds, prompt = parameters(endpoint), CREATIONS[endpoint].prompt.name
+    if prompt != "prompt" and prompt in values:
         if "prompt" in values:
-            jobs.problems.append(f"line {line}: prompt and text_prompt are the same, give one")
-        values["prompt"] = values.pop("text_prompt")
-    known = (*OWN_COLUMNS, *parameters(), *EXTRA_PARAMETERS)
+            jobs.problems.append(f"line {line}: prompt and {prompt} are the same, give one")
+        values["prompt"] = values.pop(prompt)
+    known = (*OWN_COLUMNS, *kinds)
     for name in [name for name in values if name not in known]:
         near = difflib.get_close_matches(name, known, 1)
-        jobs.problems.append(f"line {line}: there is no column {name!r}" + (f"; is {near[0]} meant?" if near else ""))
+        jobs.problems.append(
+            f"line {line}: there is no column {name!r} for {endpoint}" + (f"; is {near[0]} meant?" if near else "")
+        )
         del values[name]
-    return values
+    jobs.rows.append(Row(line, endpoint, {name: _typed(name, value, kinds) for name, value in values.items()}))

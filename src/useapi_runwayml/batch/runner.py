@@ -137,10 +137,11 @@ async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> No
                 await runway.assets.delete(asset_id)
 
 
-def spent_by(known: Iterable[Facts]) -> int:
-    """What all attempts have cost: each task once, adopted ones too, and every create that may have left."""
+def spent_by(known: Iterable[Facts]) -> float:
+    """What all attempts have cost, as far as prices are known: each task once, adopted ones too, and every create that may have left."""
     by_task = {each.task_id: each.job.credits() for each in known if each.task_id and (each.paid or each.job.decision)}
-    return sum(by_task.values()) + sum(each.job.credits() for each in known if each.intent is not None)
+    left = [each.job.credits() for each in known if each.intent is not None]
+    return sum(credits or 0 for credits in (*by_task.values(), *left))
 
 
 def run(

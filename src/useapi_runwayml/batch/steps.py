@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
-from .._core.creating import email_of
-from .._core.downloading import partial_prefix
-from .._core.retry import is_transient
+from .._seam import email_of, is_transient, partial_prefix
 from .accounts import Account, Budget, Held
 from .checks import Job
 from .clock import BatchClock
@@ -142,11 +140,11 @@ class Steps:
         return outcome
 
     async def _post(self, job: Job, asset_id: str, reference: str, account: Account) -> dict[str, Any]:
+        creation = job.creation
         parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
+        parameters |= {creation.source.name: asset_id, creation.prompt.name: job.prompt}
         try:
-            task = await self.runway.video_to_video.create(
-                asset_id=asset_id, text_prompt=job.prompt, busy_timeout=0, **parameters
-            )
+            task = await getattr(self.runway, job.endpoint).create(busy_timeout=0, **parameters)
         except errors.RateLimitError as error:
             account.lower()
             pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
+from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .. import __version__
-from .._core.answers import redact
+from .._seam import DEFAULT_CREATION, redact
 from ..errors import ContentModerated, UseapiError
 from . import exits, output
 
-HELP = """Runway's Gen-3 Alpha Turbo Video to Video through useapi.net.
+HELP = """Runway's video models through useapi.net.
 
 The token comes from USEAPI_TOKEN, the address of another service (a simulator) from USEAPI_RUNWAYML_BASE_URL.
 """
@@ -28,8 +29,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
+RUN = "One clip, the whole way: upload, create, wait, download."
 SINGLE = {
-    "run": "One clip, the whole way: upload, create, wait, download.",
     "features": "What the plan of an account permits and has used.",
     "doctor": "Whether token, service and versions are in order; --live reports where the service differs from the document.",
     "demo": "The whole way on a simulator of its own; costs nothing.",
@@ -75,12 +76,21 @@ GROUPS = {
         },
     ),
 }
+app.command(f"useapi_runwayml.cli.run:{DEFAULT_CREATION}", name="run", help=RUN)
 for single, told in SINGLE.items():
     app.command(f"useapi_runwayml.cli.{single}:{single}", help=told)
 for group, (told, commands) in GROUPS.items():
     inner = App(name=group, help=told, suppress_keyboard_interrupt=False)
     for command, line in commands.items():
         inner.command(f"useapi_runwayml.cli.{group}:{command.replace('-', '_')}_command", name=command, help=line)
+    app.command(inner)
+for creation in CREATIONS.values():
+    inner = App(
+        name=creation.tag.replace("_", "-"),
+        help=f"{creation.title}: {creation.about}",
+        suppress_keyboard_interrupt=False,
+    )
+    inner.command(f"useapi_runwayml.cli.run:{creation.tag}", name="run", help=RUN)
     app.command(inner)
 app.meta.suppress_keyboard_interrupt = False
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from useapi_runwayml_api.creations.registry import CREATIONS
 
+from .._seam import DEFAULT_CREATION
 from . import output
+from .batch_asking import agreed, defaults_of, positive, refuse
 from .batch_folder import Begun, Project, opened
 from .batch_view import again, show_rows, tell, watching
-from .exits import OK, REFUSED, USAGE, Stop, hinting, json_object
+from .exits import OK, USAGE, Stop, hinting
 from .needs import extra
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def run_command(
     max_jobs: int = 5,
     max_credits: int | None = None,
     settle: float = 60,
+    endpoint: str = DEFAULT_CREATION,
     delete_assets: bool = False,
     project: Project = None,
     dry_run: bool = False,
@@ -42,7 +45,7 @@ def run_command(
     ----------
     jobs
         CSV, JSON Lines or JSON. Columns: video (path relative to the file, or an asset's id), prompt, output (optional), email
-        (the account for uploads, optional), and any parameter of a create by its Python name.
+        (the account for uploads, optional), endpoint (optional), and any parameter of the endpoint by its Python name.
     defaults
         Parameters for all rows that do not have their own, as a JSON object, or @FILE with one.
     output_dir
@@ -55,6 +58,8 @@ def run_command(
         No more credits than these, those spent before among them.
     settle
         Seconds after which a create that nobody knows of may be sent again, if the lists prove that it does not exist.
+    endpoint
+        The model for rows that name none, as the client calls it.
     delete_assets
         Delete each upload once all its rows are done.
     dry_run
@@ -65,67 +70,36 @@ def run_command(
     with extra("batch"):
         from ..batch import checks, rows
         from ..batch.steps import Settings
-    _positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
-    given = _defaults(defaults)
+    positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
+    if endpoint not in CREATIONS:
+        raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
+    given = defaults_of(defaults)
     found, problems = checks.check(
-        rows.read_jobs(jobs),
+        rows.read_jobs(jobs, endpoint),
         jobs.parent.resolve(),
         (output_dir or jobs.parent / "results" / jobs.stem).resolve(),
         given,
     )
+    if max_credits is not None:
+        unpriced = [
+            f"line {job.line}: --max-credits cannot hold: the price of {job.endpoint} is not known"
+            for job in found
+            if job.credits() is None
+        ]
+        problems += unpriced
     if problems:
-        return _refuse(jobs, problems)
-    seconds, credits = checks.estimate(found)
-    plan = {"jobs": len(found), "seconds": seconds, "credits": credits}
-    output.say(f"{len(found)} jobs, {seconds} seconds of video, about {credits} credits")
+        return refuse(jobs, problems)
+    plan = checks.estimate(found)
+    output.say(str(plan))
     if dry_run:
-        output.show(plan, lambda: print("Nothing was sent (--dry-run)."))
+        output.show(plan.to_dict(), lambda: print("Nothing was sent (--dry-run)."))
         return OK
-    if not yes and not _agreed(credits):
+    if not yes and not agreed(plan):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
     with opened(jobs, project, new=True, lock=True) as journal:
         journal.add(found, asdict(settings))
         return go(journal, jobs, project)
-
-
-def _positive(**values: float | None) -> None:
-    for name, value in values.items():
-        least = 1 if name == "max_jobs" else 0
-        if value is not None and not value >= least:
-            raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
-
-
-def _defaults(text: str) -> dict[str, Any]:
-    found = json_object("--defaults", text)
-    from ..batch.rows import EXTRA_PARAMETERS, OWN_COLUMNS, parameters
-
-    if unknown := found.keys() - {*OWN_COLUMNS, *parameters(), *EXTRA_PARAMETERS}:
-        raise Stop(f"--defaults: there is no column {', '.join(sorted(unknown))}", USAGE)
-    return found
-
-
-def _refuse(jobs: Path, problems: list[str]) -> int:
-    """Every problem with its line; nothing was sent."""
-    message = f"{jobs}: {len(problems)} problems, nothing was sent"
-    if output.is_json():
-        output.emit(
-            {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
-        )
-    else:
-        told = "\n".join(f"  {each}" for each in problems)
-        print(f"useapi-runwayml: {message}\n{told}", file=sys.stderr)
-    return REFUSED
-
-
-def _agreed(credits: int) -> bool:
-    """Whether a person at a terminal agrees."""
-    if output.is_json() or not sys.stdin.isatty():
-        return False
-    try:
-        return input(f"Spend about {credits} credits? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | None = None) -> int:
@@ -159,7 +133,7 @@ def resume_command(jobs: Begun, *, max_credits: int | None = None, project: Proj
     """
     from ..batch.changes import to_resume
 
-    _positive(max_credits=max_credits)
+    positive(max_credits=max_credits)
     return _with_more(jobs, project, to_resume, max_credits)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from useapi_runwayml_api.creations.registry import CREATIONS
+
 from .. import RunwayClient
+from .._seam import DEFAULT_CREATION
 from . import output as output_of
 from .needs import extra
 
@@ -42,7 +45,11 @@ def _run(runway: RunwayClient, source: Path, output: Path, where: str) -> Path:
     output_of.say(f"Simulator: {where} (nothing here costs credits)")
     asset = runway.assets.upload(source)
     output_of.say(f"Uploaded:  {source.name} ({source.stat().st_size} bytes)")
-    task = runway.video_to_video.create(asset_id=asset.asset_id or "", text_prompt=PROMPT, seconds=5)
+    creation = CREATIONS[DEFAULT_CREATION]
+    values = {creation.source.name: asset.asset_id, creation.prompt.name: PROMPT}
+    if (length := creation.option("seconds")) is not None:
+        values[length.name] = min(length.choices)
+    task = getattr(runway, creation.tag).create(**values)
     output_of.say(f"Task:      {task.task_id}")
     with output_of.bar() as bar:
         done = runway.tasks.wait(task, poll_interval=POLL, on_progress=output_of.task_progress(bar))

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from .. import RunwayClient, __version__
-from .._core.document import document
-from .._io.config import BASE_URL
+from .._seam import BASE_URL
 from ..errors import UseapiError
 from . import output
+from .document import document
 from .drift import drifts, kind_of
 from .exits import OK, code_of, line_of
 from .features import credits_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._core.document import document
+from .document import document
 
 KINDS = {
     bool: "boolean",
@@ -40,7 +40,8 @@ def responses_of(operation_id: str) -> Mapping[str, Any]:
 
 def drifts(operation_id: str, status: int, value: Any) -> list[str]:
     """Each thing once, such as `[].options.newField: string, not in the document`."""
-    response = responses_of(operation_id).get(str(status))
+    responses = responses_of(operation_id)
+    response = responses.get(str(status), responses.get(f"{status // 100}XX"))
     if response is None:
         return [f"status {status}: not in the document"]
     content = follow(response).get("content", {}).get("application/json")

@@ -1,95 +1,90 @@
-"""`useapi-runwayml run`: one clip, the whole way."""
+"""`useapi-runwayml run`, and `useapi-runwayml CREATION run`: one clip, the whole way. The options come from the registry."""
 
 from __future__ import annotations
 
+import inspect
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from useapi_runwayml_api.creations.base import Creation, Option
+from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .. import RunwayClient, Task
-from .._core.running import ASSET_ID
+from .._seam import is_asset_id
 from ..errors import SubmissionUnknownError
 from . import output
 from .exits import command, hinting, json_object
 
+TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
-def run(
+
+def __getattr__(name: str) -> Any:
+    """The command of a creation, by its tag."""
+    if name not in CREATIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return command_of(CREATIONS[name])
+
+
+def command_of(creation: Creation) -> Callable[..., None]:
+    """A function whose parameters are those of the creation, as the command line shows them."""
+
+    def run(video: str, prompt: str, **given: Any) -> None:
+        _run(creation, video, prompt, **given)
+
+    parameters = list(_parameters(creation))
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__doc__ = "Uploads a clip, creates one paid task, waits for it and downloads the result."
+    return run
+
+
+def _parameters(creation: Creation) -> list[inspect.Parameter]:
+    """What is given for every creation, with its own options in between."""
+    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+
+    def told(
+        name: str, kind: Any, text: str, default: Any = inspect.Parameter.empty, /, **more: Any
+    ) -> inspect.Parameter:
+        place = positional if name in ("video", "prompt") else named
+        return inspect.Parameter(name, place, default=default, annotation=Annotated[kind, Parameter(help=text, **more)])
+
+    def own(option: Option) -> inspect.Parameter:
+        more = " A unique one is made unless given." if option.name == "reply_ref" else ""
+        if option.role == "seconds":
+            price = creation.credits_per_second
+            more = " What they cost is not known." if price is None else f" Each costs {price} credits."
+        return told(option.name, TYPES[option.type] | None, option.help + more, None)
+
+    return [
+        told("video", str, "The clip: a path, or the id of an asset."),
+        told("prompt", str, creation.prompt.help),
+        told("destination", Path, "The file for the result; it must not exist yet.", name=["--output", "-o"]),
+        *map(own, creation.options),
+        told("extra_body", str, "Fields that this package does not know yet, as a JSON object.", "{}"),
+        told("encoding", Literal[tuple(creation.encodings)], "How the fields go; multipart is a form.", "json"),
+        told("timeout", float, "Seconds to wait for the end; the task goes on after that.", 3600.0),
+        told("busy_timeout", float, "Seconds to wait for a free slot.", 600.0),
+        told("delete_asset", bool, "Delete the upload once the result is there.", False),
+    ]
+
+
+def _run(
+    creation: Creation,
     video: str,
     prompt: str,
     *,
-    destination: Annotated[Path, Parameter(name=["--output", "-o"])],
-    aspect_ratio: str | None = None,
-    structure_transformation: int | None = None,
-    seconds: int | None = None,
-    resolution: str | None = None,
-    seed: int | None = None,
-    explore_mode: bool | None = None,
-    reply_url: str | None = None,
-    reply_ref: str | None = None,
-    max_jobs: int | None = None,
+    destination: Path,
     extra_body: str = "{}",
-    encoding: Literal["json", "multipart"] = "json",
     timeout: float = 3600,
-    busy_timeout: float = 600,
     delete_asset: bool = False,
+    reply_ref: str | None = None,
+    **options: Any,
 ) -> None:
-    """Uploads a clip, creates one paid task, waits for it and downloads the result.
-
-    Parameters
-    ----------
-    video
-        The clip: a path, or the id of an asset.
-    prompt
-        What the result should look like.
-    destination
-        The file for the result; it must not exist yet.
-    aspect_ratio
-        landscape or portrait.
-    structure_transformation
-        0 (close to the source) to 10.
-    seconds
-        5 or 10; each costs five credits.
-    resolution
-        720p.
-    seed
-        1 to 4294967294.
-    explore_mode
-        Without credits, on an Unlimited plan.
-    reply_url
-        Where the service posts progress.
-    reply_ref
-        A reference stored with the task; a unique one is made unless given.
-    max_jobs
-        1 to 10 tasks at once for the account.
-    extra_body
-        Fields that this package does not know yet, as a JSON object.
-    encoding
-        How the fields go: json, or multipart for a form.
-    timeout
-        Seconds to wait for the end; the task goes on after that.
-    busy_timeout
-        Seconds to wait for a free slot.
-    delete_asset
-        Delete the upload once the result is there.
-    """
     reference = reply_ref or f"useapi-runwayml-{uuid.uuid4().hex}"
     known: list[Task] = []
-    options: dict[str, Any] = {
-        "aspect_ratio": aspect_ratio,
-        "structure_transformation": structure_transformation,
-        "seconds": seconds,
-        "resolution": resolution,
-        "seed": seed,
-        "explore_mode": explore_mode,
-        "reply_url": reply_url,
-        "reply_ref": reference,
-        "max_jobs": max_jobs,
-        "busy_timeout": busy_timeout,
-        "extra_body": json_object("--extra-body", extra_body),
-        "encoding": encoding,
-    }
 
     def hint(error: BaseException) -> str:
         """How to go on, by what is known by now."""
@@ -105,15 +100,18 @@ def run(
         known.append(task)
         output.say(f"Task: {task.task_id}")
 
+    extra = json_object("--extra-body", extra_body)
     with hinting(hint), RunwayClient() as runway, output.bar() as bar:
-        done, path = runway.video_to_video.run(
-            video if ASSET_ID.fullmatch(video) else Path(video),
+        done, path = getattr(runway, creation.tag).run(
+            video if is_asset_id(video) else Path(video),
             prompt,
             destination=destination,
             timeout=timeout,
             keep_asset=not delete_asset,
             on_created=created,
             on_progress=output.task_progress(bar),
+            reply_ref=reference,
+            extra_body=extra,
             **options,
         )
     size = path.stat().st_size

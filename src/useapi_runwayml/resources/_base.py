@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .._core.calls import Context
+from .._core.surroundings import Context
 from .._core.waiting import Group
 from ..errors import UseapiError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .._core import assets as _assets
 from .._core.effects import Options
-from .._core.uploading import FileSource, OnBytes, upload
+from .._core.surroundings import FileSource, OnBytes
+from .._core.uploading import upload
 from ._base import AsyncResource, SyncResource
 
 if TYPE_CHECKING:

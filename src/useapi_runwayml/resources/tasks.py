@@ -11,12 +11,12 @@ from .._core import tasks as _tasks
 from .._core.calls import call, delete
 from .._core.downloading import download, read_task
 from .._core.effects import Options
-from .._core.polling import OnProgress
-from .._core.uploading import OnBytes
+from .._core.surroundings import OnBytes
 from ._base import AsyncEndings, AsyncResource, Endings, SyncResource
 
 if TYPE_CHECKING:
     import httpx
+    from useapi_runwayml_api.creations.base import OnProgress
     from useapi_runwayml_api.models.task import Task
 
 Headers = Mapping[str, str]

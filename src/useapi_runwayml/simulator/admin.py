@@ -68,7 +68,7 @@ def state(sim: Simulator, now: float) -> dict[str, Any]:
             "status": task.status(now),
             "progress": task.plan.ratio(now - task.created),
             "cost": task.cost,
-            "prompt": task.request["text_prompt"],
+            "prompt": task.request[sim.models[task.operation].prompt],
             "replyRef": task.request.get("replyRef"),
         }
         for task in reversed(sim.state.tasks.values())

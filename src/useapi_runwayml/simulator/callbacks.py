@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .faults import CALLBACK_KINDS
 from .state import Task
-
-if TYPE_CHECKING:
-    from .service import Simulator
-
-
-@dataclass(frozen=True)
-class Callback:
-    """One POST to a replyUrl."""
-
-    url: str
-    body: bytes
-    task_id: str
-    allowed: bool
+from .world import Callback, World
 
 
 def is_loopback(url: str) -> bool:
@@ -35,7 +21,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
+def due(sim: World, origin: str, now: float) -> list[Callback]:
     """What is to be sent now; each change of a tracked task is told once."""
     found: list[Callback] = []
     for task in sim.state.calling():
@@ -49,13 +35,13 @@ def due(sim: Simulator, origin: str, now: float) -> list[Callback]:
     return found
 
 
-def _callback(sim: Simulator, task: Task, origin: str, at: float) -> Callback:
+def _callback(sim: World, task: Task, origin: str, at: float) -> Callback:
     url = task.request["replyUrl"]
     body = json.dumps(sim.task_view(task, origin, at)).encode()
     return Callback(url, body, task.task_id, sim.allow_remote_callbacks or is_loopback(url))
 
 
-def _with_faults(sim: Simulator, callback: Callback) -> list[Callback]:
+def _with_faults(sim: World, callback: Callback) -> list[Callback]:
     kinds = {fault.kind for fault in sim.faults.hits("callback", CALLBACK_KINDS)}
     sent = [callback, callback] if "duplicate_callback" in kinds else [callback]
     if "reorder_callbacks" in kinds:
@@ -65,6 +51,6 @@ def _with_faults(sim: Simulator, callback: Callback) -> list[Callback]:
     return [*sent, *held]
 
 
-def _nothing_follows(sim: Simulator) -> bool:
+def _nothing_follows(sim: World) -> bool:
     """Whether no later callback will come that a held one could be sent after."""
     return not sim.state.calling()

@@ -41,6 +41,7 @@ class Operation:
     bodies: Mapping[str, Any]
     responses: Mapping[str, Any]
     data: Mapping[str, Any]
+    body_schema: Schema = field(default_factory=dict)
     properties: Mapping[str, Schema] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -91,6 +92,7 @@ class Contract:
             bodies=bodies or dict.fromkeys(content),
             responses=data["responses"],
             data=data,
+            body_schema=schema,
             properties={name: self.follow(part) for name, part in schema.get("properties", {}).items()},
             defaults={
                 name: part["default"] for name, part in schema.get("properties", {}).items() if "default" in part
@@ -148,12 +150,17 @@ class Contract:
         unknown = sorted(value.keys() - operation.properties.keys()) if isinstance(value, dict) else []
         return problems, unknown
 
+    def status_key(self, operation_id: str, status: int) -> str:
+        """What an operation's answers have this status under: itself, else its range; empty when it is not documented."""
+        responses = self.operations[operation_id].responses
+        return next((key for key in (str(status), f"{status // 100}XX") if key in responses), "")
+
     def answer_problems(self, operation_id: str, status: int, content_type: str, value: Any) -> list[str]:
         """What in an answer does not fit the document."""
-        responses = self.operations[operation_id].responses
-        if str(status) not in responses:
+        responses, key = self.operations[operation_id].responses, self.status_key(operation_id, status)
+        if not key:
             return [f"{status} is not documented"]
-        content = self.follow(responses[str(status)]).get("content", {})
+        content = self.follow(responses[key]).get("content", {})
         if content_type not in content:
             return [f"{content_type} is not documented for {status}"]
         return list(complaints(self.validator(content[content_type]["schema"]), value))

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 from hashlib import sha256
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .wire import Answer, Request
-
-if TYPE_CHECKING:
-    from .service import Simulator
+from .world import World
 
 PREFIX = "/_simulator/files/"
 
 
-def serve(sim: Simulator, request: Request, now: float) -> Answer:
+def serve(sim: World, request: Request, now: float) -> Answer:
     """A file, as a content network gives it: 403 for a link that is wrong or has expired, 400 for a token where none belongs."""
     key, query = unquote(request.path.removeprefix(PREFIX)), dict(request.query)
     if "authorization" in request.headers:

@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import shapes
+from .creations import Model
 from .faults import CREATE_KINDS
 from .media import is_of_type
 from .plan import make_plan, outcome_of
 from .state import KEPT_SECONDS, Account, Asset, Task
 from .wire import Answer, Request, error_answer, json_answer
-
-if TYPE_CHECKING:
-    from .service import Simulator
+from .world import World
 
 DONE = {"success": True}
-Handler = Callable[["Simulator", Request, Mapping[str, Any], Any, float], Answer]
+Handler = Callable[[World, Request, Mapping[str, Any], Any, float], Answer]
 
 
-def create(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
-    asset = sim.state.assets.get(body["assetId"])
+def create(model: Model, sim: World, request: Request, body: Any, now: float) -> Answer:
+    """Any operation that starts paid tasks."""
+    asset = sim.state.assets.get(body[model.source])
     if asset is None:
-        return error_answer(404, f"Unable to retrieve assetId {body['assetId'].rpartition(':')[2]} (Not found.)")
+        return error_answer(404, f"Unable to retrieve assetId {body[model.source].rpartition(':')[2]} (Not found.)")
     if not asset.media_type.startswith("video/"):
         return error_answer(400, f"Asset {asset.asset_id} is no video")
     account = sim.state.accounts[asset.email]
-    most = body.get("maxJobs", account.max_jobs)
+    most = model.slots(body) or account.max_jobs
     running = sim.state.tracked(account.email, now)
     if len(running) >= most:
         return account_busy(sim, account, most, now)
-    outcome = outcome_of(body["text_prompt"])
+    outcome = outcome_of(body[model.prompt])
     if outcome == "refused":
         return error_answer(422, "The prompt was refused by moderation.")
-    operation = sim.contract.operations["createVideoToVideo"]
-    seconds = body.get("seconds", operation.defaults["seconds"])
-    cost = 0 if body.get("exploreMode") else operation.data["x-credits-per-second"] * seconds
-    if account.spent + cost > account.credits:
+    cost = model.cost(body)
+    if account.spent + (cost or 0) > account.credits:
         return error_answer(412, "You do not have enough credits to run this task.", code=False)
-    account.spent += cost
-    task = new_task(sim, asset, dict(body), outcome, cost, now)
+    account.spent += cost or 0
+    task = new_task(model, sim, asset, dict(body), outcome, cost, now)
     view = sim.task_view(task, request.origin, now)
     if sim.shapes.create == "wrapped":
         return json_answer(200, {"task": view, "code": 200})
     return json_answer(200, {**view, "code": 200})
 
 
-def new_task(sim: Simulator, asset: Asset, body: dict[str, Any], outcome: str, cost: int, now: float) -> Task:
+def new_task(
+    model: Model, sim: World, asset: Asset, body: dict[str, Any], outcome: str, cost: float | None, now: float
+) -> Task:
     chance = sim.state.chance
     task_id = sim.state.new_id(asset.email, "task")
     plan = make_plan(chance, outcome, sim.task_seconds)
     seed = body.get("seed", chance.randint(1, 4_294_967_294))
-    task = Task(task_id, asset.email, now, plan, body, seed, asset.asset_id, cost)
-    for fault in sim.faults.hits("createVideoToVideo", CREATE_KINDS):
+    task = Task(task_id, asset.email, now, plan, body, seed, asset.asset_id, cost, model.operation)
+    for fault in sim.faults.hits(model.operation, CREATE_KINDS):
         if fault.kind == "hide_in_list":
             task.in_list = False
         else:
@@ -61,7 +61,7 @@ def new_task(sim: Simulator, asset: Asset, body: dict[str, Any], outcome: str, c
     return task
 
 
-def account_busy(sim: Simulator, account: Account, most: int, now: float) -> Answer:
+def account_busy(sim: World, account: Account, most: int, now: float) -> Answer:
     """The 429 of this API's own queue."""
     running = [
         {"email": account.email, "taskId": task.task_id, "id": task.uuid, **_references(task)}
@@ -75,19 +75,19 @@ def _references(task: Task) -> dict[str, Any]:
     return {key: task.request[key] for key in ("replyUrl", "replyRef") if key in task.request}
 
 
-def _task(sim: Simulator, task_id: str, now: float) -> Task | Answer:
+def _task(sim: World, task_id: str, now: float) -> Task | Answer:
     task = sim.state.tasks.get(task_id)
     if task is None:
         return error_answer(404, f"Unable to retrieve taskId {task_id.rpartition(':')[2]} (Not found.)")
     return error_answer(410, "Task is no longer available") if now - task.created >= KEPT_SECONDS else task
 
 
-def get_task(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def get_task(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     task = _task(sim, parameters["taskId"], now)
     return task if isinstance(task, Answer) else json_answer(200, sim.task_view(task, request.origin, now))
 
 
-def delete_task(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def delete_task(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     task = _task(sim, parameters["taskId"], now)
     if isinstance(task, Answer):
         return task
@@ -95,7 +95,7 @@ def delete_task(sim: Simulator, request: Request, parameters: Mapping[str, Any],
     return json_answer(200, DONE)
 
 
-def _account(sim: Simulator, email: str | None, *, needed: bool) -> Account | Answer:
+def _account(sim: World, email: str | None, *, needed: bool) -> Account | Answer:
     accounts = sim.state.accounts
     if email is not None:
         found = accounts.get(email)
@@ -105,7 +105,7 @@ def _account(sim: Simulator, email: str | None, *, needed: bool) -> Account | An
     return next(iter(accounts.values()))
 
 
-def list_tasks(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def list_tasks(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     account = _account(sim, parameters.get("email"), needed=True)
     if isinstance(account, Answer):
         return account
@@ -122,13 +122,13 @@ def list_tasks(sim: Simulator, request: Request, parameters: Mapping[str, Any], 
     return json_answer(200, {"tasks": views} if sim.shapes.tasks == "wrapped" else views)
 
 
-def list_scheduler(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def list_scheduler(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     tracked = [task for email in sim.state.accounts for task in sim.state.tracked(email, now)]
     shown = [task for task in tracked if now >= task.in_scheduler_from]
     return json_answer(200, [{"taskId": task.task_id, **_references(task)} for task in shown])
 
 
-def release(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def release(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     task = sim.state.tasks.get(parameters["taskId"])
     if task is None or not task.is_tracked(now):
         return error_answer(404, "Task is not in the scheduler")
@@ -136,7 +136,7 @@ def release(sim: Simulator, request: Request, parameters: Mapping[str, Any], bod
     return json_answer(200, DONE)
 
 
-def list_assets(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def list_assets(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     account = _account(sim, parameters.get("email"), needed=False)
     if isinstance(account, Answer):
         return account
@@ -151,7 +151,7 @@ def list_assets(sim: Simulator, request: Request, parameters: Mapping[str, Any],
     return json_answer(200, [shapes.asset_view(asset, sim.shapes, sim.links, request.origin, now) for asset in page])
 
 
-def upload_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def upload_asset(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     account = _account(sim, parameters.get("email"), needed=False)
     if isinstance(account, Answer):
         return account
@@ -168,14 +168,14 @@ def upload_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any]
     return json_answer(200, shapes.upload_view(asset, sim.links, request.origin, now))
 
 
-def get_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def get_asset(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     asset = sim.state.assets.get(parameters["assetId"])
     if asset is None:
         return error_answer(404, f"Unable to retrieve assetId {parameters['assetId'].rpartition(':')[2]} (Not found.)")
     return json_answer(200, shapes.asset_view(asset, sim.shapes, sim.links, request.origin, now))
 
 
-def delete_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def delete_asset(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     """The asset goes; results made from it can still be fetched while their task is there."""
     if sim.state.assets.pop(parameters["assetId"], None) is None:
         return error_answer(404, f"Unable to retrieve assetId {parameters['assetId'].rpartition(':')[2]} (Not found.)")
@@ -183,7 +183,7 @@ def delete_asset(sim: Simulator, request: Request, parameters: Mapping[str, Any]
     return json_answer(200, DONE)
 
 
-def features(sim: Simulator, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
+def features(sim: World, request: Request, parameters: Mapping[str, Any], body: Any, now: float) -> Answer:
     account = _account(sim, parameters.get("email"), needed=False)
     if isinstance(account, Answer):
         return account
@@ -191,8 +191,15 @@ def features(sim: Simulator, request: Request, parameters: Mapping[str, Any], bo
     return json_answer(200, {"permitted": permitted, "used": {"numPlanCredits": account.spent}})
 
 
+def handler(sim: World, operation_id: str) -> Handler:
+    """What does an operation of the document."""
+    model = sim.models.get(operation_id)
+    if model is None:
+        return HANDLERS[operation_id]
+    return lambda sim, request, parameters, body, now: create(model, sim, request, body, now)
+
+
 HANDLERS: dict[str, Handler] = {
-    "createVideoToVideo": create,
     "getTask": get_task,
     "deleteTask": delete_task,
     "listTasks": list_tasks,

@@ -51,7 +51,7 @@ def render(sim: Simulator, now: float) -> Answer:
                 ("id", t["taskId"]),
                 (_tone(t["status"]), t["status"]),
                 ("progress", t["progress"]),
-                ("number", t["cost"]),
+                ("number", "unknown" if t["cost"] is None else t["cost"]),
                 ("text", t["prompt"][:300]),
                 ("text", t["replyRef"] or ""),
             )

@@ -16,7 +16,7 @@ from .wire import Blob
 if TYPE_CHECKING:
     from .service import Simulator
 
-VERSION = 1
+VERSION = 2
 
 
 class StateFile:

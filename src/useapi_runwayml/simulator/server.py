@@ -20,11 +20,11 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from . import admin, links, page
-from .callbacks import Callback
 from .clock import Clock, RunningClock
 from .persist import StateFile
 from .service import Simulator
 from .wire import Answer, Blob, Request, error_answer
+from .world import Callback
 
 log = logging.getLogger("useapi_runwayml.simulator")
 CALLBACK_PAUSE = 0.1

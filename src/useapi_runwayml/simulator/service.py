@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
 from . import bodies, callbacks, links
-from .clock import ManualClock
-from .contract import MULTIPART, Operation, load_contract
-from .faults import Fault, Faults
-from .operations import HANDLERS, account_busy
-from .shapes import Links, Shapes, moment, task_view
-from .state import Account, Asset, State, Task
+from .bending import ANSWER_KINDS, INSTEAD, as_object, bend, status_answer
+from .contract import MULTIPART, Operation
+from .faults import Fault
+from .operations import account_busy, handler
+from .shapes import Shapes, moment
+from .state import Account
 from .wire import Answer, Blob, Request, error_answer, json_answer
+from .world import FILE_LIMIT, Callback, World
 
 TOKEN = re.compile(r"Bearer user:\d+-[A-Za-z0-9]+")
-FILE_LIMIT = 2 << 30
 JSON_LIMIT = 1 << 20
 
 
@@ -38,7 +37,7 @@ class Seen:
     note: str = ""
 
 
-class Simulator:
+class Simulator(World):
     """A stand-in for useapi.net's Runway API, driven by requests and by the time that they bring.
 
     Args:
@@ -72,32 +71,25 @@ class Simulator:
         upload_limit: int = FILE_LIMIT,
         allow_remote_callbacks: bool = False,
     ) -> None:
-        self.contract = load_contract()
-        self._settings = {"accounts": tuple(accounts), "max_jobs": max_jobs, "credits": credits, "seed": seed}
-        self.token = token
-        self.strict = strict
-        self.shapes = shapes or Shapes()
-        self.task_seconds = task_seconds
-        self.link_seconds = link_seconds
-        self.upload_limit = upload_limit
-        self.allow_remote_callbacks = allow_remote_callbacks
-        self.clock: ManualClock | None = None
-        self.lock = threading.RLock()
-        self.handled = self.lives = 0
-        self.faults = Faults(seed, self.contract.operations)
-        self.reset()
+        super().__init__(
+            accounts=accounts,
+            max_jobs=max_jobs,
+            credits=credits,
+            seed=seed,
+            token=token,
+            strict=strict,
+            shapes=shapes,
+            task_seconds=task_seconds,
+            link_seconds=link_seconds,
+            upload_limit=upload_limit,
+            allow_remote_callbacks=allow_remote_callbacks,
+        )
+        self.handled = 0
 
     def reset(self) -> None:
         """Empties everything but the faults and the settings."""
-        emails: Any = self._settings["accounts"]
-        fresh = [Account(email, self._settings["credits"], self._settings["max_jobs"]) for email in emails]  # type: ignore[arg-type]
-        self.state = State(self._settings["seed"], fresh)  # type: ignore[arg-type]
-        self.links = Links(f"{self._settings['seed']}", self.link_seconds)
+        super().reset()
         self.requests: deque[Seen] = deque(maxlen=1000)
-        self.notes: deque[str] = deque(maxlen=200)
-        self.held_callbacks: list[callbacks.Callback] = []
-        self.token_leaks = 0
-        self.lives += 1
 
     # -- the two questions of an adapter --------------------------------------------------------------------------------
     def limit_for(self, request: Request) -> int:
@@ -126,12 +118,12 @@ class Simulator:
             else:
                 name, answer = self._operation(request, now)
             if self.shapes.http_errors == "object":
-                _as_object(answer)
+                as_object(answer)
             answer.headers.setdefault("date", formatdate(now, usegmt=True))
             self._log(now, request, name, answer.status, answer.breaks)
             return answer
 
-    def due_callbacks(self, origin: str, now: float) -> list[callbacks.Callback]:
+    def due_callbacks(self, origin: str, now: float) -> list[Callback]:
         """What is to be POSTed now; each is given once."""
         with self.lock:
             return callbacks.due(self, origin, now)
@@ -167,7 +159,7 @@ class Simulator:
             problems += (f"Unknown field {name}" for name in unknown)
         if problems:
             return error_answer(400, "; ".join(problems))
-        return HANDLERS[operation.id](self, request, parameters, body, now)
+        return handler(self, operation.id)(self, request, parameters, body, now)
 
     def _body(self, operation: Operation, request: Request) -> tuple[Any, list[str], list[str]]:
         kind = bodies.media_type(request)
@@ -187,18 +179,18 @@ class Simulator:
     def _with_faults(self, name: str, request: Request, now: float, do: Any) -> Answer:
         hits = self.faults.hits(name, ANSWER_KINDS)
         instead = next((fault for fault in hits if fault.kind in INSTEAD and not fault.after), None)
-        answer = do() if instead is None else self._instead(instead, request, now)
+        answer = do() if instead is None else self._instead(name, instead, request, now)
         for fault in hits:
-            _bend(answer, fault)
+            bend(answer, fault)
         return answer
 
-    def _instead(self, fault: Fault, request: Request, now: float) -> Answer:
+    def _instead(self, name: str, fault: Fault, request: Request, now: float) -> Answer:
         if fault.kind == "close_before_action":
             return Answer(0, breaks="before_answer")
         if fault.kind == "status":
-            return _status(fault)
+            return status_answer(fault)
         if fault.shape == "account":
-            account = self._account_of(request)
+            account = self._account_of(name, request)
             answer = account_busy(self, account, account.max_jobs, now)
         else:
             text = "You have too many tasks running or pending. Please wait for some of them to finish before starting more."
@@ -210,32 +202,13 @@ class Simulator:
                 answer.body = json.dumps({**answer.json(), "retryAfter": asked}).encode()
         return answer
 
-    def _account_of(self, request: Request) -> Account:
+    def _account_of(self, name: str, request: Request) -> Account:
         """The account of the asset that a creation names, else the first."""
         try:
-            asset_id = json.loads(request.body.read())["assetId"]
+            asset_id = json.loads(request.body.read())[self.models[name].source]
             return self.state.accounts[self.state.assets[asset_id].email]
         except (ValueError, TypeError, KeyError):
             return next(iter(self.state.accounts.values()))
-
-    def task_view(self, task: Task, origin: str, now: float) -> dict[str, Any]:
-        """A task as the API tells it at this moment."""
-        blob, media_type = self.state.blobs.get(task.asset_id, (None, ""))
-        asset = self.state.assets.get(task.asset_id)
-        if asset is None and blob is not None:
-            asset = Asset(task.asset_id, task.email, "", media_type, task.created, blob)
-        whole = {**self.contract.operations["createVideoToVideo"].defaults, **task.request}
-        task = replace(task, request=whole)
-        return task_view(task, asset, self.state.accounts[task.email], self.shapes, self.links, origin, now)
-
-    def busy_slots(self, email: str, now: float) -> int:
-        """How many slots of an account are taken."""
-        with self.lock:
-            return len(self.state.tracked(email, now))
-
-
-INSTEAD = frozenset({"status", "busy", "close_before_action"})
-ANSWER_KINDS = INSTEAD | {"latency", "close_after_action", "cut_body", "slow_body", "bad_json"}
 
 
 def _no_operation(methods: list[str]) -> Answer:
@@ -244,45 +217,6 @@ def _no_operation(methods: list[str]) -> Answer:
     answer = error_answer(405, "Method not allowed")
     answer.headers["allow"] = ", ".join(methods)
     return answer
-
-
-def _as_object(answer: Answer) -> None:
-    """An error's text as the object that Runway gives, passed through."""
-    if answer.status < 400 or answer.headers.get("content-type") != "application/json":
-        return
-    body = answer.json()
-    if isinstance(body, dict) and isinstance(body.get("error"), str):
-        body["error"] = {
-            "code": answer.status,
-            "message": body["error"],
-            "status": "FAILED_PRECONDITION",
-            "details": [],
-        }
-        answer.body = json.dumps(body).encode()
-
-
-def _status(fault: Fault) -> Answer:
-    answer = Answer(fault.status, {"content-type": fault.content_type}, fault.text().encode())
-    if fault.retry_after is not None:
-        answer.headers["retry-after"] = str(fault.retry_after)
-    return answer
-
-
-def _bend(answer: Answer, fault: Fault) -> None:
-    """What a fault does to an answer that there is."""
-    if fault.kind == "latency":
-        answer.delay += fault.seconds
-    elif fault.kind == "slow_body":
-        answer.drip += fault.seconds
-    elif fault.kind == "close_after_action":
-        answer.breaks = "before_answer"
-    elif fault.kind == "cut_body":
-        answer.breaks, answer.cut_at = "cut_body", min(fault.bytes, max(0, answer.length - 1))
-    elif fault.kind == "bad_json" and answer.blob is None:
-        answer.body = answer.body[: max(1, len(answer.body) // 2)]
-    elif fault.kind == "status" and fault.after:
-        bent = _status(fault)
-        answer.status, answer.headers, answer.body, answer.blob = bent.status, bent.headers, bent.body, None
 
 
 __all__ = ["Answer", "Blob", "Request", "Seen", "Simulator", "json_answer"]

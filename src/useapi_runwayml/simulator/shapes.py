@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
+from .creations import Model
 from .media import extension_of
 from .state import Account, Asset, Task
 
@@ -54,18 +55,21 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def size_of(request: dict[str, Any]) -> tuple[int, int]:
-    return {"portrait": (768, 1280), "landscape": (1280, 768)}[request["aspect_ratio"]]
-
-
 def task_view(
-    task: Task, asset: Asset | None, account: Account, shapes: Shapes, links: Links, origin: str, now: float
+    task: Task,
+    model: Model,
+    asset: Asset | None,
+    account: Account,
+    shapes: Shapes,
+    links: Links,
+    origin: str,
+    now: float,
 ) -> dict[str, Any]:
-    """A task as GET /tasks/{taskId} tells it; its request has what was left out."""
+    """A task as GET /tasks/{taskId} tells it, with what its request left out."""
     age, request = now - task.created, task.request
     status, ratio = task.status(now), task.plan.ratio(age)
-    width, height = size_of(request)
-    name = f"Gen-3 Alpha Turbo {task.seed}"
+    size = model.size(request)
+    name = f"{model.title} {task.seed}"
     reference: dict[str, Any] = {key: request[key] for key in ("replyUrl", "replyRef") if key in request}
     return {
         "taskId": task.task_id,
@@ -74,18 +78,13 @@ def task_view(
         "image": None,
         "createdAt": moment(task.created),
         "updatedAt": moment(min(now, task.created + task.plan.ends)),
-        "taskType": "gen3a_turbo",
+        "taskType": model.task_type,
         "options": {
             "name": name,
             "video_prompt": links.make(origin, task.asset_id, now),
-            "text_prompt": request["text_prompt"],
-            "structure_transformation": request["structure_transformation"] / 10,
-            "flip": height > width,
-            "width": width,
-            "height": height,
+            **({"flip": size[1] > size[0], "width": size[0], "height": size[1]} if size else {}),
+            **model.echoes(request),
             "seed": task.seed,
-            "seconds": request["seconds"],
-            "exploreMode": request.get("exploreMode", False),
             "watermark": False,
             "enhance_prompt": True,
             "assetGroupName": "Generative Video",
@@ -96,7 +95,7 @@ def task_view(
         "progressText": None,
         "progressRatio": ratio if ratio is None or shapes.numbers == "number" else f"{ratio:g}",
         "estimatedTimeToStartSeconds": max(0, round(task.plan.starts - age)) if status == "PENDING" else None,
-        "artifacts": _artifacts(task, asset, shapes, links, origin, now) if status == "SUCCEEDED" else [],
+        "artifacts": _artifacts(task, model, asset, shapes, links, origin, now) if status == "SUCCEEDED" else [],
         "sharedAsset": None,
         "features": {
             "storageGB": 500,
@@ -123,24 +122,24 @@ def _error(task: Task, status: str, shapes: Shapes) -> Any:
 
 
 def _artifacts(
-    task: Task, asset: Asset | None, shapes: Shapes, links: Links, origin: str, now: float
+    task: Task, model: Model, asset: Asset | None, shapes: Shapes, links: Links, origin: str, now: float
 ) -> list[dict[str, Any]]:
     if task.plan.outcome == "empty" or asset is None:
         return []
-    width, height = size_of(task.request)
-    seconds = task.request["seconds"]
-    measures: dict[str, Any] = {"frameRate": 24, "duration": seconds}
+    size, seconds = model.size(task.request), model.seconds(task.request)
+    measures: dict[str, Any] = {"frameRate": 24} | ({} if seconds is None else {"duration": seconds})
+    picture = {} if size is None else {"width": size[0], "height": size[1]}
     if shapes.metadata == "older":
-        measures |= {"dimensions": [width, height], "size": {"width": width, "height": height}}
+        measures |= {"dimensions": list(size), "size": picture} if size else {}
     else:
-        measures |= {"width": width, "height": height, "hasAudio": False, "hasAlphaChannel": False}
+        measures |= {**picture, "hasAudio": False, "hasAlphaChannel": False}
     return [
         {
             "assetId": task.task_id.replace("-task:", "-asset:"),
             "id": task.uuid,
             "url": links.make(origin, asset.asset_id, now),
             "previewUrls": [],
-            "filename": f"Gen-3 Alpha Turbo {task.seed}.{extension_of(asset.media_type)}",
+            "filename": f"{model.title} {task.seed}.{extension_of(asset.media_type)}",
             "fileSize": str(asset.blob.size) if shapes.numbers == "text" else asset.blob.size,
             "createdAt": moment(task.created + task.plan.ends),
             "metadata": measures,

@@ -23,7 +23,7 @@ class Account:
     email: str
     credits: int
     max_jobs: int
-    spent: int = 0
+    spent: float = 0
 
 
 @dataclass
@@ -50,7 +50,8 @@ class Task:
     request: dict[str, Any]
     seed: int
     asset_id: str
-    cost: int
+    cost: float | None
+    operation: str
     released: bool = False
     in_scheduler_from: float = 0.0
     in_list: bool = True

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from .callbacks import Callback
 from .clock import Clock, ManualClock
 from .service import Simulator
 from .wire import Answer, Blob, Request
+from .world import Callback
 
 BUFFERED = 1 << 16
 """A body up to about this size has left before the other side closes: the client then misses only the answer."""

@@ -33,14 +33,26 @@ def parse(status_code: int, payload: Any) -> list[ScheduledTask] | ErrorBody | A
             if has_any(payload, ["runningTasks"])
             else read_model(ErrorBody, payload)
         )
-    if status_code in (400, 401, 402, 500, 502, 503, 504, 520, 522, 524, 596):
+    if status_code in (400, 401, 402, 596):
         return read_model(ErrorBody, payload)
     if status_code in (200,):
         return unwrap_list(ScheduledTask, payload)
+    if status_code // 100 == 5:
+        return read_model(ErrorBody, payload)
     return None
 
 
-KNOWN_STATUSES = (200, 400, 401, 402, 429, 500, 502, 503, 504, 520, 522, 524, 596)
+KNOWN_STATUSES = frozenset(
+    {
+        200,
+        400,
+        401,
+        402,
+        429,
+        596,
+        *range(500, 600),
+    }
+)
 
 
 def _build_response(

@@ -1,0 +1,49 @@
+"""Pure: what is refused of the arguments that all calls share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import ParameterError, Problem
+
+RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
+
+
+def is_seconds(value: object) -> bool:
+    """Whether the value is a finite or infinite time that is not negative."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def header_problems(extra: Any) -> Iterator[Problem]:
+    """What is wrong with extra headers; None is none."""
+    if extra is None:
+        return
+    if not isinstance(extra, Mapping):
+        yield Problem("extra_headers", type(extra).__name__, "it must be a mapping of strings to strings")
+        return
+    for name, value in extra.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            yield Problem("extra_headers", name, "it must be the name of a header")
+        elif name.lower() in RESERVED_HEADERS:
+            yield Problem("extra_headers", name, "the client sets this header itself")
+        elif not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            yield Problem(f"extra_headers[{name!r}]", None, "its value must be printable ASCII text")
+
+
+def timeout_problems(timeout: Any) -> Iterator[Problem]:
+    """Refuses what is neither seconds nor in parts, as an httpx.Timeout is."""
+    if timeout is not None and not is_seconds(timeout) and not callable(getattr(timeout, "as_dict", None)):
+        yield Problem("timeout", timeout, "it must be seconds, at least 0, or an httpx.Timeout")
+
+
+def check_terms(timeout: Any, poll_interval: Any) -> None:
+    """ParameterError for terms of a wait that cannot be."""
+    problems = []
+    if not is_seconds(timeout):
+        problems.append(Problem("timeout", timeout, "it must be seconds, at least 0"))
+    if poll_interval is not None and not (is_seconds(poll_interval) and poll_interval > 0):
+        problems.append(Problem("poll_interval", poll_interval, "it must be seconds, more than 0"))
+    if problems:
+        raise ParameterError(problems)

@@ -1,0 +1,87 @@
+"""What a core knows of the world: settings, a clock, gates and files, each given by whoever drives it."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    import httpx
+
+OnBytes = Callable[[int, "int | None"], Any]
+FileSource = str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client was told; the token is not among it."""
+
+    base_url: str
+    timeout: float | httpx.Timeout
+    max_retries: int
+    lookup_timeout: float
+
+
+class Clock(Protocol):
+    """The one seam through which time comes; only differences of `monotonic` have a meaning."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    async def asleep(self, seconds: float) -> None: ...
+
+
+class Source(Protocol):
+    """A file that is uploaded: its name and size where they can be known."""
+
+    name: str | None
+    size: int | None
+
+    @property
+    def can_rewind(self) -> bool: ...
+
+    def body(self, on_progress: OnBytes | None) -> Any: ...
+
+    def rewind(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Partial(Protocol):
+    """The temporary file of a download, beside its destination."""
+
+    def open(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+    def write(self, chunk: bytes) -> None: ...
+
+    def publish(self, *, overwrite: bool) -> Path: ...
+
+    def discard(self) -> None: ...
+
+
+class Files(Protocol):
+    """What can be asked of the disk. All of it may block."""
+
+    def open_source(self, given: FileSource) -> Source: ...
+
+    def check_destination(self, destination: str | os.PathLike[str], *, overwrite: bool) -> Path: ...
+
+    def partial(self, path: Path) -> Partial: ...
+
+
+class Context:
+    """What the core of one client knows."""
+
+    def __init__(self, settings: Settings, clock: Clock, make_gate: Callable[[], Any], files: Files) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.make_gate = make_gate
+        self.files = files
+        self.uniform = random.Random().uniform

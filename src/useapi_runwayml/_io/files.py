@@ -1,0 +1,121 @@
+"""The disk: where downloads go, and how they become files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from .._core import surroundings
+from ..errors import ParameterError, Problem
+
+
+class Disk:
+    """What a core asks of the disk."""
+
+    def open_source(self, given: surroundings.FileSource) -> surroundings.Source:
+        from .sources import Source
+
+        return Source(given)
+
+    def check_destination(self, destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
+        return check_destination(destination, overwrite=overwrite)
+
+    def partial(self, path: Path) -> Partial:
+        return Partial(path)
+
+
+def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The path, if a file can be put there: ParameterError or FileExistsError otherwise."""
+    path = Path(destination)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)
+        if path.is_dir():
+            folder = path
+        elif path.exists() and not overwrite:
+            raise FileExistsError(17, "It exists already, and overwrite is not set", str(path))
+        else:
+            folder = path.parent
+        if not folder.is_dir():
+            raise ParameterError([Problem("destination", str(path), "its folder does not exist")])
+        if not os.access(folder, os.W_OK):
+            raise ParameterError([Problem("destination", str(path), "its folder cannot be written to")])
+    except ValueError as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError([Problem("destination", str(path), "it is no path")]) from None
+    except FileExistsError:
+        raise
+    except OSError as error:
+        rule = f"no file can be put there ({error.strerror or error})"
+        raise ParameterError([Problem("destination", str(path), rule)]) from None
+    return path
+
+
+def partial_prefix(path: Path) -> str:
+    """How the names of its temporary files begin."""
+    return f".{path.name[:60]}."
+
+
+class Partial:
+    """The temporary file of a download, beside its destination. `open` comes first."""
+
+    file: BinaryIO
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(f"{partial_prefix(path)}{secrets.token_hex(4)}.part")
+        self._lock = threading.Lock()
+        self._opened = self._over = False
+
+    def open(self) -> None:
+        """Makes the file; if nobody waits for it any more by then, it goes again."""
+        file = self.partial.open("xb")
+        with self._lock:
+            self.file, self._opened = file, True
+            over = self._over
+        if over:
+            self.discard()
+
+    def restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+
+    def write(self, chunk: bytes) -> None:
+        self.file.write(chunk)
+
+    def publish(self, *, overwrite: bool) -> Path:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        if overwrite:
+            os.replace(self.partial, self.path)
+        else:
+            self._take_name()
+        return self.path
+
+    def _take_name(self) -> None:
+        """Gives the file its name in one step, if nobody has that."""
+        try:
+            try:
+                os.link(self.partial, self.path)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                os.replace(self.partial, self.path)
+        except FileExistsError:
+            told = "It came into being meanwhile, and overwrite is not set"
+            raise FileExistsError(17, told, str(self.path)) from None
+
+    def discard(self) -> None:
+        with self._lock:
+            self._over = True
+            if self._opened:
+                self.file.close()
+                with contextlib.suppress(OSError):
+                    self.partial.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""What `batch run` was given, checked and agreed to, before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from useapi_runwayml_api.creations.registry import CREATIONS
+
+from . import output
+from .exits import REFUSED, USAGE, Stop, json_object
+
+if TYPE_CHECKING:
+    from ..batch.checks import Estimate
+
+
+def positive(**values: float | None) -> None:
+    for name, value in values.items():
+        least = 1 if name == "max_jobs" else 0
+        if value is not None and not value >= least:
+            raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
+
+
+def defaults_of(text: str) -> dict[str, Any]:
+    found = json_object("--defaults", text)
+    from ..batch.rows import OWN_COLUMNS, parameters
+
+    if unknown := found.keys() - {*OWN_COLUMNS, *(name for each in CREATIONS for name in parameters(each))}:
+        raise Stop(f"--defaults: there is no column {', '.join(sorted(unknown))}", USAGE)
+    return found
+
+
+def refuse(jobs: Path, problems: list[str]) -> int:
+    """Every problem with its line; nothing was sent."""
+    message = f"{jobs}: {len(problems)} problems, nothing was sent"
+    if output.is_json():
+        output.emit(
+            {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
+        )
+    else:
+        told = "\n".join(f"  {each}" for each in problems)
+        print(f"useapi-runwayml: {message}\n{told}", file=sys.stderr)
+    return REFUSED
+
+
+def agreed(plan: Estimate) -> bool:
+    """Whether a person at a terminal agrees."""
+    if output.is_json() or not sys.stdin.isatty():
+        return False
+    try:
+        credits = f"about {plan.credits:g} credits" if not plan.unpriced else "credits, how many is not known"
+        return input(f"Spend {credits}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

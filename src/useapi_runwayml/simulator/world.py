@@ -1,0 +1,94 @@
+"""The world of the simulated service: its settings, its state and how it is seen. It knows no operation and no request."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .clock import ManualClock
+from .contract import load_contract
+from .creations import Model
+from .faults import Faults
+from .shapes import Links, Shapes, task_view
+from .state import Account, Asset, State, Task
+
+FILE_LIMIT = 2 << 30
+
+
+@dataclass(frozen=True)
+class Callback:
+    """One POST to a replyUrl."""
+
+    url: str
+    body: bytes
+    task_id: str
+    allowed: bool
+
+
+class World:
+    """All that the operations work on. `lock` guards it.
+
+    `clock` is None, or the clock that the in-process transports go by unless they are given another.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Sequence[str] = ("maker@example.com",),
+        max_jobs: int = 5,
+        credits: int = 2250,
+        seed: int = 0,
+        token: str | None = None,
+        strict: bool = False,
+        shapes: Shapes | None = None,
+        task_seconds: float | None = None,
+        link_seconds: float = 3600.0,
+        upload_limit: int = FILE_LIMIT,
+        allow_remote_callbacks: bool = False,
+    ) -> None:
+        self.contract = load_contract()
+        self.models = {
+            operation.id: Model(self.contract, operation)
+            for operation in self.contract.operations.values()
+            if "x-creation" in operation.data
+        }
+        self._seed = seed
+        self._fresh = [(email, credits, max_jobs) for email in accounts]
+        self.token = token
+        self.strict = strict
+        self.shapes = shapes or Shapes()
+        self.task_seconds = task_seconds
+        self.link_seconds = link_seconds
+        self.upload_limit = upload_limit
+        self.allow_remote_callbacks = allow_remote_callbacks
+        self.clock: ManualClock | None = None
+        self.lock = threading.RLock()
+        self.lives = 0
+        self.faults = Faults(seed, self.contract.operations)
+        self.reset()
+
+    def reset(self) -> None:
+        """Empties everything but the faults and the settings."""
+        self.state = State(self._seed, [Account(*each) for each in self._fresh])
+        self.links = Links(f"{self._seed}", self.link_seconds)
+        self.notes: deque[str] = deque(maxlen=200)
+        self.held_callbacks: list[Callback] = []
+        self.token_leaks = 0
+        self.lives += 1
+
+    def task_view(self, task: Task, origin: str, now: float) -> dict[str, Any]:
+        """A task as the API tells it at this moment."""
+        blob, media_type = self.state.blobs.get(task.asset_id, (None, ""))
+        asset = self.state.assets.get(task.asset_id)
+        if asset is None and blob is not None:
+            asset = Asset(task.asset_id, task.email, "", media_type, task.created, blob)
+        account = self.state.accounts[task.email]
+        return task_view(task, self.models[task.operation], asset, account, self.shapes, self.links, origin, now)
+
+    def busy_slots(self, email: str, now: float) -> int:
+        """How many slots of an account are taken."""
+        with self.lock:
+            return len(self.state.tracked(email, now))
