@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -16,10 +15,10 @@ from .bending import ANSWER_KINDS, INSTEAD, as_object, bend, status_answer
 from .contract import MULTIPART, Operation
 from .faults import Fault
 from .operations import account_busy, handler
-from .shapes import Shapes, moment
+from .shapes import moment
 from .state import Account
 from .wire import Answer, Blob, Request, error_answer, json_answer
-from .world import FILE_LIMIT, Callback, World
+from .world import Callback, World
 
 TOKEN = re.compile(r"Bearer user:\d+-[A-Za-z0-9]+")
 JSON_LIMIT = 1 << 20
@@ -56,35 +55,7 @@ class Simulator(World):
     `clock` is None, or the clock that the in-process transports go by unless they are given another.
     """
 
-    def __init__(
-        self,
-        *,
-        accounts: Sequence[str] = ("maker@example.com",),
-        max_jobs: int = 5,
-        credits: int = 2250,
-        seed: int = 0,
-        token: str | None = None,
-        strict: bool = False,
-        shapes: Shapes | None = None,
-        task_seconds: float | None = None,
-        link_seconds: float = 3600.0,
-        upload_limit: int = FILE_LIMIT,
-        allow_remote_callbacks: bool = False,
-    ) -> None:
-        super().__init__(
-            accounts=accounts,
-            max_jobs=max_jobs,
-            credits=credits,
-            seed=seed,
-            token=token,
-            strict=strict,
-            shapes=shapes,
-            task_seconds=task_seconds,
-            link_seconds=link_seconds,
-            upload_limit=upload_limit,
-            allow_remote_callbacks=allow_remote_callbacks,
-        )
-        self.handled = 0
+    handled = 0
 
     def reset(self) -> None:
         """Empties everything but the faults and the settings."""
