@@ -71,15 +71,13 @@ class Requests:
         return request
 
     def _plain(self, call: Call) -> httpx.Request:
-        request = httpx.Request(
+        return httpx.Request(
             call.method.upper(),
             self._url(call.path),
             headers=self._usual,
             stream=httpx.ByteStream(b""),
             extensions={"timeout": self._timeouts(call.options)},
         )
-        request.read()
-        return request
 
     def _whole(self, call: Call) -> httpx.Request:
         headers = list(self._headers)
