@@ -215,6 +215,7 @@ class SimulatorServer:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,  # longer than clients keep idle connections, so that none is closed under a request
             backlog=1024,
             lifespan="on",
             date_header=False,  # the simulated date is the one that counts
