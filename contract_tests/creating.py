@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import respx
@@ -37,6 +38,22 @@ def generated(tag: str, values: dict[str, Any], encoding: str) -> None:
 
 
 LEVELS: list[Level] = [sdk, generated]
+
+
+@contextlib.contextmanager
+def mocked() -> Iterator[respx.MockRouter]:
+    """The service's address, with an asset that knows all that a creation may need of it."""
+    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+        measures = {"duration": 5, "width": 1280, "height": 720}
+        mock.get(url__startswith=f"{facts.BASE_URL}/assets/").respond(
+            json={"assetId": facts.ASSET_ID, "metadata": measures}
+        )
+        yield mock
+
+
+def posts(mock: respx.MockRouter) -> list[Any]:
+    """What was created."""
+    return [each for each in mock.calls if each.request.method == "POST"]
 
 
 def sent(route: respx.Route) -> dict[str, Any]:

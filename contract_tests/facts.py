@@ -11,10 +11,11 @@ TASK_ID = "user:1-runwayml:a+b@c.test-task:7c0e4f1e"
 # operation id: method, path, required query, optional query, media types of its body
 OPERATIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "createVideoToVideo": ("POST", "/gen3turbo/video", (), ()),
-    "listTasks": ("GET", "/tasks/", ("offset", "limit"), ("email", "statuses")),
+    "createAleph": ("POST", "/gen4/video", (), ()),
+    "listTasks": ("GET", "/tasks/", (), ("offset", "limit", "email", "statuses")),
     "getTask": ("GET", "/tasks/{taskId}", (), ()),
     "deleteTask": ("DELETE", "/tasks/{taskId}", (), ()),
-    "listAssets": ("GET", "/assets/", ("offset", "limit"), ("email", "mediaType")),
+    "listAssets": ("GET", "/assets/", (), ("offset", "limit", "email", "mediaType")),
     "uploadAsset": ("POST", "/assets/", ("name",), ("email", "duration", "width", "height")),
     "getAsset": ("GET", "/assets/{assetId}", (), ()),
     "deleteAsset": ("DELETE", "/assets/{assetId}", (), ()),
@@ -32,11 +33,14 @@ class Creation(NamedTuple):
     model: str
     source: str
     prompt: str
-    task_type: str
+    task_type: str | None
     encodings: tuple[str, ...]
     credits_per_second: int | None
     fields: dict[str, tuple[str, str, Any]]
     """By wire name: Python name, kind, bounds or values."""
+    image: str | None
+    needs: tuple[str, ...]
+    crops_to: float | None
     required: tuple[str, ...]
     defaults: dict[str, Any]
     echo_divisors: dict[str, int]
@@ -61,7 +65,7 @@ CREATIONS = {
         encodings=("application/json", "multipart/form-data"),
         credits_per_second=5,
         fields={
-            "assetId": ("asset_id", "string", None),
+            "assetId": ("asset_id", "id", None),
             "text_prompt": ("text_prompt", "string", None),
             "aspect_ratio": ("aspect_ratio", "choice", ("landscape", "portrait")),
             "structure_transformation": ("structure_transformation", "integer", (0, 10)),
@@ -73,12 +77,48 @@ CREATIONS = {
             "replyRef": ("reply_ref", "text", 1024),
             "maxJobs": ("max_jobs", "integer", (1, 10)),
         },
+        image=None,
+        needs=(),
+        crops_to=16 / 9,
         required=("assetId", "text_prompt"),
         defaults={"structure_transformation": 3, "aspect_ratio": "landscape", "seconds": 10, "resolution": "720p"},
         echo_divisors={"structure_transformation": 10},
     ),
+    "aleph": Creation(
+        operation="createAleph",
+        path="/gen4/video",
+        model="AlephRequest",
+        source="video_assetId",
+        prompt="text_prompt",
+        task_type=None,
+        encodings=("application/json", "multipart/form-data"),
+        credits_per_second=None,
+        fields={
+            "video_assetId": ("video_asset_id", "id", None),
+            "image_assetId": ("image_asset_id", "id", None),
+            "text_prompt": ("text_prompt", "string", 1000),
+            "seed": ("seed", "integer", (1, 4294967294)),
+            "exploreMode": ("explore_mode", "boolean", None),
+            "replyUrl": ("reply_url", "text", 1024),
+            "replyRef": ("reply_ref", "text", 1024),
+            "maxJobs": ("max_jobs", "integer", (1, 10)),
+        },
+        image="image_assetId",
+        needs=("duration", "width", "height"),
+        crops_to=None,
+        required=("video_assetId", "text_prompt"),
+        defaults={},
+        echo_divisors={},
+    ),
 }
 
+LIST_DEFAULTS = {
+    ("listTasks", "offset"): 0,
+    ("listTasks", "limit"): 10,
+    ("listAssets", "offset"): 0,
+    ("listAssets", "limit"): 20,
+}
+CREATES = tuple(creation.operation for creation in CREATIONS.values())
 QUERY_BOUNDS: dict[tuple[str, str], tuple[int, int]] = {
     ("listTasks", "offset"): (0, 1000),
     ("listTasks", "limit"): (1, 1000),
@@ -103,6 +143,8 @@ UPLOAD_TYPES = (
     "image/png",
     "image/jpeg",
     "image/gif",
+    "image/webp",
+    "image/mpo",
     "audio/wav",
     "audio/wave",
     "audio/mpeg",
@@ -118,6 +160,7 @@ ALWAYS = (200, 400, 401, 402, 429, 596, *GATEWAY_STATUSES)
 # operation id: the statuses that it has beside those of every operation
 MORE_STATUSES: dict[str, tuple[int, ...]] = {
     "createVideoToVideo": (404, 412, 422),
+    "createAleph": (404, 412, 422),
     "listTasks": (404,),
     "getTask": (404, 410),
     "deleteTask": (404, 410),

@@ -137,7 +137,7 @@ def watch_callbacks(recorder: Recorder, patch: pytest.MonkeyPatch) -> None:
     from useapi_runwayml import callbacks
 
     read = callbacks.parse
-    entry = recorder.contract.operations["createVideoToVideo"].data["callbacks"]["taskChanged"]
+    entry = recorder.contract.data["components"]["callbacks"]["TaskChanged"]
     ((_, methods),) = entry.items()
     content = methods["post"]["requestBody"]["content"]["application/json"]
 

@@ -26,8 +26,10 @@ json_values = st.recursive(
 def good(creation: Creation, wire: str) -> st.SearchStrategy[Any]:
     """Values of a field that are in bounds, the bounds themselves among them."""
     _, kind, bounds = creation.fields[wire]
-    if wire == creation.source:
+    if kind == "id":
         return st.just(ASSET_ID)
+    if kind == "string" and bounds:
+        return st.sampled_from(["x", "x" * bounds]) | texts.filter(lambda text: len(text) <= bounds)
     if kind == "choice":
         return st.sampled_from(bounds)
     if kind == "integer":
@@ -44,6 +46,7 @@ def bad(creation: Creation, wire: str) -> st.SearchStrategy[Any]:
     _, kind, bounds = creation.fields[wire]
     others: dict[str, list[Any]] = {
         "string": ["", 7, True, ["x"], {"a": 1}, 1.5, b"x", "\ud800", "ok \udfff"],
+        "id": ["", 7, True, ["x"], {"a": 1}, 1.5, b"x", "\ud800", "ok \udfff", "a/b"],
         "text": [7, True, ["x"], b"x", "\ud800", 0, "x" * 1025, "é" * 1025],
         "boolean": [0, 1, "true", "", 1.0, []],
     }
@@ -69,7 +72,9 @@ def bad(creation: Creation, wire: str) -> st.SearchStrategy[Any]:
         ]
         outside = st.integers(max_value=low - 1) | st.integers(min_value=high + 1)
         return st.sampled_from([each for each in odd if not (type(each) is int and low <= each <= high)]) | outside
-    return st.sampled_from(others[kind])
+    return st.sampled_from(
+        [*others[kind], *(["x" * (bounds + 1), "é" * (bounds + 1)] if kind == "string" and bounds else [])]
+    )
 
 
 @st.composite

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-import respx
 from hypothesis import given
 from hypothesis import strategies as st
 from useapi_runwayml_api.creations.registry import CREATIONS
@@ -15,7 +14,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 import useapi_runwayml
 
 from . import facts
-from .creating import ANSWER, ENCODINGS, FIELDS, LEVELS, Level, generated, sdk, sent
+from .creating import ANSWER, ENCODINGS, FIELDS, LEVELS, Level, generated, mocked, posts, sdk, sent
 from .strategies import bad, good, requests
 
 
@@ -29,12 +28,15 @@ def test_the_client_knows_the_creations_of_the_facts() -> None:
             creation.source,
             creation.prompt,
         )
-        names = {each.wire: each.name for each in (found.source, found.prompt, *found.options)}
+        assert (found.image and found.image.wire, found.needs, found.crops_to) == (
+            creation.image,
+            creation.needs,
+            creation.crops_to,
+        )
+        names = {each.wire: each.name for each in found.fields}
         assert names == {wire: name for wire, (name, _, _) in creation.fields.items()}
         assert {each.wire: each.default for each in found.options if each.default is not None} == creation.defaults
-        assert {each.wire for each in (found.source, found.prompt, *found.options) if each.required} == {
-            *creation.required
-        }
+        assert {each.wire for each in found.fields if each.required} == {*creation.required}
         assert found.credits_per_second == creation.credits_per_second
         assert tuple(found.encodings.values()) == creation.encodings
 
@@ -46,7 +48,7 @@ def test_what_is_in_bounds_arrives_as_it_was_meant(level: Level, tag: str, encod
     """Exactly the fields that were given, with their values, as JSON or as the text of a form."""
     creation = facts.CREATIONS[tag]
     request = data.draw(requests(creation))
-    with respx.mock(base_url=facts.BASE_URL) as mock:
+    with mocked() as mock:
         route = mock.post(creation.path).respond(json=ANSWER)
         level(tag, creation.named(request), encoding)
         found = sent(route)
@@ -66,17 +68,22 @@ def test_what_is_out_of_bounds_reaches_no_route(level: Level, tag: str, wire: st
     """A value out of its bounds, or of another type, is refused by name, and nothing is sent."""
     creation = facts.CREATIONS[tag]
     name = creation.fields[wire][0]
-    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+    with mocked() as mock:
         with pytest.raises(ValueError, match=name) as caught:
             level(tag, creation.base(**{name: data.draw(bad(creation, wire))}), "application/json")
         assert name in [problem.field for problem in caught.value.problems]  # type: ignore[attr-defined]
-        assert not mock.calls
+        assert not posts(mock)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("tag", "wire"),
-    [(tag, wire) for tag, wire in FIELDS if facts.CREATIONS[tag].fields[wire][1] in ("integer", "choice", "text")],
+    [
+        (tag, wire)
+        for tag, wire in FIELDS
+        if facts.CREATIONS[tag].fields[wire][1] in ("integer", "choice", "text", "string")
+        and facts.CREATIONS[tag].fields[wire][2]
+    ],
 )
 def test_each_bound_at_just_inside_and_just_outside(level: Level, tag: str, wire: str) -> None:
     """The bounds themselves pass, one step beyond them does not."""
@@ -87,11 +94,12 @@ def test_each_bound_at_just_inside_and_just_outside(level: Level, tag: str, wire
     if kind == "integer":
         low, high = bounds
         inside, outside = [low, low + 1, high - 1, high], [low - 1, high + 1]
-    elif kind == "text":
-        inside, outside = ["", "x", "x" * (bounds - 1), "x" * bounds], ["x" * (bounds + 1)]
+    elif kind in ("text", "string"):
+        inside, outside = ["x", "x" * (bounds - 1), "x" * bounds], ["x" * (bounds + 1)]
+        (inside if kind == "text" else outside).append("")
     else:
         inside, outside = list(bounds), [4, 6, 9, 11, "square", "1080p"]
-    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+    with mocked() as mock:
         route = mock.post(creation.path).respond(json=ANSWER)
         for value in inside:
             level(tag, creation.base(**{name: value}), "application/json")
@@ -110,14 +118,14 @@ def test_each_required_field_is_required(tag: str, wire: str) -> None:
     creation = facts.CREATIONS[tag]
     name = creation.fields[wire][0]
     without = {key: value for key, value in creation.base().items() if key != name}
-    with respx.mock(base_url=facts.BASE_URL, assert_all_called=False) as mock:
+    with mocked() as mock:
         with pytest.raises(useapi_runwayml.ParameterError):
             sdk(tag, creation.base(**{name: None}), "application/json")
         for level in LEVELS:
             with pytest.raises(TypeError):
                 level(tag, without, "application/json")
         assert [problem.field for problem in CREATIONS[tag].request_model.find_problems(without)] == [name]
-        assert not mock.calls
+        assert not posts(mock)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +135,7 @@ def test_omitted_null_and_falsy_are_three_things(tag: str, wire: str) -> None:
     """None is left out by the SDK and refused by the generated client; a falsy value is sent."""
     creation = facts.CREATIONS[tag]
     name, kind, bounds = creation.fields[wire]
-    with respx.mock(base_url=facts.BASE_URL) as mock:
+    with mocked() as mock:
         route = mock.post(creation.path).respond(json=ANSWER)
         sdk(tag, creation.base(**{name: None}), "application/json")
         assert (wire in json.loads(route.calls.last.request.content)) == (wire == "replyRef")

@@ -47,6 +47,10 @@ def test_the_fields_of_a_create_are_the_facts(tag: str) -> None:
             assert tuple(part["enum"]) == bounds
         elif kind == "integer":
             assert (part["type"], part["minimum"], part["maximum"]) == ("integer", *bounds)
+        elif kind == "id":
+            assert schema["properties"][wire]["$ref"] == "#/components/schemas/Identifier"
+        elif kind == "string":
+            assert (part["type"], part.get("maxLength"), part["minLength"]) == ("string", bounds, 1)
         elif kind == "text":
             assert (part["type"], part["maxLength"], part.get("minLength")) == ("string", bounds, None)
         else:
@@ -56,7 +60,9 @@ def test_the_fields_of_a_create_are_the_facts(tag: str) -> None:
     assert operation.data.get("x-credits-per-second") == creation.credits_per_second
     marked = operation.data["x-creation"]
     assert (marked["source"], marked.get("prompt", "text_prompt")) == (creation.source, creation.prompt)
-    assert marked["task-type"] == creation.task_type
+    assert (marked.get("task-type"), marked.get("image")) == (creation.task_type, creation.image)
+    assert tuple(marked.get("needs", ())) == creation.needs
+    assert marked.get("crops-to") == ("16:9" if creation.crops_to else None)
 
 
 def test_parameters_uploads_and_statuses_are_the_facts() -> None:
@@ -64,6 +70,9 @@ def test_parameters_uploads_and_statuses_are_the_facts() -> None:
     for (name, parameter), (low, high) in facts.QUERY_BOUNDS.items():
         (found,) = [each for each in CONTRACT.operations[name].parameters if each.name == parameter]
         assert (found.schema["type"], found.schema["minimum"], found.schema["maximum"]) == ("integer", low, high)
+    for (name, parameter), default in facts.LIST_DEFAULTS.items():
+        (found,) = [each for each in CONTRACT.operations[name].parameters if each.name == parameter]
+        assert found.schema["default"] == default
     assert tuple(CONTRACT.operations["uploadAsset"].bodies) == facts.UPLOAD_TYPES
     assert tuple(SCHEMAS["MediaKind"]["enum"]) == facts.MEDIA_KINDS
     assert tuple(SCHEMAS["TaskStatus"]["enum"]) == facts.STATUSES
@@ -76,7 +85,9 @@ def test_parameters_uploads_and_statuses_are_the_facts() -> None:
     assert tuple(failure["content"]) == facts.GATEWAY_MEDIA
     for response in (failure, CONTRACT.data["components"]["responses"]["Busy"]):
         assert CONTRACT.follow(response["headers"]["Retry-After"])["schema"] == {"type": "string"}
-    ((_, entry),) = CONTRACT.operations["createVideoToVideo"].data["callbacks"][facts.CALLBACK[0]].items()
+    told = [CONTRACT.follow(CONTRACT.operations[name].data["callbacks"][facts.CALLBACK[0]]) for name in facts.CREATES]
+    ((_, entry),) = told[0].items()
+    assert all(each == told[0] for each in told)
     ((method, callback),) = entry.items()
     (kind,) = callback["requestBody"]["content"]
     answers = {status: list(each["content"]) for status, each in callback["responses"].items()}

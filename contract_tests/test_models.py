@@ -149,18 +149,18 @@ def test_every_example_of_an_answer_is_read(name: str, status: int, kind: str, e
         assert (error.status, error.body) == (status, value)
 
 
-def test_the_examples_of_requests_are_accepted() -> None:
+@pytest.mark.parametrize("creation", facts.CREATIONS.values())
+def test_the_examples_of_requests_are_accepted(creation: facts.Creation) -> None:
     """Each example of a body makes a request that gives the example back, field by field."""
-    content = CONTRACT.operations["createVideoToVideo"].data["requestBody"]["content"]
-    assert tuple(content) == V2V.encodings
+    content = CONTRACT.operations[creation.operation].data["requestBody"]["content"]
+    assert tuple(content) == creation.encodings
     for media in content.values():
         for example in media["examples"].values():
             value = CONTRACT.follow(example)["value"]
-            named = V2V.named(value)
-            body = models.VideoToVideoRequest(**named)
+            body = getattr(models, creation.model)(**creation.named(value))
             assert body.to_dict() == value
-            kwargs = HOW["createVideoToVideo"].module.request_kwargs(body=body)
-            assert (kwargs["method"], kwargs["url"], kwargs["json"]) == ("post", "/gen3turbo/video", value)
+            kwargs = HOW[creation.operation].module.request_kwargs(body=body)
+            assert (kwargs["method"], kwargs["url"], kwargs["json"]) == ("post", creation.path, value)
 
 
 def test_the_examples_of_parameters_are_accepted() -> None:
@@ -176,9 +176,10 @@ def test_the_examples_of_parameters_are_accepted() -> None:
             assert list(constraint.broken_rules(parameter["example"])) == []
 
 
-def test_the_callback_has_the_body_of_a_task() -> None:
+@pytest.mark.parametrize("name", facts.CREATES)
+def test_the_callback_has_the_body_of_a_task(name: str) -> None:
     """The example of the callback, flat and wrapped, is read as the task it tells of."""
-    data = CONTRACT.operations["createVideoToVideo"].data["callbacks"]["taskChanged"]
+    data = CONTRACT.follow(CONTRACT.operations[name].data["callbacks"]["taskChanged"])
     ((address, entry),) = data.items()
     assert (address, list(entry)) == ("{$request.body#/replyUrl}", ["post"])
     assert entry["post"]["operationId"] == facts.CALLBACK[0]

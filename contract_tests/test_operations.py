@@ -20,7 +20,7 @@ from .calls import HIGH, HOW, LOW, TOKEN
 from .strategies import ASSET_ID, TASK_ID
 
 ANSWERS: dict[str, Any] = {
-    "createVideoToVideo": {"taskId": TASK_ID, "status": "PENDING"},
+    **{name: {"taskId": TASK_ID, "status": "PENDING"} for name in facts.CREATES},
     "listTasks": [{"taskId": TASK_ID}],
     "getTask": {"taskId": TASK_ID, "status": "RUNNING"},
     "listAssets": [{"assetId": ASSET_ID}],
@@ -31,7 +31,7 @@ ANSWERS: dict[str, Any] = {
 }
 DONE = {"success": True}
 MODEL_OF = {
-    "createVideoToVideo": "Task",
+    **dict.fromkeys(facts.CREATES, "Task"),
     "listTasks": "Task",
     "getTask": "Task",
     "listAssets": "Asset",
@@ -117,7 +117,7 @@ def test_every_error_status_has_its_model_and_its_class(name: str, status: int) 
             with pytest.raises(errors.UseapiError) as caught:
                 level(HOW[name], lambda request, body=body: httpx.Response(status, json=body, headers=LATER))
             error = caught.value
-            if name == "createVideoToVideo" and status in facts.GATEWAY_STATUSES:
+            if name in facts.CREATES and status in facts.GATEWAY_STATUSES:
                 assert isinstance(error, errors.SubmissionUnknownError)
                 error = error.__cause__  # type: ignore[assignment]
             assert type(error) is getattr(errors, facts.ERROR_CLASSES[status])

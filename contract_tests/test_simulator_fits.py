@@ -38,22 +38,25 @@ class Service:
         self.clock = ManualClock()
         transport = SimulatorTransport(self.simulator, self.clock)
         self.http = httpx.Client(transport=transport, base_url=facts.BASE_URL, headers=AUTHORIZATION)
-        upload = self.http.post("/assets/?name=c.mp4", content=CLIP, headers={"Content-Type": "video/mp4"})
+        upload = self.http.post(
+            "/assets/?name=c.mp4&duration=5&width=64&height=36", content=CLIP, headers={"Content-Type": "video/mp4"}
+        )
         self.ids = {"assetId": upload.json()["assetId"]}
         for word in ("x", "[fail]", "[moderate-later]", "[cancel]", "[no-output]", "[throttle]"):
             found = self.create(f"{word} y").json()
             self.ids["taskId"] = found.get("task", found)["taskId"]
 
-    def create(self, prompt: str, **more: Any) -> httpx.Response:
-        body = {"assetId": self.ids["assetId"], "text_prompt": prompt, "replyRef": "row", **more}
-        return self.http.post("/gen3turbo/video", json=body)
+    def create(self, prompt: str, creation: facts.Creation = V2V, **more: Any) -> httpx.Response:
+        body = {creation.source: self.ids["assetId"], creation.prompt: prompt, "replyRef": "row", **more}
+        return self.http.post(creation.path, json=body)
 
     def send(self, name: str) -> httpx.Response:
         """A good request of an operation."""
         method, path, required, _ = facts.OPERATIONS[name]
         values = {"offset": 0, "limit": 9, "name": "c.mp4"}
-        if name == "createVideoToVideo":
-            return self.create("x")
+        for creation in facts.CREATIONS.values():
+            if name == creation.operation:
+                return self.create("x", creation)
         body = {"content": CLIP, "headers": {"Content-Type": "video/mp4"}} if name == "uploadAsset" else {}
         query = {key: values[key] for key in required}
         return self.http.request(method, path.format(**self.ids), params=query, **body)  # type: ignore[arg-type]
@@ -117,26 +120,28 @@ def test_refusals_fit(http_errors: Any) -> None:
         got.setdefault(name, set()).add(answer.status_code)
         assert problems(name, answer) == []
 
-    keep("createVideoToVideo", service.create("[moderate]"))
-    keep("createVideoToVideo", service.create("x", maxJobs=1))
-    keep("createVideoToVideo", service.create("x", seed=0))
+    for creation in facts.CREATIONS.values():
+        keep(creation.operation, service.create("[moderate]", creation))
+        keep(creation.operation, service.create("x", creation, maxJobs=1))
+        keep(creation.operation, service.create("x", creation, seed=0))
     for name in facts.OPERATIONS:
         token = service.http.headers.pop("Authorization")
         keep(name, service.send(name))
         service.http.headers["Authorization"] = token
     service.simulator.state.accounts["maker@example.com"].credits = 0
-    keep("createVideoToVideo", service.create("x"))
+    for creation in facts.CREATIONS.values():
+        keep(creation.operation, service.create("x", creation))
     service.clock.advance(7 * 24 * 3600 + 1)
     keep("getTask", service.send("getTask"))
     keep("deleteTask", service.send("deleteTask"))
     service.ids = {"assetId": "nothing", "taskId": "nothing"}
-    for name in ("createVideoToVideo", "getTask", "deleteTask", "getAsset", "deleteAsset", "releaseScheduledTask"):
+    for name in (*facts.CREATES, "getTask", "deleteTask", "getAsset", "deleteAsset", "releaseScheduledTask"):
         keep(name, service.send(name))
     for name in ("listTasks", "listAssets", "getFeatures"):
         keep(
             name, service.http.get(facts.OPERATIONS[name][1], params={"offset": 0, "limit": 9, "email": "no@one.test"})
         )
-    assert got["createVideoToVideo"] == {400, 401, 404, 412, 422, 429}
+    assert all(got[name] == {400, 401, 404, 412, 422, 429} for name in facts.CREATES)
     assert got["getTask"] == got["deleteTask"] == {401, 404, 410}
     assert all(401 in statuses for statuses in got.values())
 

@@ -244,7 +244,7 @@ def of_template(template: str, text: str) -> Iterator[Mutant]:
 
 
 REASONS: dict[str, str] = {
-    "callbacks.taskChanged": "What the receiver of a callback answers is read by nobody.",
+    "callbacks.TaskChanged": "What the receiver of a callback answers is read by nobody.",
     "RetryAfter": "The header is read by its name wherever it comes, documented or not; its type says only that it is text.",
     "Retry-After dropped": "The header is read by its name wherever it comes, documented or not.",
     "another scheme": "What leaves with a request is held by the tests; the document's word for it is read by nobody.",

@@ -47,7 +47,7 @@ def rows_of(operation: Operation) -> Iterator[Row]:
             for example in examples_of(CONTRACT, content):
                 yield f"example:{operation.id}:{status}:{kind}:{example}", f"  example {example}"
     for name, entry in operation.data.get("callbacks", {}).items():
-        for methods in entry.values():
+        for methods in CONTRACT.follow(entry).values():
             content = methods["post"]["requestBody"]["content"]["application/json"]
             for example in examples_of(CONTRACT, content):
                 yield f"callback:{name}:{example}", f"callback {name}, example {example}"

@@ -18,9 +18,11 @@ import pytest
 import useapi_runwayml
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
 
+from .media import clip
+
 TOKEN = "user:4242-s3cr3tT0k3n"
 BASE_URL = "http://runway.simulator/v1/runwayml"
-MP4 = b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 2000
+MP4 = clip()
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,16 @@ def test_without_proof_it_is_uncertain(listed: list[dict[str, Any]], why: str) -
     assert why in found.why
 
 
+WEB = {"taskId": "web", "createdAt": "2026-01-02T03:00:20Z"}
+
+
+def test_tasks_of_the_web_application_prove_nothing_and_hide_nothing() -> None:
+    """They bear no replyRef: beside a task of ours the list still proves an absence, alone they do not."""
+    assert verdict([WEB, OLDER]).kind == "absent"
+    assert verdict([OLDER, {**WEB, "createdAt": "2026-01-02T02:00:00Z"}]).kind == "absent"
+    assert verdict([{**WEB, "createdAt": "2026-01-02T02:00:00Z"}]).kind == "uncertain"
+
+
 def test_without_the_services_date_nothing_is_proved() -> None:
     """An intent whose moment on the service's clock is not known is for a person."""
     found = judge("ours", [], [Task.from_dict(OLDER)], intended_at=None, elapsed=61, settle=60)

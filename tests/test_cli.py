@@ -281,7 +281,7 @@ def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: 
         encoding="utf-8",
     )
     code, out, _ = call("run", "jobs.csv", "--dry-run", "--json", "--defaults", '{"seconds": 5}')
-    assert (code, json.loads(out)) == (0, {"jobs": 3, "seconds": 15, "credits": 75})
+    assert (code, json.loads(out)) == (0, {"jobs": 3, "seconds": 15, "credits": 75, "warnings": []})
     assert call("run", "jobs.csv")[0] == 2, "credits are spent only by --yes, or by a person who agrees"
     assert not (folder / ".useapi-runwayml").exists()
     code, out, told = call("run", "jobs.csv", "--yes", "--poll-interval", "5", "--defaults", '{"seconds": 5}')
@@ -500,3 +500,19 @@ def test_a_terminal_gets_a_bar_and_no_color_is_heard(server: SimulatorServer, fo
         assert process.wait(60) == 0
         assert "━".encode() in shown
         assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]", shown)) == colours
+
+
+def test_what_ctrl_c_came_before_is_not_told_of() -> None:
+    """A coroutine of a library that was never begun, since the process ends, is no warning and no traceback of ours."""
+    program = (
+        "from useapi_runwayml.cli import app\n"
+        "code = app.run(['scheduler', 'list'])\n"
+        "async def never(): pass\n"
+        "never()\n"
+        "raise SystemExit(code)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "USEAPI_TOKEN"}
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -397,8 +397,9 @@ def test_a_deletion_that_never_worked_is_not_done(world: World, first: Any) -> N
         world.scripted(handler).tasks.delete(task_id("1"))
 
 
-def test_a_disk_that_fails_is_no_broken_connection(world: World) -> None:
+def test_a_disk_that_fails_is_no_broken_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload whose file cannot be read says so, once, and is not repeated."""
+    monkeypatch.setattr("useapi_runwayml._io.media.inspect", lambda file, start: None)
     reads: list[int] = []
 
     class Bad(io.BytesIO):

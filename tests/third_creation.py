@@ -23,9 +23,11 @@ from useapi_runwayml._core import polling
 from useapi_runwayml.cli import app
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer, SimulatorTransport
 
+from .media import clip
+
 TOKEN = "user:1-abcdef"
 BASE = "https://api.useapi.net/v1/runwayml"
-MP4 = b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 500
+MP4 = clip(seconds=10)
 public: Any = useapi_runwayml
 
 
@@ -107,7 +109,7 @@ def command_line() -> None:
         call(*batch, "--dry-run", code=3, says="line 4: there is no column 'words' for video_to_video")
         Path("jobs.csv").write_text("\n".join(rows).replace("words", "prompt"))
         plan = json.loads(call(*batch, "--dry-run", "--json", code=0))
-        assert plan == {"jobs": 3, "seconds": 18, "credits": None}
+        assert plan == {"jobs": 3, "seconds": 18, "credits": None, "warnings": []}
         call(*batch, "--dry-run", code=0, says="about 50 credits and 2 of unknown price")
         refusal = "line 2: --max-credits cannot hold: the price of gen3_video is not known"
         call(*batch, "--yes", "--max-credits", "60", code=3, says=refusal)

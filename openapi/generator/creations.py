@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from views import Document, Field
 
 PROMPT = "text_prompt"
+MEASURES = ("duration", "width", "height")
 
 
 class Refused(Exception):
@@ -28,6 +30,9 @@ class Creation:
     summary: str
     source: Field
     prompt: Field
+    image: Field | None
+    needs: tuple[str, ...]
+    crops_to: float | None
     fields: list[Field]
     model: str
     encodings: dict[str, str]
@@ -36,8 +41,8 @@ class Creation:
 
     @property
     def options(self) -> list[Field]:
-        """The fields that are neither the source nor the prompt."""
-        return [each for each in self.fields if each not in (self.source, self.prompt)]
+        """The fields that are neither the source, nor the image, nor the prompt."""
+        return [each for each in self.fields if each not in (self.source, self.prompt, self.image)]
 
     @property
     def class_name(self) -> str:
@@ -97,7 +102,7 @@ def _creation(
     document: Document, where: str, tag: str, about: str, method: str, path: str, operation: dict[str, Any]
 ) -> Creation:
     marked = operation["x-creation"] or {}
-    if unknown := set(marked) - {"source", "prompt", "title", "task-type"}:
+    if unknown := set(marked) - {"source", "image", "prompt", "needs", "crops-to", "title", "task-type"}:
         _refuse(where, f"there is no {', '.join(sorted(unknown))}")
     body = document.body(method, path)
     if body is None or not body["model"] or "application/json" not in body["media_types"]:
@@ -107,11 +112,17 @@ def _creation(
     fields = document.request_fields(body["model"])
     by_wire = {each.wire: each for each in fields}
     names = {"source": marked.get("source", ""), "prompt": marked.get("prompt", PROMPT)}
+    names |= {"image": marked["image"]} if "image" in marked else {}
     if "replyRef" not in by_wire:
         _refuse(where, f"{body['model']} must have replyRef: a create whose answer is lost is found by it")
     for role, wire in names.items():
         if wire not in by_wire:
             _refuse(where, f"its {role} {wire!r} is no field of {body['model']}")
+    if names.get("image") in document.schemas[body["model"]].get("required", []):
+        _refuse(where, "its image cannot be required: `run` would have to be given one")
+    needs = marked.get("needs", [])
+    if not isinstance(needs, list) or not set(needs) <= set(MEASURES):
+        _refuse(where, f"needs must be a list of some of {', '.join(MEASURES)}")
     price = operation.get("x-credits-per-second")
     if price is not None and (isinstance(price, bool) or not isinstance(price, (int, float)) or price < 0):
         _refuse(where, "x-credits-per-second must be a number, at least 0; leave it out when the price is unknown")
@@ -126,12 +137,25 @@ def _creation(
         summary=operation["summary"],
         source=by_wire[names["source"]],
         prompt=by_wire[names["prompt"]],
+        image=by_wire[names["image"]] if "image" in names else None,
+        needs=tuple(needs),
+        crops_to=_shape(where, marked.get("crops-to")),
         fields=fields,
         model=body["model"],
         encodings={words[kind]: kind for kind in body["media_types"] if kind in words},
         credits_per_second=price,
         schemas={wire: document.follow(part) for wire, part in document.schemas[body["model"]]["properties"].items()},
     )
+
+
+def _shape(where: str, text: Any) -> float | None:
+    """Width over height, of a text such as 16:9."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d*):([1-9]\d*)", text) if isinstance(text, str) else None
+    if found is None:
+        _refuse(where, "crops-to must be a shape in quotes, such as '16:9'")
+    return int(found[1]) / int(found[2])
 
 
 def _refuse(where: str, why: str) -> Any:

@@ -1,10 +1,14 @@
 """All that the batch and the command line use of the inside; everything else that they use is public.
 
-Ids and media types as the service writes them, what may pass, how texts are made safe to show, and where the service answers.
+Ids and media types as the service writes them, what may pass, how texts are made safe to show, what a clip is before it is
+sent, and where the service answers.
 """
+
+import os
 
 from ._core.answers import redact
 from ._core.calls import as_problems
+from ._core.clips import Clip, check_needs, is_no_video, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
 from ._core.uploading import media_type_of
@@ -12,18 +16,36 @@ from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix
 
+
+def look_at(path: str | os.PathLike[str]) -> Clip | None:
+    """What a file is; None when that cannot be known. ParameterError for one that cannot be opened."""
+    from ._io.sources import Source
+
+    source = Source(path)
+    try:
+        return source.inspect()
+    finally:
+        source.close()
+
+
 DEFAULT_CREATION = "video_to_video"
 """The creation of `useapi-runwayml run` and of batches that name none, by its tag in the document."""
 
 __all__ = [
     "BASE_URL",
     "DEFAULT_CREATION",
+    "Clip",
     "SystemClock",
     "as_problems",
+    "check_needs",
     "email_of",
     "is_asset_id",
+    "is_no_video",
     "is_transient",
+    "look_at",
     "media_type_of",
     "partial_prefix",
     "redact",
+    "remarks",
+    "told",
 ]

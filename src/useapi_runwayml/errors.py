@@ -41,6 +41,7 @@ __all__ = [
     "DownloadError",
     "GoneError",
     "InsufficientCreditsError",
+    "MediaWarning",
     "ModerationError",
     "NotFoundError",
     "ParameterError",
@@ -59,6 +60,10 @@ __all__ = [
     "UseapiError",
     "WaitTimeoutError",
 ]
+
+
+class MediaWarning(UserWarning):
+    """A clip of which the service would not use all, or that is not what was asked for; told before anything is sent."""
 
 
 class Problem(NamedTuple):

@@ -5,6 +5,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aleph import Aleph as Aleph
+    from .aleph import AlephOptions as AlephOptions
+    from .aleph import AsyncAleph as AsyncAleph
     from .video_to_video import AsyncVideoToVideo as AsyncVideoToVideo
     from .video_to_video import VideoToVideo as VideoToVideo
     from .video_to_video import VideoToVideoOptions as VideoToVideoOptions
@@ -13,11 +16,17 @@ HOMES = {
     "AsyncVideoToVideo": "video_to_video",
     "VideoToVideo": "video_to_video",
     "VideoToVideoOptions": "video_to_video",
+    "AsyncAleph": "aleph",
+    "Aleph": "aleph",
+    "AlephOptions": "aleph",
 }
 __all__ = [
     "AsyncVideoToVideo",
     "VideoToVideo",
     "VideoToVideoOptions",
+    "AsyncAleph",
+    "Aleph",
+    "AlephOptions",
 ]
 
 

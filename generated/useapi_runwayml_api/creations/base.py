@@ -54,7 +54,11 @@ class Option(NamedTuple):
 
 
 class Creation(NamedTuple):
-    """An operation that starts paid tasks, as the document tells it. `credits_per_second` is None where the price is unknown."""
+    """An operation that starts paid tasks, as the document tells it.
+
+    `needs` is what its clip's asset must know of duration, width and height; `crops_to` the shape, width over height, to which the
+    service cuts the clip, or None; `credits_per_second` is None where the price is unknown.
+    """
 
     tag: str
     operation_id: str
@@ -62,11 +66,19 @@ class Creation(NamedTuple):
     about: str
     source: Option
     prompt: Option
+    image: Option | None
+    needs: tuple[str, ...]
+    crops_to: float | None
     options: tuple[Option, ...]
     credits_per_second: float | None
     encodings: Mapping[str, str]
     module: str
     model: tuple[str, str]
+
+    @property
+    def fields(self) -> tuple[Option, ...]:
+        """All fields of its request."""
+        return (self.source, self.prompt, *((self.image,) if self.image else ()), *self.options)
 
     @property
     def operation(self) -> Any:
@@ -116,6 +128,7 @@ class Creator(Protocol):
         source: FileSource,
         prompt: str,
         *,
+        image: FileSource | None,
         destination: str | os.PathLike[str],
         timeout: float,
         keep_asset: bool,
@@ -147,6 +160,7 @@ class AsyncCreator(Protocol):
         source: FileSource,
         prompt: str,
         *,
+        image: FileSource | None,
         destination: str | os.PathLike[str],
         timeout: float,
         keep_asset: bool,

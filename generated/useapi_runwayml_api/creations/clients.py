@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .aleph import Aleph, AsyncAleph
     from .base import AsyncCreator, Creator
     from .video_to_video import AsyncVideoToVideo, VideoToVideo
 
@@ -25,6 +26,13 @@ class Creations:
 
         return VideoToVideo(self._make_creator())
 
+    @cached_property
+    def aleph(self) -> Aleph:
+        """Change an uploaded video after a prompt, with an image to guide it if wanted."""
+        from .aleph import Aleph
+
+        return Aleph(self._make_creator())
+
 
 class AsyncCreations:
     """The creations of a client; whoever inherits says what sends them."""
@@ -38,3 +46,10 @@ class AsyncCreations:
         from .video_to_video import AsyncVideoToVideo
 
         return AsyncVideoToVideo(self._make_creator())
+
+    @cached_property
+    def aleph(self) -> AsyncAleph:
+        """Change an uploaded video after a prompt, with an image to guide it if wanted."""
+        from .aleph import AsyncAleph
+
+        return AsyncAleph(self._make_creator())

@@ -142,6 +142,8 @@ class VideoToVideo:
     ) -> RunResult:
         """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
 
+        A clip of which the service would not use all is told by a MediaWarning before anything is sent.
+
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
         `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
         parameters of `create`.
@@ -150,6 +152,7 @@ class VideoToVideo:
             "video_to_video",
             video,
             text_prompt,
+            image=None,
             destination=destination,
             timeout=timeout,
             keep_asset=keep_asset,
@@ -254,6 +257,8 @@ class AsyncVideoToVideo:
     ) -> RunResult:
         """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
 
+        A clip of which the service would not use all is told by a MediaWarning before anything is sent.
+
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
         `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
         parameters of `create`.
@@ -262,6 +267,7 @@ class AsyncVideoToVideo:
             "video_to_video",
             video,
             text_prompt,
+            image=None,
             destination=destination,
             timeout=timeout,
             keep_asset=keep_asset,

@@ -4,6 +4,7 @@
 
 from .account_busy_body import AccountBusyBody
 from .acknowledgement import Acknowledgement
+from .aleph_request import AlephRequest
 from .artifact import Artifact
 from .artifact_metadata import ArtifactMetadata
 from .aspect_ratio import AspectRatio
@@ -32,6 +33,7 @@ from .video_to_video_request import VideoToVideoRequest
 __all__ = (
     "AccountBusyBody",
     "Acknowledgement",
+    "AlephRequest",
     "Artifact",
     "ArtifactMetadata",
     "AspectRatio",

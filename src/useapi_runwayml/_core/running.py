@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from useapi_runwayml_api.creations.base import OnProgress, RunResult
 
 from ..errors import ParameterError, Problem, UseapiError
-from . import assets
+from . import assets, clips
 from .calls import as_problems, call, option_problems
 from .checks import check_terms, is_seconds
 from .creating import create, note
@@ -22,11 +22,11 @@ from .ids import email_of, is_asset_id
 from .looking_up import Intent
 from .surroundings import Context, FileSource
 from .tasks import wait
-from .uploading import upload
+from .uploading import Parcel, pack, send
 from .waiting import Group
 
 if TYPE_CHECKING:
-    from useapi_runwayml_api.creations.base import Creation
+    from useapi_runwayml_api.creations.base import Creation, Option
     from useapi_runwayml_api.models.task import Task
 
 APART = ("extra_body", "encoding", "busy_timeout")
@@ -65,7 +65,10 @@ def intend(
 def start(
     context: Context, creation: Creation, values: Mapping[str, Any], options: Options, more: Mapping[str, Any]
 ) -> Core[Task]:
-    return create(context, intend(creation, values, options, **more))
+    """The task of a new create. An asset that lacks what the creation needs of it is refused first."""
+    intent = intend(creation, values, options, **more)
+    yield from clips.check_asset(context, creation, values[creation.source.name], options)
+    return (yield from create(context, intent))
 
 
 def run(
@@ -75,6 +78,7 @@ def run(
     video: FileSource,
     prompt: str,
     *,
+    image: FileSource | None,
     destination: str | os.PathLike[str],
     timeout: float,
     keep_asset: bool,
@@ -91,15 +95,13 @@ def run(
         raise ParameterError([Problem(name, values[name], "it is not a known parameter") for name in unknown])
     values[creation.prompt.name] = prompt
     check_terms(timeout, None)
-    source = creation.source.name
-    intend(creation, {**values, source: video if is_asset_id(video) else "asset"}, options, **more)
+    given = {creation.source: video} | ({creation.image: image} if creation.image and image is not None else {})
+    ids = {option.name: each for option, each in given.items() if is_asset_id(each)}
+    files = {option: each for option, each in given.items() if option.name not in ids}
+    intend(creation, {**values, **ids, **{each.name: "asset" for each in files}}, options, **more)
     path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=False))
-    asset_id: Any = video
-    uploaded = False
-    if not is_asset_id(video):
-        asset = yield from upload(context, video, None, None, None, None, options)
-        asset_id, uploaded = asset.asset_id, True
-    intent = intend(creation, {**values, source: asset_id}, options, **more)
+    uploaded = yield from _upload(context, creation, values, files, ids, options)
+    intent = intend(creation, {**values, **ids, **uploaded}, options, **more)
     task_id: str | None = None
     try:
         task = yield from create(context, intent)
@@ -111,14 +113,57 @@ def run(
         saved = yield from download(
             context, done, path, overwrite=False, on_progress=None, options=options, deadline=deadline
         )
-        if uploaded and not keep_asset:
-            yield from _tidy(context, str(asset_id), options)
+        for asset_id in () if keep_asset else uploaded.values():
+            yield from _tidy(context, asset_id, options)
     except BaseException as error:
         note(error, intent.reply_ref, task_id)
         if isinstance(error, UseapiError) and error.task_id is None:
             error.task_id = task_id
         raise
     return RunResult(done, saved)
+
+
+def _upload(
+    context: Context,
+    creation: Creation,
+    values: Mapping[str, Any],
+    files: Mapping[Option, FileSource],
+    ids: Mapping[str, Any],
+    options: Options,
+) -> Core[dict[str, str]]:
+    """The assets of the files, by field. All are looked at before the first is sent, and what may be a mistake is warned of."""
+    source = creation.source.name
+    parcels: dict[str, Parcel] = {}
+    try:
+        for option, given in files.items():
+            parcels[option.name] = parcel = yield from pack(context, given, None, None)
+            _check_kind(parcel, "video" if option.name == source else "image")
+        if source in parcels:
+            clip = parcels[source].clip
+            clips.check_needs(creation, clip.measures if clip else {}, "video", parcels[source].name)
+            if line := clips.told(parcels[source].name, clips.remarks(clip, creation, values)):
+                clips.warn(line)
+        else:
+            yield from clips.check_asset(context, creation, ids[source], options)
+        uploaded: dict[str, str] = {}
+        email = email_of(ids.get(source))  # all assets of a task belong to one account
+        for name, parcel in parcels.items():
+            asset = yield from send(context, parcel, email, {}, None, options)
+            uploaded[name] = str(asset.asset_id)
+            email = email or email_of(uploaded[name])
+        return uploaded
+    finally:
+        for parcel in parcels.values():
+            parcel.source.close()
+
+
+def _check_kind(parcel: Parcel, wanted: str) -> None:
+    """ParameterError for a file that is no video, or no image, by its type or by what is in it."""
+    rule = "" if parcel.media_type.startswith(f"{wanted}/") else f"it is no {wanted}: its type is {parcel.media_type}"
+    if not rule and wanted == "video":
+        rule = clips.is_no_video(parcel.clip)
+    if rule:
+        raise ParameterError([Problem(wanted, parcel.name, rule)])
 
 
 def _tidy(context: Context, asset_id: str, options: Options) -> Core[None]:

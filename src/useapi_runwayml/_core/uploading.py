@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import APIConnectionError, ParameterError, Problem, UseapiError
 from .answers import read, unusable
 from .calls import call, pause_before_retry
+from .clips import Clip
 from .effects import Answer, Core, Do, Options, Send, Sleep
 from .surroundings import Context, FileSource, OnBytes, Source
 
@@ -35,6 +37,8 @@ MEDIA_TYPES_BY_SUFFIX = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".mpo": "image/mpo",
     ".wav": "audio/wav",
     ".mp3": "audio/mpeg",
     ".flac": "audio/flac",
@@ -57,40 +61,76 @@ def media_type_of(name: str | None, given: str | None) -> str:
     return found
 
 
+class Parcel(NamedTuple):
+    """A file that is ready to be uploaded: open, named, typed, and looked at. Whoever has it closes its source."""
+
+    source: Source
+    name: str
+    media_type: str
+    clip: Clip | None
+
+
+def pack(context: Context, given: FileSource, name: str | None, media_type: str | None) -> Core[Parcel]:
+    """Opens the file and looks at it; nothing is sent."""
+    source: Source = yield Do(lambda: context.files.open_source(given))
+    try:
+        called = name if name is not None else source.name or "upload"
+        kind = media_type_of(called, media_type)
+        clip: Clip | None = yield Do(source.inspect)
+        return Parcel(source, called, kind, clip)
+    except BaseException:
+        source.close()
+        raise
+
+
 def upload(
     context: Context,
     given: FileSource,
     name: str | None,
     media_type: str | None,
     email: str | None,
+    measures: Mapping[str, float | None],
+    on_progress: OnBytes | None,
+    options: Options,
+) -> Core[Asset]:
+    """The new asset, with those of its measures that are given, or that its bytes tell."""
+    parcel = yield from pack(context, given, name, media_type)
+    try:
+        return (yield from send(context, parcel, email, measures, on_progress, options))
+    finally:
+        parcel.source.close()
+
+
+def send(
+    context: Context,
+    parcel: Parcel,
+    email: str | None,
+    measures: Mapping[str, float | None],
     on_progress: OnBytes | None,
     options: Options,
 ) -> Core[Asset]:
     """The new asset. A broken attempt is repeated from the start of the file, or not at all when it cannot be rewound."""
     from useapi_runwayml_api.api.assets import upload_asset
 
-    source: Source = yield Do(lambda: context.files.open_source(given))
-    try:
-        called = name if name is not None else source.name or "upload"
-        kind = media_type_of(called, media_type)
-        body = source.body(on_progress)
-        request = call(upload_asset, options, content=body, content_type=kind, name=called, email=email)
-        length = {"Content-Length": str(source.size)} if source.size is not None else {"Transfer-Encoding": "chunked"}
-        request.headers = {**(request.headers or {}), **length}
-        for attempt in range(context.settings.max_retries + 1):
-            try:
-                answer: Answer = yield Send(request, attempt)
-                asset: Asset = read(answer, request)
-                if asset.asset_id:
-                    return asset
-                raise unusable(answer, request)
-            except UseapiError as error:
-                began = not (isinstance(error, APIConnectionError) and not error.maybe_sent)
-                pause = pause_before_retry(context, error, attempt, None)
-                if pause is None or (began and not source.can_rewind):
-                    raise
-            yield Sleep(pause)
-            yield Do(source.rewind)
-        raise AssertionError("the last attempt returns or raises")
-    finally:
-        source.close()
+    source = parcel.source
+    known = dict(parcel.clip.measures if parcel.clip is not None else {})
+    known |= {name: value for name, value in measures.items() if value is not None}
+    more: dict[str, Any] = {"name": parcel.name, "email": email, **known}
+    request = call(upload_asset, options, content=source.body(on_progress), content_type=parcel.media_type, **more)
+    length = {"Content-Length": str(source.size)} if source.size is not None else {"Transfer-Encoding": "chunked"}
+    request.headers = {**(request.headers or {}), **length}
+    for attempt in range(context.settings.max_retries + 1):
+        try:
+            answer: Answer = yield Send(request, attempt)
+            asset: Asset = read(answer, request)
+            if asset.asset_id:
+                return asset
+            raise unusable(answer, request)
+        except UseapiError as error:
+            began = not (isinstance(error, APIConnectionError) and not error.maybe_sent)
+            pause = pause_before_retry(context, error, attempt, None)
+            if pause is None or (began and not source.can_rewind):
+                raise
+        yield Sleep(pause)
+        yield Do(source.rewind)
+    raise AssertionError("the last attempt returns or raises")

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import httpx
 
+from .._core.clips import Clip
 from .._core.surroundings import FileSource, OnBytes
 from ..errors import ParameterError, Problem, UseapiError
 from .threads import in_thread
@@ -77,6 +78,12 @@ class Source:
     def rewind(self) -> None:
         if self.start is not None:
             self.file.seek(self.start)
+
+    def inspect(self) -> Clip | None:
+        """What the file is, as far as that can be known."""
+        from .media import inspect
+
+        return None if self.start is None else inspect(self.file, self.start)
 
     def close(self) -> None:
         if self.own:

@@ -34,6 +34,8 @@ class Job:
     email: str | None = None
     endpoint: str = DEFAULT_CREATION
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
+    credits_if_unknown: float | None = None
     attempt: int = 1
     task_id: str | None = None
     reply_ref: str | None = None
@@ -54,8 +56,9 @@ class Job:
         return CREATIONS[self.endpoint]
 
     def credits(self) -> float | None:
-        """What its create costs; None where the price is not known."""
-        return self.creation.credits(self.parameters)
+        """What its create costs, or what a person says where the price is not documented; None where nobody knows."""
+        known = self.creation.credits(self.parameters)
+        return self.credits_if_unknown if known is None else known
 
     def seconds(self) -> float | None:
         """Seconds of the video that it makes; None where that is not known."""
@@ -88,7 +91,13 @@ class Estimate(NamedTuple):
         }
 
 
-def check(jobs: Jobs, base: Path, output_dir: Path, defaults: Mapping[str, Any]) -> tuple[list[Job], list[str]]:
+def check(
+    jobs: Jobs,
+    base: Path,
+    output_dir: Path,
+    defaults: Mapping[str, Any],
+    credits_if_unknown: float | None = None,
+) -> tuple[list[Job], list[str]]:
     """The jobs, and every problem with its line. Paths of videos are relative to `base`, those of results to `output_dir`.
 
     A default that a row's endpoint does not know is not for that row.
@@ -98,18 +107,21 @@ def check(jobs: Jobs, base: Path, output_dir: Path, defaults: Mapping[str, Any])
     taken: dict[str, int] = {}
     for number, row in enumerate(jobs.rows, 1):
         creation = CREATIONS[row.endpoint]
-        known = (*OWN_COLUMNS, *parameters(row.endpoint))
+        known = tuple(each for each in (*OWN_COLUMNS, *parameters(row.endpoint)) if each != "image" or creation.image)
         values = {**{name: value for name, value in defaults.items() if name in known}, **row.values}
         said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
-        video = _video(values.get("video"), base)
-        said += (f"line {row.line}: {each}" for each in _video_problems(video))
+        video = _file(values.get("video"), base)
+        said += (f"line {row.line}: {each}" for each in _file_problems(video, "video"))
+        image = _file(values.get("image"), base)
+        if values.get("image") is not None:
+            said += (f"line {row.line}: {each}" for each in _file_problems(image, "image"))
         output = _output(values.get("output"), video, number, output_dir)
         said += (f"line {row.line}: {each}" for each in _output_problems(output, row, taken))
         problems += said
         if not said:
             more = {name: value for name, value in values.items() if name not in OWN_COLUMNS}
             texts = str(video), values["prompt"], str(output), values.get("email"), row.endpoint
-            found.append(Job(number, row.line, *texts, more))
+            found.append(Job(number, row.line, *texts, more, None if image is None else str(image), credits_if_unknown))
     return found, problems
 
 
@@ -126,10 +138,12 @@ def _problems(values: Mapping[str, Any], creation: Creation) -> Iterator[str]:
     email = values.get("email")
     if email is not None and (not isinstance(email, str) or "@" not in email):
         yield f"email {email!r} is none"
-    yield from (f"{name} must be text" for name in ("video", "output") if not isinstance(values.get(name, ""), str))
+    yield from (
+        f"{name} must be text" for name in ("video", "image", "output") if not isinstance(values.get(name, ""), str)
+    )
 
 
-def _video(given: Any, base: Path) -> str | Path | None:
+def _file(given: Any, base: Path) -> str | Path | None:
     """An asset id, or a path; one with backslashes may have been written on Windows."""
     if not isinstance(given, str) or not given:
         return None
@@ -141,23 +155,23 @@ def _video(given: Any, base: Path) -> str | Path | None:
     return path
 
 
-def _video_problems(video: str | Path | None) -> Iterator[str]:
-    if video is None:
-        yield "video is missing: a path, or the id of an asset"
-    elif isinstance(video, Path):
+def _file_problems(file: str | Path | None, kind: str) -> Iterator[str]:
+    if file is None:
+        yield f"{kind} is missing: a path, or the id of an asset"
+    elif isinstance(file, Path):
         try:
-            if not video.is_file():
-                yield f"video {video}: no such file" if not video.is_dir() else f"video {video}: it is a folder"
-            elif video.stat().st_size == 0:
-                yield f"video {video}: it is empty"
-            elif not os.access(video, os.R_OK):
-                yield f"video {video}: it cannot be read"
-            elif not media_type_of(video.name, None).startswith("video/"):
-                yield f"video {video}: it is no video"
+            if not file.is_file():
+                yield f"{kind} {file}: no such file" if not file.is_dir() else f"{kind} {file}: it is a folder"
+            elif file.stat().st_size == 0:
+                yield f"{kind} {file}: it is empty"
+            elif not os.access(file, os.R_OK):
+                yield f"{kind} {file}: it cannot be read"
+            elif not media_type_of(file.name, None).startswith(f"{kind}/"):
+                yield f"{kind} {file}: it is no {kind}"
         except ParameterError:
-            yield f"video {video}: its ending tells no media type that the service takes"
+            yield f"{kind} {file}: its ending tells no media type that the service takes"
         except (OSError, ValueError):
-            yield f"video {str(video)!r}: it is no path"
+            yield f"{kind} {str(file)!r}: it is no path"
 
 
 def _output(given: Any, video: str | Path | None, number: int, output_dir: Path) -> Path:

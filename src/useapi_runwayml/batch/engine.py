@@ -49,24 +49,23 @@ class Engine:
     async def _process(self, job: Job) -> dict[str, Any]:
         if job.decision == "give up":
             return {"state": "given up", "why": "by batch resolve"}
-        task_id = job.task_id
+        task_id, assets = job.task_id, list[str]()
         if task_id is None:
-            asset_id = job.video if is_asset_id(job.video) else None
-            if asset_id is None:
-                if not self._has_begun(job):
-                    self.steps.account(job.email).check_open()
-                    self.steps.budget.check(job.credits())
-                self._tell(job, "uploading")
-                uploaded = await self._record("upload", self.steps.upload, job)
-                if uploaded["kind"] != "uploaded":
+            if not is_asset_id(job.video) and not self._has_begun(job):
+                self.steps.account(job.email).check_open()
+                self.steps.budget.check(job.credits())
+            for step, file in (("upload", job.video), ("upload-image", job.image)):
+                email = email_of(assets[0]) if assets and job.email is None else job.email
+                uploaded = await self._uploaded(job, step, file, email)
+                if "why" in uploaded:
                     return ended_as(uploaded["kind"], "upload", uploaded)
-                asset_id = uploaded["asset_id"]
-        account = self.steps.account(email_of(task_id or asset_id) or job.email)
+                assets += [uploaded["asset_id"]] if file is not None else []
+        account = self.steps.account(email_of(task_id or assets[0]) or job.email)
         slot = Slot(account)
         await slot.take(force=task_id is not None or self._has_begun(job))
         try:
             if task_id is None:
-                created = await self._create(job, str(asset_id), account, slot)
+                created = await self._create(job, assets, account, slot)
                 if created["kind"] != "created":
                     state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
                     return ended_as(state, "create", created)
@@ -81,11 +80,19 @@ class Engine:
         saved = await self._record("download", self.steps.download, job, task_id, self._has_begun(job))
         return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
 
+    async def _uploaded(self, job: Job, step: str, file: str | None, email: str | None) -> dict[str, Any]:
+        """The asset of a file; that of an asset's id is the asset, that of no file none."""
+        if file is None or is_asset_id(file):
+            return {"asset_id": file}
+        self._tell(job, "uploading")
+        found: dict[str, Any] = await self._record(step, self.steps.upload, file, email)
+        return found
+
     def _has_begun(self, job: Job) -> bool:
         """Whether an earlier process left a task, or a create that may have left: these go on, whatever the gate."""
         return job.id in self.with_task or job.id in self.with_intent
 
-    async def _create(self, job: Job, asset_id: str, account: Account, slot: Slot) -> dict[str, Any]:
+    async def _create(self, job: Job, assets: list[str], account: Account, slot: Slot) -> dict[str, Any]:
         """Intents and creates in turn, until one has an outcome that is no "try again"."""
         number = absent = 0
         unsent_since: float | None = None
@@ -99,7 +106,7 @@ class Engine:
                 self._tell(job, "submitting")
                 intent = await self._record(f"intent-{number}", self.steps.intend, job)
             outcome: dict[str, Any] = await self._record(
-                f"create-{number}", self.steps.create, job, asset_id, intent, account
+                f"create-{number}", self.steps.create, job, assets, intent, account
             )
             absent += outcome["kind"] == "absent"
             if absent >= MOST_SENDS:

@@ -22,6 +22,8 @@ class Facts:
     error: str = ""
     asset_id: str | None = None
     sha256: str | None = None
+    image_id: str | None = None
+    image_sha256: str | None = None
     reply_ref: str | None = None
     intent: Mapping[str, Any] | None = None
     task_id: str | None = None
@@ -59,7 +61,7 @@ def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Fa
     found = Facts(job, task_id=job.task_id, intent=job.intent, reply_ref=job.reply_ref, steps=steps)
     for name, step in steps.items():
         if isinstance(step, Mapping):
-            _take(found, name.partition("-")[0], step)
+            _take(found, name if name.startswith("upload") else name.partition("-")[0], step)
     if job.decision == "give up":
         found.state, found.why = "given up", "by batch resolve"
     elif status == "SUCCESS" and isinstance(result, Mapping):
@@ -81,6 +83,8 @@ def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Fa
 def _take(found: Facts, kind: str, step: Mapping[str, Any]) -> None:
     if kind == "upload" and step.get("asset_id"):
         found.asset_id, found.sha256, found.state = step["asset_id"], step.get("sha256"), "uploaded"
+    elif kind == "upload-image" and step.get("asset_id"):
+        found.image_id, found.image_sha256 = step["asset_id"], step.get("sha256")
     elif kind == "intent":
         found.intent, found.reply_ref, found.state = step, step["reply_ref"], "submitting"
     elif kind == "create":

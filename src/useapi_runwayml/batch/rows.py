@@ -16,7 +16,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
 
-OWN_COLUMNS = ("video", "prompt", "output", "email", "endpoint")
+OWN_COLUMNS = ("video", "image", "prompt", "output", "email", "endpoint")
 EXTRA_PARAMETERS = ("extra_body", "encoding")
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -170,7 +170,7 @@ def _add(line: int, values: dict[str, Any], jobs: Jobs) -> None:
         if "prompt" in values:
             jobs.problems.append(f"line {line}: prompt and {prompt} are the same, give one")
         values["prompt"] = values.pop(prompt)
-    known = (*OWN_COLUMNS, *kinds)
+    known = tuple(each for each in (*OWN_COLUMNS, *kinds) if each != "image" or CREATIONS[endpoint].image)
     for name in [name for name in values if name not in known]:
         near = difflib.get_close_matches(name, known, 1)
         jobs.problems.append(

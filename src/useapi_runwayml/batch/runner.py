@@ -13,6 +13,7 @@ import httpx
 from dbos import DBOS
 
 from .. import AsyncRunwayClient, errors
+from .._seam import email_of
 from .accounts import Budget
 from .checks import Job
 from .clock import BatchClock
@@ -115,11 +116,17 @@ async def _open_queues(emails: Iterable[str | None], settings: Settings) -> None
 
 def _remember(engine: Engine, known: Iterable[Facts]) -> None:
     """What earlier processes did: uploads that serve again, and rows whose task exists and has its slot."""
-    gone = {each.asset_id for each in known if each.state == "failed" and "NotFoundError" in str(each.steps)}
+    lost = [each for each in known if each.state == "failed" and "NotFoundError" in str(each.steps)]
+    gone = {asset_id for each in lost for asset_id in (each.asset_id, each.image_id)}
     for each in known:
-        if each.sha256 and each.asset_id and each.asset_id not in gone:
-            engine.steps.uploads.known[each.sha256, each.job.email] = each.asset_id
-            engine.steps.learn_home(each.job.email, each.asset_id)
+        home = each.job.email or email_of(each.asset_id or each.job.video)
+        for digest, asset_id, email in (
+            (each.sha256, each.asset_id, each.job.email),
+            (each.image_sha256, each.image_id, home),
+        ):
+            if digest and asset_id and asset_id not in gone:
+                engine.steps.uploads.known[digest, email] = asset_id
+                engine.steps.learn_home(email, asset_id)
         if each.task_id:
             engine.with_task.add(each.job.id)
         if each.intent is not None:
@@ -128,9 +135,15 @@ def _remember(engine: Engine, known: Iterable[Facts]) -> None:
 
 async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> None:
     """Deletes the uploads that no row needs any more: every row of their file is done."""
-    needed = {(each.job.video, each.job.email) for each in ended if each.state != "done"}
-    kept = {each.asset_id for each in ended if (each.job.video, each.job.email) in needed}
-    uploaded = dict.fromkeys(each.asset_id for each in ended if each.asset_id and each.asset_id != each.job.video)
+    files = [
+        (asset_id, file, each)
+        for each in ended
+        for asset_id, file in ((each.asset_id, each.job.video), (each.image_id, each.job.image))
+        if asset_id and asset_id != file
+    ]
+    needed = {(file, each.job.email) for _, file, each in files if each.state != "done"}
+    kept = {asset_id for asset_id, file, each in files if (file, each.job.email) in needed}
+    uploaded = dict.fromkeys(asset_id for asset_id, _, _ in files)
     for asset_id in uploaded:
         if asset_id is not None and asset_id not in kept:
             with contextlib.suppress(errors.UseapiError):

@@ -11,7 +11,7 @@ import glob
 import hashlib
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,24 +90,24 @@ class Steps:
         email = email or self._homes.get(email)
         return self._accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic))
 
-    async def upload(self, job: Job) -> dict[str, Any]:
-        """The asset of the row's file."""
+    async def upload(self, path: str, email: str | None) -> dict[str, Any]:
+        """The asset of a row's file."""
         try:
-            digest = await asyncio.to_thread(_sha256, Path(job.video))
+            digest = await asyncio.to_thread(_sha256, Path(path))
         except OSError as error:
-            return {"kind": "failed", "why": f"{job.video}: {error.strerror or error}"}
-        key = digest, job.email
+            return {"kind": "failed", "why": f"{path}: {error.strerror or error}"}
+        key = digest, email
         async with self.uploads.lock(key):
             if key not in self.uploads.known:
                 try:
-                    asset = await self._patiently(lambda: self.runway.assets.upload(job.video, email=job.email))
+                    asset = await self._patiently(lambda: self.runway.assets.upload(path, email=email))
                 except CLOSING as error:
-                    await self.account(job.email).close(error)
+                    await self.account(email).close(error)
                     return told("held", error)
                 except (errors.UseapiError, OSError) as error:
                     return told("failed", error)
                 self.uploads.known[key] = str(asset.asset_id)
-        self.learn_home(job.email, self.uploads.known[key])
+        self.learn_home(email, self.uploads.known[key])
         return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
 
     async def intend(self, job: Job) -> dict[str, Any]:
@@ -119,7 +119,9 @@ class Steps:
         now, offset = self.clock.time(), self._service_offset()
         return {"reply_ref": reference, "at": now, "service_at": None if offset is None else now + offset}
 
-    async def create(self, job: Job, asset_id: str, intent: Mapping[str, Any], account: Account) -> dict[str, Any]:
+    async def create(
+        self, job: Job, assets: Sequence[str], intent: Mapping[str, Any], account: Account
+    ) -> dict[str, Any]:
         """The one POST of an intent, or, when it may have left already, the look for its task."""
         reference, cost = intent["reply_ref"], job.credits()
         self.handled.add(reference)
@@ -129,20 +131,22 @@ class Steps:
                 self.budget.reserve(cost)
             except Held as held:
                 return told("held", held, error=held.error)
-            outcome = await self._post(job, asset_id, reference, account)
+            outcome = await self._post(job, assets, reference, account)
             intent = {**intent, "at": self.clock.time()}  # from now on it may still be on its way
         else:  # an earlier process may have sent it; the budget counts it already
             outcome = {"kind": "unknown"}
         if outcome["kind"] == "unknown":
-            outcome = await self.settle(intent, account, email_of(asset_id))
+            outcome = await self.settle(intent, account, email_of(assets[0]))
         if outcome["kind"] not in ("created", "uncertain"):
             self.budget.release(cost)
         return outcome
 
-    async def _post(self, job: Job, asset_id: str, reference: str, account: Account) -> dict[str, Any]:
+    async def _post(self, job: Job, assets: Sequence[str], reference: str, account: Account) -> dict[str, Any]:
         creation = job.creation
         parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
-        parameters |= {creation.source.name: asset_id, creation.prompt.name: job.prompt}
+        parameters |= {creation.source.name: assets[0], creation.prompt.name: job.prompt}
+        if creation.image is not None and len(assets) > 1:
+            parameters[creation.image.name] = assets[1]
         try:
             task = await getattr(self.runway, job.endpoint).create(busy_timeout=0, **parameters)
         except errors.RateLimitError as error:
@@ -157,6 +161,8 @@ class Steps:
         except errors.APIConnectionError as error:  # never sent, after all tries
             return told("unsent", error, pause=LONGEST_PAUSE)
         except errors.UseapiError as error:
+            if is_transient(error):  # of a read before the POST: what leaves a POST open is unknown
+                return told("unsent", error, pause=LONGEST_PAUSE)
             return told("refused", error, stage=stage_of(error, "create"))
         return {"kind": "created", "task_id": task.task_id}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .. import __version__
 from .._seam import DEFAULT_CREATION, redact
-from ..errors import ContentModerated, UseapiError
+from ..errors import ContentModerated, MediaWarning, UseapiError
 from . import exits, output
 
 HELP = """Runway's video models through useapi.net.
@@ -52,6 +53,7 @@ GROUPS = {
         "Upload, list, read and delete source files.",
         {
             "list": "Lists the assets of an account.",
+            "inspect": "Tells what a file is, and what each endpoint would not use of it. Sends nothing.",
             "upload": "Uploads a file.",
             "get": "Reads one asset.",
             "delete": "Deletes an asset.",
@@ -109,6 +111,10 @@ def launch(
         Show the traceback of an error, without secrets.
     """
     output.use_json(json)
+    warnings.simplefilter("always", MediaWarning)
+    # a step of a library's that Ctrl-C came before: nothing of it was begun, so that there is nothing to tell
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    warnings.showwarning = output.show_warning
     logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("useapi_runwayml").setLevel(logging.DEBUG if debug else logging.ERROR)
     return app(tokens, exit_on_error=False, print_error=False)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from useapi_runwayml_api.creations.registry import CREATIONS
+
 from .. import Asset, RunwayClient
+from .._seam import is_no_video, look_at, remarks, told
 from . import output
+from .exits import Stop
 
 COLUMNS = ("asset", "name", "kind", "bytes", "created")
 
@@ -43,8 +48,38 @@ def list_command(*, email: str | None = None, media_type: str | None = None, lim
     output.show([asset.to_dict() for asset in found], lambda: output.table(COLUMNS, map(row_of, found)))
 
 
+def inspect_command(file: Path) -> None:
+    """Tells what a file is, and what each endpoint would not use of it. Sends nothing.
+
+    Parameters
+    ----------
+    file
+        Its path.
+    """
+    clip = look_at(file)
+    if clip is None:
+        raise Stop(f"{file} cannot be looked at: install useapi-runwayml[media]")
+    said = {
+        creation.tag: is_no_video(clip) or told(file.name, remarks(clip, creation, {}))
+        for creation in CREATIONS.values()
+    }
+    known = {**asdict(clip), "bytes": file.stat().st_size, "remarks": {tag: line for tag, line in said.items() if line}}
+
+    def lines() -> None:
+        output.fields({**{name: value for name, value in known.items() if name != "remarks"}, **said})
+
+    output.show(known, lines)
+
+
 def upload_command(
-    file: Path, *, name: str | None = None, media_type: str | None = None, email: str | None = None
+    file: Path,
+    *,
+    name: str | None = None,
+    media_type: str | None = None,
+    email: str | None = None,
+    duration: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
 ) -> None:
     """Uploads a file.
 
@@ -58,6 +93,12 @@ def upload_command(
         Such as video/mp4; told by the ending of the name unless given.
     email
         The account.
+    duration
+        Seconds; read from the file unless given, with the extra media. So are the next two.
+    width
+        Of its picture, in pixels.
+    height
+        Of its picture, in pixels.
     """
     with RunwayClient() as runway, output.bar() as bar:
         line = bar.add_task("upload", total=None)
@@ -66,6 +107,9 @@ def upload_command(
             name=name,
             media_type=media_type,
             email=email,
+            duration=duration,
+            width=width,
+            height=height,
             on_progress=lambda done, total: bar.update(line, completed=done, total=total),
         )
     show(asset)

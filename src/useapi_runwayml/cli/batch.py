@@ -14,7 +14,7 @@ from .._seam import DEFAULT_CREATION
 from . import output
 from .batch_asking import agreed, defaults_of, positive, refuse
 from .batch_folder import Begun, Project, opened
-from .batch_view import again, show_rows, tell, watching
+from .batch_view import again, show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
 from .needs import extra
 
@@ -33,6 +33,7 @@ def run_command(
     max_jobs: int = 5,
     max_credits: int | None = None,
     settle: float = 60,
+    credits_per_job: float | None = None,
     endpoint: str = DEFAULT_CREATION,
     delete_assets: bool = False,
     project: Project = None,
@@ -56,6 +57,8 @@ def run_command(
         Tasks at once for each account; a 429 lowers it.
     max_credits
         No more credits than these, those spent before among them.
+    credits_per_job
+        What a row costs whose endpoint has no documented price; --max-credits needs it for such rows.
     settle
         Seconds after which a create that nobody knows of may be sent again, if the lists prove that it does not exist.
     endpoint
@@ -68,9 +71,10 @@ def run_command(
         Do not ask before spending credits.
     """
     with extra("batch"):
-        from ..batch import checks, rows
+        from ..batch import checks, clips, rows
         from ..batch.steps import Settings
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
+    positive(credits_per_job=credits_per_job)
     if endpoint not in CREATIONS:
         raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
     given = defaults_of(defaults)
@@ -79,10 +83,13 @@ def run_command(
         jobs.parent.resolve(),
         (output_dir or jobs.parent / "results" / jobs.stem).resolve(),
         given,
+        credits_per_job,
     )
+    remarks, more = clips.look(found)
+    problems += more
     if max_credits is not None:
         unpriced = [
-            f"line {job.line}: --max-credits cannot hold: the price of {job.endpoint} is not known"
+            f"line {job.line}: --max-credits cannot hold: the price of {job.endpoint} is not known; say --credits-per-job"
             for job in found
             if job.credits() is None
         ]
@@ -91,8 +98,12 @@ def run_command(
         return refuse(jobs, problems)
     plan = checks.estimate(found)
     output.say(str(plan))
+    tell_remarks(remarks)
     if dry_run:
-        output.show(plan.to_dict(), lambda: print("Nothing was sent (--dry-run)."))
+        output.show(
+            {**plan.to_dict(), "warnings": [each._asdict() for each in remarks]},
+            lambda: print("Nothing was sent (--dry-run)."),
+        )
         return OK
     if not yes and not agreed(plan):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN, command
 
 if TYPE_CHECKING:
     from ..batch.checks import Job
+    from ..batch.clips import Remark
     from ..batch.facts import Facts
     from ..batch.journal import Journal
 
@@ -75,3 +76,9 @@ def show_rows(rows: list[Facts], columns: tuple[str, ...]) -> int:
 
     output.show(values, lines)
     return OK
+
+
+def tell_remarks(remarks: Sequence[Remark]) -> None:
+    """The column of a plan for what may be a mistake; machines get it with the plan."""
+    if remarks and not output.is_json():
+        output.table(("line", "video", "warning"), remarks)

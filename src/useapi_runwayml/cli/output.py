@@ -77,6 +77,11 @@ def fields(values: Mapping[str, object]) -> None:
         print(f"{name + ':':{width + 1}} {'' if value is None else value}")
 
 
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a line on stderr."""
+    print(f"useapi-runwayml: {message}", file=sys.stderr)
+
+
 def bar() -> Progress:
     """A bar on a terminal, nothing elsewhere and nothing for machines."""
     return Progress(

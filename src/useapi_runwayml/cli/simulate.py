@@ -31,6 +31,7 @@ def simulate(
     strict: bool = False,
     fault: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     allow_remote_callbacks: bool = False,
+    web_tasks: int = 0,
     quiet: bool = False,
 ) -> None:
     """Serves a stand-in for the paid service: nothing is real, nothing costs credits.
@@ -59,6 +60,8 @@ def simulate(
         Refuse unknown fields, and uploads that are no media of their type.
     fault
         OPERATION:KIND or OPERATION:KIND:key=value,key=value; may be given more than once.
+    web_tasks
+        How many tasks each account has from Runway's web application: listed, but not tracked.
     allow_remote_callbacks
         Send callbacks to other hosts than the loopback too.
     quiet
@@ -79,6 +82,7 @@ def simulate(
         token=token,
         strict=strict,
         allow_remote_callbacks=allow_remote_callbacks,
+        web_tasks=web_tasks,
     )
     try:
         for each in fault or []:

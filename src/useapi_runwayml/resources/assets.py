@@ -29,18 +29,23 @@ class Assets(SyncResource):
         name: str | None = None,
         media_type: str | None = None,
         email: str | None = None,
+        duration: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
         on_progress: OnBytes | None = None,
         extra_headers: Headers | None = None,
         timeout: float | httpx.Timeout | None = None,
     ) -> Asset:
         """Uploads a path or a binary file object as a stream (uploadAsset).
 
-        `media_type` comes from the name's ending unless given; `on_progress` gets (bytes done, bytes in all or None). A
-        broken attempt starts again from the beginning of the file, if it can be rewound. Raises ParameterError for a file
-        that is missing, empty or of a type that the service does not take.
+        `media_type` comes from the name's ending unless given; `on_progress` gets (bytes done, bytes in all or None).
+        `duration` (seconds), `width` and `height` (pixels, as a player shows the picture) are kept with the asset, which some
+        creations need; with the extra `media` those that are not given are read from the file. A broken attempt starts again
+        from the beginning of the file, if it can be rewound. Raises ParameterError for a file that is missing, empty or of a
+        type that the service does not take.
         """
-        options = Options(extra_headers, timeout)
-        return self._driver.run(upload(self._context, file, name, media_type, email, on_progress, options))
+        options, measures = Options(extra_headers, timeout), {"duration": duration, "width": width, "height": height}
+        return self._driver.run(upload(self._context, file, name, media_type, email, measures, on_progress, options))
 
     def list(
         self,
@@ -76,13 +81,18 @@ class AsyncAssets(AsyncResource):
         name: str | None = None,
         media_type: str | None = None,
         email: str | None = None,
+        duration: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
         on_progress: OnBytes | None = None,
         extra_headers: Headers | None = None,
         timeout: float | httpx.Timeout | None = None,
     ) -> Asset:
         """Uploads a path or a binary file object as a stream (uploadAsset), without blocking the loop."""
-        options = Options(extra_headers, timeout)
-        return await self._driver.run(upload(self._context, file, name, media_type, email, on_progress, options))
+        options, measures = Options(extra_headers, timeout), {"duration": duration, "width": width, "height": height}
+        return await self._driver.run(
+            upload(self._context, file, name, media_type, email, measures, on_progress, options)
+        )
 
     def list(
         self,

@@ -135,6 +135,8 @@ class Contract:
             found = in_path.get(parameter.name) if parameter.place == "path" else given.get(parameter.name)
             if found is None:
                 problems += [f"Parameter {parameter.name} is required"] if parameter.required else []
+                if "default" in parameter.schema:
+                    values[parameter.name] = parameter.schema["default"]
                 continue
             value = found.split(",") if parameter.is_list else as_typed(found, parameter.schema)
             problems += (

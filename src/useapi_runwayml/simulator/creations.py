@@ -16,6 +16,8 @@ class Model:
         schema = contract.follow(operation.body_schema)
         self.operation = operation.id
         self.source: str = marked["source"]
+        self.image: str | None = marked.get("image")
+        self.needs: list[str] = marked.get("needs", [])
         self.prompt: str = marked.get("prompt", "text_prompt")
         self.title: str = marked.get("title", operation.data["tags"][0])
         self.task_type: str | None = marked.get("task-type")

@@ -20,11 +20,13 @@ Handler = Callable[[World, Request, Mapping[str, Any], Any, float], Answer]
 
 def create(model: Model, sim: World, request: Request, body: Any, now: float) -> Answer:
     """Any operation that starts paid tasks."""
-    asset = sim.state.assets.get(body[model.source])
-    if asset is None:
-        return error_answer(404, f"Unable to retrieve assetId {body[model.source].rpartition(':')[2]} (Not found.)")
-    if not asset.media_type.startswith("video/"):
-        return error_answer(400, f"Asset {asset.asset_id} is no video")
+    asset = _asset(sim, body[model.source], "video")
+    if isinstance(asset, Answer):
+        return asset
+    if missing := [name for name in model.needs if not asset.measures.get(name)]:
+        return error_answer(400, f"Asset {asset.asset_id} has no {', '.join(missing)} in its metadata")
+    if model.image in body and isinstance(image := _asset(sim, body[model.image], "image"), Answer):
+        return image
     account = sim.state.accounts[asset.email]
     most = model.slots(body) or account.max_jobs
     running = sim.state.tracked(account.email, now)
@@ -44,6 +46,14 @@ def create(model: Model, sim: World, request: Request, body: Any, now: float) ->
     return json_answer(200, {**view, "code": 200})
 
 
+def _asset(sim: World, asset_id: str, kind: str) -> Asset | Answer:
+    """An asset of this kind."""
+    asset = sim.state.assets.get(asset_id)
+    if asset is None:
+        return error_answer(404, f"Unable to retrieve assetId {asset_id.rpartition(':')[2]} (Not found.)")
+    return asset if asset.media_type.startswith(f"{kind}/") else error_answer(400, f"Asset {asset_id} is no {kind}")
+
+
 def new_task(
     model: Model, sim: World, asset: Asset, body: dict[str, Any], outcome: str, cost: float | None, now: float
 ) -> Task:
@@ -59,6 +69,21 @@ def new_task(
             task.in_scheduler_from = now + fault.seconds
     sim.state.add_task(task, now)
     return task
+
+
+def add_web_tasks(sim: World, now: float) -> None:
+    """The tasks that people started in Runway's web application: the older half has ended by the first request."""
+    if sim.state.has_web_tasks:
+        return
+    sim.state.has_web_tasks = True
+    model = next(iter(sim.models.values()))
+    for email in sim.state.accounts:
+        for number in range(sim.web_tasks):
+            begun = now - 60 * (sim.web_tasks - 1 - number) - 5
+            plan = make_plan(sim.state.chance, "", sim.task_seconds)
+            task_id, seed = sim.state.new_id(email, "task"), sim.state.chance.randint(1, 4_294_967_294)
+            task = Task(task_id, email, begun, plan, {}, seed, "", 0, model.operation, released=True)
+            sim.state.keep(task)
 
 
 def account_busy(sim: World, account: Account, most: int, now: float) -> Answer:

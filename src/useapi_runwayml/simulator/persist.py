@@ -40,6 +40,7 @@ class StateFile:
             kind, numbers, rest = found["chance"]
             state.chance.setstate((kind, tuple(numbers), rest))
             state.created = found["created"]
+            state.has_web_tasks = True
             for each in found["tasks"]:
                 state.keep(Task(**{**each, "plan": Plan(**each["plan"])}))
             for key, (name, media_type) in found["files"].items():

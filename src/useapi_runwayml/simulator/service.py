@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
-from . import bodies, callbacks, links
+from . import bodies, callbacks, links, operations
 from .bending import ANSWER_KINDS, INSTEAD, as_object, bend, status_answer
 from .contract import MULTIPART, Operation
 from .faults import Fault
@@ -51,6 +51,7 @@ class Simulator(World):
         link_seconds: how long links to files hold.
         upload_limit: bytes; a larger upload is answered 413.
         allow_remote_callbacks: also POST callbacks to hosts other than the loopback.
+        web_tasks: how many tasks of each account were started in Runway's web application: listed, but not tracked here.
 
     `clock` is None, or the clock that the in-process transports go by unless they are given another.
     """
@@ -81,6 +82,7 @@ class Simulator(World):
     def handle(self, request: Request, now: float) -> Answer:
         """The answer, with all that it does to the state."""
         with self.lock:
+            operations.add_web_tasks(self, now)
             if request.path.startswith(links.PREFIX):
                 name, answer = (
                     "download",

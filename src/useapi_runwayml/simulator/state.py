@@ -86,6 +86,7 @@ class State:
         self.tasks: dict[str, Task] = {}
         self.blobs: dict[str, tuple[Blob, str]] = {}
         self.created = 0
+        self.has_web_tasks = False
         self._open: dict[str, Task] = {}
         self._calling: dict[str, Task] = {}
 

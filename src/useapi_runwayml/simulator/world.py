@@ -48,6 +48,7 @@ class World:
         link_seconds: float = 3600.0,
         upload_limit: int = FILE_LIMIT,
         allow_remote_callbacks: bool = False,
+        web_tasks: int = 0,
     ) -> None:
         self.contract = load_contract()
         self.models = {
@@ -64,6 +65,7 @@ class World:
         self.link_seconds = link_seconds
         self.upload_limit = upload_limit
         self.allow_remote_callbacks = allow_remote_callbacks
+        self.web_tasks = web_tasks
         self.clock: ManualClock | None = None
         self.lock = threading.RLock()
         self.lives = 0

@@ -21,8 +21,8 @@ from ...types import UNSET, Response, Unset
 from ...urls import query_values, set_values
 
 PARAMETERS: Mapping[str, Constraint] = {
-    "offset": Constraint("offset", "integer", required=True, minimum=0, maximum=1000),
-    "limit": Constraint("limit", "integer", required=True, minimum=1, maximum=50),
+    "offset": Constraint("offset", "integer", minimum=0, maximum=1000),
+    "limit": Constraint("limit", "integer", minimum=1, maximum=50),
     "email": Constraint("email", "string", min_length=1),
     "media_type": Constraint("mediaType", "string", enum=("video", "image", "audio")),
 }
@@ -30,8 +30,8 @@ PARAMETERS: Mapping[str, Constraint] = {
 
 def request_kwargs(
     *,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     media_type: MediaKind | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     media_type: MediaKind | Unset = UNSET,
 ) -> Response[list[Asset] | ErrorBody | AccountBusyBody]:
@@ -137,8 +137,8 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     media_type: MediaKind | Unset = UNSET,
 ) -> list[Asset] | ErrorBody | AccountBusyBody | None:
@@ -157,8 +157,8 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     media_type: MediaKind | Unset = UNSET,
 ) -> Response[list[Asset] | ErrorBody | AccountBusyBody]:
@@ -189,8 +189,8 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     media_type: MediaKind | Unset = UNSET,
 ) -> list[Asset] | ErrorBody | AccountBusyBody | None:

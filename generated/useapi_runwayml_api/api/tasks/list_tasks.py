@@ -20,8 +20,8 @@ from ...types import UNSET, Response, Unset
 from ...urls import query_values, set_values
 
 PARAMETERS: Mapping[str, Constraint] = {
-    "offset": Constraint("offset", "integer", required=True, minimum=0, maximum=1000),
-    "limit": Constraint("limit", "integer", required=True, minimum=1, maximum=1000),
+    "offset": Constraint("offset", "integer", minimum=0, maximum=1000),
+    "limit": Constraint("limit", "integer", minimum=1, maximum=1000),
     "email": Constraint("email", "string", min_length=1),
     "statuses": Constraint(
         "statuses", "array", min_items=1, items=Constraint("statuses", "string", pattern="^[A-Za-z0-9_]+$")
@@ -31,8 +31,8 @@ PARAMETERS: Mapping[str, Constraint] = {
 
 def request_kwargs(
     *,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     statuses: Sequence[str] | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -106,8 +106,8 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     statuses: Sequence[str] | Unset = UNSET,
 ) -> Response[list[Task] | ErrorBody | AccountBusyBody]:
@@ -138,8 +138,8 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     statuses: Sequence[str] | Unset = UNSET,
 ) -> list[Task] | ErrorBody | AccountBusyBody | None:
@@ -158,8 +158,8 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     statuses: Sequence[str] | Unset = UNSET,
 ) -> Response[list[Task] | ErrorBody | AccountBusyBody]:
@@ -190,8 +190,8 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    offset: int,
-    limit: int,
+    offset: int | Unset = UNSET,
+    limit: int | Unset = UNSET,
     email: str | Unset = UNSET,
     statuses: Sequence[str] | Unset = UNSET,
 ) -> list[Task] | ErrorBody | AccountBusyBody | None:
