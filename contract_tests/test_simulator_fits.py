@@ -81,6 +81,26 @@ def test_good_answers_fit_in_every_shape(shapes: Shapes) -> None:
             assert problems(name, answer) == []
 
 
+@pytest.mark.parametrize("creation", facts.CREATIONS.values())
+def test_both_encodings_mean_the_same(creation: facts.Creation) -> None:
+    """Every field of a create, the last of its bounds, is taken from a form as it is from JSON, for all creations."""
+    service = Service()
+    image = service.http.post(
+        "/assets/?name=r.png", content=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"}
+    )
+    last = {"choice": lambda bounds: bounds[-1], "integer": lambda bounds: bounds[-1], "boolean": lambda _: True}
+    body = {wire: last.get(kind, lambda _: "x")(bounds) for wire, (_, kind, bounds) in creation.fields.items()}
+    body[creation.source] = service.ids["assetId"]
+    if creation.image:
+        body[creation.image] = image.json()["assetId"]
+    form = {wire: (None, value if isinstance(value, str) else json.dumps(value)) for wire, value in body.items()}
+    for sent in ({"json": body}, {"files": form}):
+        answer = service.http.post(creation.path, **sent)  # type: ignore[arg-type]
+        assert answer.status_code == 200, answer.text
+        *_, task = service.simulator.state.tasks.values()
+        assert task.request == body
+
+
 def test_fields_of_tomorrow_are_taken() -> None:
     """A create may have fields that the document does not know."""
     answer = Service().create("x", zz_tomorrow=[1])

@@ -296,6 +296,24 @@ def test_the_plan_of_a_batch_has_the_remarks(
     assert server.simulator.state.created == 0
 
 
+@pytest.mark.parametrize("fault", ["close_after_action", "close_before_action"])
+def test_a_batch_beside_tasks_of_the_web_application(
+    server: SimulatorServer, folder: Path, capsys: pytest.CaptureFixture[str], fault: Any
+) -> None:
+    """Its rows are found, settled and fetched as if they were alone on the account; none is doubled."""
+    server.simulator.web_tasks = 3
+    (folder / "jobs.csv").write_text("video,prompt\n" + "".join(f"c.mp4,row {n}\n" for n in range(4)))
+    server.simulator.faults.add(fault, "createVideoToVideo", nth=2, times=1)
+    code, out, _ = call(
+        capsys, "batch", "run", "jobs.csv", "--yes", "--poll-interval", "5", "--max-jobs", "1", "--settle", "5"
+    )
+    assert code == 0, out
+    assert len(list(folder.glob("results/jobs/*.mp4"))) == 4
+    prompts = [task.request["text_prompt"] for task in server.simulator.state.tasks.values() if task.request]
+    assert sorted(prompts) == [f"row {n}" for n in range(4)]
+    assert len(server.simulator.state.tasks) == 7
+
+
 # -- tasks of the web application --------------------------------------------------------------------------------------
 def test_tasks_of_the_web_application_are_listed_and_nothing_more(folder: Path) -> None:
     """They bear no replyRef, hold no slot and are not in the scheduler; waits, `find` and lost creates are not misled."""
