@@ -51,28 +51,6 @@ def test_a_redirect_that_makes_no_sense_is_no_unsent_create(world: World, locati
     assert len(posts) == 1
 
 
-@pytest.mark.parametrize("when", ["request", "response"])
-def test_a_hook_that_cannot_connect_is_no_unsent_create(world: World, when: str) -> None:
-    """A hook of the given client may fail to reach a host of its own: that says nothing about our request."""
-    posts: list[str] = []
-
-    def handler(request: Request) -> Response:
-        posts.extend([request.url.path] if request.method == "POST" else [])
-        return Response(200, json={"taskId": task_id(str(len(posts)))} if request.method == "POST" else [])
-
-    def hook(_: Any) -> None:
-        raise httpx.ConnectError("the collector is down", request=httpx.Request("POST", "http://metrics.test"))
-
-    async def awaited(_: Any) -> None:
-        hook(_)
-
-    hooks = {when: [awaited if world.runner else hook]}
-    http_client = world.http_client(httpx.MockTransport(handler), event_hooks=hooks)
-    with pytest.raises(errors.SubmissionUnknownError):
-        world.client(http_client=http_client, lookup_timeout=1).video_to_video.create(asset_id="a", text_prompt="x")
-    assert len(posts) == (when == "response")
-
-
 def test_ctrl_c_between_two_steps_carries_the_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interruption after the answer came and before it was read leaves create with its replyRef."""
     lines, start = inspect.getsourcelines(course.Course.__next__)

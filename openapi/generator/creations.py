@@ -38,6 +38,7 @@ class Creation:
     encodings: dict[str, str]
     credits_per_second: float | None
     schemas: dict[str, Any] = field(repr=False)
+    shown: frozenset[str]
 
     @property
     def options(self) -> list[Field]:
@@ -52,12 +53,16 @@ class Creation:
         """What the field means, its bounds and its default, in a sentence."""
         return f"{each.description.strip().rstrip('.')}{bounds(self.schemas[each.wire])}."
 
+    def echo(self, each: Field) -> float | None:
+        """What the service divides the value by when a task shows it among its options; None where it shows none."""
+        return self.schemas[each.wire].get("x-echo-divisor", 1) if each.wire in self.shown else None
+
     def entry(self, each: Field) -> str:
         """Source of the registry's entry of a field."""
         schema = self.schemas[each.wire]
         return (
             f"Option({each.name!r}, {each.wire!r}, {schema['type']!r}, {self.help(each)!r}, {each.required!r}, "
-            f"{tuple(schema.get('enum', ()))!r}, {schema.get('default')!r}, {schema.get('x-role', '')!r})"
+            f"{tuple(schema.get('enum', ()))!r}, {schema.get('default')!r}, {schema.get('x-role', '')!r}, {self.echo(each)!r})"
         )
 
 
@@ -145,6 +150,7 @@ def _creation(
         encodings={words[kind]: kind for kind in body["media_types"] if kind in words},
         credits_per_second=price,
         schemas={wire: document.follow(part) for wire, part in document.schemas[body["model"]]["properties"].items()},
+        shown=frozenset(document.schemas["TaskOptions"]["properties"]),
     )
 
 

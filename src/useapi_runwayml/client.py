@@ -47,7 +47,7 @@ class RunwayClient(Creations):
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
-        from ._io import config
+        from ._io import config, forks
         from ._io.drivers import SyncDriver
         from ._io.files import Disk
 
@@ -58,6 +58,7 @@ class RunwayClient(Creations):
         self._driver = SyncDriver(settings, source, http_client)
         self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
         self._group = Group(self._context)
+        forks.tell(self)
 
     def __repr__(self) -> str:
         made = getattr(self, "_context", None)
@@ -66,6 +67,11 @@ class RunwayClient(Creations):
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""
         self._driver.clock = self._context.clock = clock
+
+    def _after_fork(self) -> None:
+        self._context.after_fork()
+        self._driver.after_fork()
+        self._group.start_anew()
 
     def _make_creator(self) -> SyncCreator:
         from .resources.creations import SyncCreator
@@ -137,7 +143,7 @@ class AsyncRunwayClient(AsyncCreations):
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
-        from ._io import config
+        from ._io import config, forks
         from ._io.drivers import AsyncDriver
         from ._io.files import Disk
 
@@ -148,6 +154,7 @@ class AsyncRunwayClient(AsyncCreations):
         self._driver = AsyncDriver(settings, source, http_client)
         self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
         self._group = Group(self._context)
+        forks.tell(self)
 
     def __repr__(self) -> str:
         made = getattr(self, "_context", None)
@@ -156,6 +163,11 @@ class AsyncRunwayClient(AsyncCreations):
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""
         self._driver.clock = self._context.clock = clock
+
+    def _after_fork(self) -> None:
+        self._context.after_fork()
+        self._driver.after_fork()
+        self._group.start_anew()
 
     def _make_creator(self) -> AsyncCreator:
         from .resources.creations import AsyncCreator

@@ -41,7 +41,10 @@ class RunResult(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A field of a creation: its names in Python and on the wire, its JSON type, what it means with bounds and default."""
+    """A field of a creation: its names in Python and on the wire, its JSON type, what it means with bounds and default.
+
+    `echo_divisor` is what its value is divided by where a task shows it among its options under the same name; None where no task does.
+    """
 
     name: str
     wire: str
@@ -51,6 +54,7 @@ class Option(NamedTuple):
     choices: tuple[Any, ...]
     default: Any
     role: str
+    echo_divisor: float | None
 
 
 class Creation(NamedTuple):
@@ -89,6 +93,14 @@ class Creation(NamedTuple):
     def request_model(self) -> Any:
         """The generated class of its body, loaded on first use."""
         return getattr(import_module(self.model[0], __package__), self.model[1])
+
+    def echoes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the options of a task with these values show of them, by Python names."""
+        return {
+            each.name: values[each.name] if each.echo_divisor == 1 else values[each.name] / each.echo_divisor
+            for each in self.fields
+            if each.echo_divisor is not None and values.get(each.name) is not None
+        }
 
     def option(self, role: str) -> Option | None:
         """The field with this role in the document, if it has one."""

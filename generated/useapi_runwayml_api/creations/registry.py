@@ -21,8 +21,11 @@ CREATIONS: Mapping[str, Creation] = {
             (),
             None,
             "",
+            None,
         ),
-        prompt=Option("text_prompt", "text_prompt", "string", "What the result should look like.", True, (), None, ""),
+        prompt=Option(
+            "text_prompt", "text_prompt", "string", "What the result should look like.", True, (), None, "", 1
+        ),
         image=None,
         needs=(),
         crops_to=1.7777777777777777,
@@ -36,6 +39,7 @@ CREATIONS: Mapping[str, Creation] = {
                 ("landscape", "portrait"),
                 "landscape",
                 "",
+                None,
             ),
             Option(
                 "structure_transformation",
@@ -46,6 +50,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 3,
                 "",
+                10,
             ),
             Option(
                 "seconds",
@@ -56,6 +61,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (5, 10),
                 10,
                 "seconds",
+                1,
             ),
             Option(
                 "resolution",
@@ -66,6 +72,7 @@ CREATIONS: Mapping[str, Creation] = {
                 ("720p",),
                 "720p",
                 "",
+                None,
             ),
             Option(
                 "seed",
@@ -76,6 +83,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                1,
             ),
             Option(
                 "explore_mode",
@@ -86,6 +94,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "free",
+                1,
             ),
             Option(
                 "reply_url",
@@ -96,6 +105,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                None,
             ),
             Option(
                 "reply_ref",
@@ -106,6 +116,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                None,
             ),
             Option(
                 "max_jobs",
@@ -116,6 +127,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "slots",
+                None,
             ),
         ),
         credits_per_second=5,
@@ -137,6 +149,7 @@ CREATIONS: Mapping[str, Creation] = {
             (),
             None,
             "",
+            None,
         ),
         prompt=Option(
             "text_prompt",
@@ -147,9 +160,18 @@ CREATIONS: Mapping[str, Creation] = {
             (),
             None,
             "",
+            1,
         ),
         image=Option(
-            "image_asset_id", "image_assetId", "string", "An image asset that guides the result.", False, (), None, ""
+            "image_asset_id",
+            "image_assetId",
+            "string",
+            "An image asset that guides the result.",
+            False,
+            (),
+            None,
+            "",
+            None,
         ),
         needs=("duration", "width", "height"),
         crops_to=None,
@@ -163,6 +185,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                1,
             ),
             Option(
                 "explore_mode",
@@ -173,6 +196,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "free",
+                1,
             ),
             Option(
                 "reply_url",
@@ -183,6 +207,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                None,
             ),
             Option(
                 "reply_ref",
@@ -193,6 +218,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "",
+                None,
             ),
             Option(
                 "max_jobs",
@@ -203,6 +229,7 @@ CREATIONS: Mapping[str, Creation] = {
                 (),
                 None,
                 "slots",
+                None,
             ),
         ),
         credits_per_second=None,

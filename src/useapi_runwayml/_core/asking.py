@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import AccountSessionError, APIStatusError, AuthenticationError, SubscriptionError, UseapiError
+from ..errors import (
+    AccountSessionError,
+    APIStatusError,
+    AuthenticationError,
+    NotFoundError,
+    SubscriptionError,
+    UseapiError,
+)
 from . import polling
 from .answers import read
 from .calls import call, limited
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 FEW = 2
 GETS_PER_SECOND = 2.0
+REFUSED_PAUSE = 60.0
 ACCOUNT_ERRORS = (AuthenticationError, SubscriptionError, AccountSessionError)
 
 
@@ -66,9 +75,13 @@ class Asker:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Without any wait; also in a child process, whose parent's waits go on there."""
         self.watches: list[Watch] = []
         self.next_round = self.last_round = 0.0
-        self.list_refused: set[str | None] = set()
+        self.list_refused: dict[str | None, float] = {}  # until when the lists of an account are left alone
         self.queue: deque[str] = deque()
         self.lock = threading.RLock()
 
@@ -112,12 +125,13 @@ class Asker:
             accounts.setdefault(email_of(task_id), set()).add(task_id)
         unanswered: list[str] = []
         for email, wanted in accounts.items():
-            if email not in self.list_refused and len(wanted) > 1:
-                for statuses in (list(polling.ACTIVE), None):
-                    if len(wanted) > (0 if statuses else FEW) and self.context.clock.monotonic() < leader.deadline:
-                        wishes.append((yield from self._page(email, statuses, wanted, leader)))
-                        if wishes[-1]:
-                            wanted.clear()
+            for statuses in (list(polling.ACTIVE), None):
+                now = self.context.clock.monotonic()
+                asked = now < leader.deadline and self.list_refused.get(email, -math.inf) <= now
+                if asked and len(wanted) > (1 if statuses else FEW):
+                    wishes.append((yield from self._page(email, statuses, wanted, leader)))
+                    if wishes[-1]:
+                        wanted.clear()
             unanswered += (each for each in open_ids if each in wanted)
         return unanswered
 
@@ -131,7 +145,7 @@ class Asker:
             entries: list[Task] = read(answer, request)
         except UseapiError as error:
             if not is_transient(error):
-                self.list_refused.add(email)
+                self.list_refused[email] = self.context.clock.monotonic() + REFUSED_PAUSE
             if isinstance(error, ACCOUNT_ERRORS):
                 for task_id in sorted(wanted):
                     self.tell(task_id, with_task_id(error, task_id))
@@ -174,7 +188,8 @@ class Asker:
                     continue
                 if isinstance(news, UseapiError):
                     wish = _wish(news)
-                    if is_transient(news) and (not wish or now + wish <= watch.deadline):
+                    early = isinstance(news, NotFoundError) and self.context.given_out.is_new(task_id, now)
+                    if (early or is_transient(news)) and (not wish or now + wish <= watch.deadline):
                         watch.trouble = news  # ridden out; told only if the deadline comes first
                         continue
                 else:

@@ -15,8 +15,8 @@ from ..errors import (
 )
 from . import retry
 from .answers import read, unusable
-from .effects import Answer, Call, Core, Send, Sleep
-from .looking_up import Intent, look_up
+from .effects import Answer, Core, Send, Sleep
+from .looking_up import Intent, look_up, shows_other_values
 from .surroundings import Context
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
         posted = clock.monotonic()
         try:
             answer: Answer = yield Send(intent.call, unsent)
-            task = accepted(answer, intent.call)
+            task = accepted(answer, intent)
         except APIConnectionError as error:
             if error.maybe_sent:
                 return (yield from look_up(context, intent, error, posted))
@@ -72,15 +72,22 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
                 raise
             return (yield from look_up(context, intent, error, posted))
         else:
+            context.given_out.add(str(task.task_id), clock.monotonic())
             return task
         yield Sleep(pause)
 
 
-def accepted(answer: Answer, request: Call) -> Task:
-    """The task of a 2xx; one without a task id says nothing about what happened."""
-    task: Task = read(answer, request)
+def accepted(answer: Answer, intent: Intent) -> Task:
+    """The task of a 2xx; one without a task id, or of another create, says nothing about what happened to this one."""
+    task: Task = read(answer, intent.call)
     if not task.task_id:
-        raise unusable(answer, request)
+        raise unusable(answer, intent.call)
+    if task.reply_ref != intent.reply_ref and (task.reply_ref or shows_other_values(task, intent)):
+        raise APIResponseError(
+            f"{intent.call.name}: the answer tells of another create, whose task is {task.task_id}",
+            status=answer.status,
+            body=task.to_dict(),
+        )
     return task
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +13,7 @@ from ..errors import SubmissionUnknownError, UseapiError
 from .answers import http_date, read
 from .calls import call, limited
 from .effects import Answer, Call, Core, Options, Send, Sleep
+from .ids import email_of
 from .surroundings import Context
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOKUP_PAUSE = 2.0
 LOOKUP_PAGE = 100
+CUT = 100
 CLOCK_SLACK = timedelta(minutes=2)
 
 log = logging.getLogger("useapi_runwayml")
@@ -41,21 +45,27 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
     )
     clock = context.clock
     deadline = clock.monotonic() + context.settings.lookup_timeout
-    candidates: dict[str, Task] = {}
+    candidates: dict[str, Task | None] = {}
     others: set[str] = set()
     while True:
         yield from _gather(context, intent, candidates, others, posted, deadline)
-        if len(candidates) == 1:
-            task_id, task = candidates.popitem()
+        unconfirmed = [task_id for task_id, task in candidates.items() if task is None]
+        found = next(iter(candidates.values()), None)
+        if len(candidates) == 1 and found is not None:
+            task_id = str(found.task_id)
             log.info("%s: found as task %s", intent.call.name, task_id)
-            return task
+            context.given_out.add(task_id, clock.monotonic())
+            return found
         remaining = deadline - clock.monotonic()
-        if candidates or remaining <= 0:
+        if (candidates and not unconfirmed) or remaining <= 0:
             break
         yield Sleep(min(remaining, LOOKUP_PAUSE))
-    found = f"{len(candidates)} tasks bear it" if candidates else "no task that bears it is known yet"
+    told = "no task that bears it is known yet"
+    if candidates:
+        told = f"{len(candidates)} task{' bears' if len(candidates) == 1 else 's bear'} it"
+        told += f", {len(unconfirmed)} of them not confirmed ({', '.join(unconfirmed)})" if unconfirmed else ""
     raise SubmissionUnknownError(
-        f"It is not known whether {intent.call.name} started a paid job: {cause}. By replyRef {intent.reply_ref!r}, {found}. "
+        f"It is not known whether {intent.call.name} started a paid job: {cause}. By replyRef {intent.reply_ref!r}, {told}. "
         f"Look again with tasks.find({intent.reply_ref!r}) before creating anew",
         reply_ref=intent.reply_ref,
         candidates=tuple(candidates),
@@ -63,9 +73,18 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
 
 
 def _gather(
-    context: Context, intent: Intent, candidates: dict[str, Task], others: set[str], posted: float, deadline: float
+    context: Context,
+    intent: Intent,
+    candidates: dict[str, Task | None],
+    others: set[str],
+    posted: float,
+    deadline: float,
 ) -> Core[None]:
-    """One round: what the scheduler and the list show with our replyRef. `others` are tasks of older creates."""
+    """One round: what the scheduler and the list show with our replyRef.
+
+    `others` are tasks of older creates, as are those that this client has given out. A candidate that is None bears a reference
+    that the caller chose, and could not be confirmed yet.
+    """
     looked = False
     for request in look_up_calls(intent.email, limited(context, intent.call.options, deadline)):
         try:
@@ -77,15 +96,18 @@ def _gather(
             if (
                 entry.reply_ref == intent.reply_ref
                 and entry.task_id
-                and entry.task_id not in candidates
+                and candidates.get(entry.task_id) is None
                 and entry.task_id not in others
+                and entry.task_id not in context.given_out
             ):
                 if looked and context.clock.monotonic() >= deadline:
                     return
                 looked = True
                 task = yield from _confirm(context, intent, entry.task_id, answer, others, posted, deadline)
-                if task is not None:
+                if entry.task_id not in others:
                     candidates[entry.task_id] = task
+                else:
+                    candidates.pop(entry.task_id, None)
 
 
 def look_up_calls(email: str | None, options: Options) -> list[Call]:
@@ -105,7 +127,7 @@ def _confirm(
     posted: float,
     deadline: float,
 ) -> Core[Task | None]:
-    """The candidate's task, unless a reference that the caller chose turns out to be an older task's."""
+    """The candidate's task; None for one of a reference that the caller chose which cannot be read, or is another create's."""
     from useapi_runwayml_api.api.tasks import get_task
     from useapi_runwayml_api.models.task import Task
 
@@ -124,10 +146,26 @@ def _confirm(
 
 
 def contradicts(task: Task, intent: Intent, answer: Answer, since_post: float) -> bool:
-    """Whether the task shows another prompt, or is older than the POST on the service's own clock."""
-    if any(getattr(task.options, name, None) not in (None, value) for name, value in intent.echoes.items()):
+    """Whether the task shows other values, is of another account, or is older than the POST on the service's own clock."""
+    if shows_other_values(task, intent) or (intent.email and email_of(task.task_id) not in (None, intent.email)):
         return True
     now = http_date(answer.headers.get("date", ""))
     if now is None or not isinstance(task.created_at, datetime):
         return False
     return task.created_at < now - timedelta(seconds=since_post) - CLOCK_SLACK
+
+
+def shows_other_values(task: Task, intent: Intent) -> bool:
+    """Whether the task's options show another value than the one that was sent; what they do not show says nothing."""
+    shown = ((getattr(task.options, name, None), value) for name, value in intent.echoes.items())
+    return any(found is not None and _differ(found, value) for found, value in shown)
+
+
+def _differ(shown: Any, sent: Any) -> bool:
+    """Texts are the same whatever their spaces and their form of Unicode, or if one is the other cut short; numbers within rounding."""
+    if isinstance(shown, str) and isinstance(sent, str):
+        one, other = (" ".join(unicodedata.normalize("NFC", text).split()) for text in (shown, sent))
+        return one != other and not (len(one) > CUT and other.startswith(one.rstrip(".…")))
+    if isinstance(shown, (int, float)) and isinstance(sent, (int, float)):
+        return not math.isclose(shown, sent, rel_tol=1e-6)
+    return bool(shown != sent)

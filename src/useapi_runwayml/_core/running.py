@@ -57,9 +57,8 @@ def intend(
         raise ParameterError(problems)
     body = creation.request_model(**given, additional_properties=dict(extra))
     request = call(creation.operation, options, body=body, content_type=creation.encodings[encoding])
-    prompt = creation.prompt.name
     email = email_of(given[creation.source.name])
-    return Intent(request, reply_ref, is_callers, {prompt: given[prompt]}, email, busy_timeout)
+    return Intent(request, reply_ref, is_callers, creation.echoes(given), email, busy_timeout)
 
 
 def start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Callable
@@ -78,6 +79,29 @@ class Files(Protocol):
     def partial(self, path: Path) -> Partial: ...
 
 
+NEW = 60.0
+REMEMBERED = 10_000
+
+
+class GivenOut:
+    """The ids of the tasks that a client has created, with the moment: the service may not show a new one yet."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, float] = {}
+
+    def add(self, task_id: str, now: float) -> None:
+        self._moments[task_id] = now
+        while len(self._moments) > REMEMBERED:
+            self._moments.pop(next(iter(list(self._moments))), None)
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._moments
+
+    def is_new(self, task_id: str, now: float) -> bool:
+        """Whether it was created within the last minute."""
+        return now - self._moments.get(task_id, -math.inf) < NEW
+
+
 class Context:
     """What the core of one client knows."""
 
@@ -86,4 +110,9 @@ class Context:
         self.clock = clock
         self.make_gate = make_gate
         self.files = files
+        self.given_out = GivenOut()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """What a child process does not share with its parent: the pauses of both would be in step."""
         self.uniform = random.Random().uniform

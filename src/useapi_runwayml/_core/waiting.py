@@ -6,7 +6,6 @@ from ..errors import UseapiError
 from . import polling
 from .asking import Asker, Watch
 from .effects import Core, Give, Park, Sleep
-from .surroundings import Context
 
 SLICE = 1.0
 
@@ -14,8 +13,8 @@ SLICE = 1.0
 class Group(Asker):
     """All waits of one client, and which of them leads."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
+    def start_anew(self) -> None:
+        super().start_anew()
         self.leader: Watch | None = None
 
     def join(self, watch: Watch) -> None:

@@ -14,7 +14,8 @@ from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
 from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, UseapiError
 from .clock import SystemClock
-from .requests import FAILURES, Requests, answer_of, failure, fetching, log_request
+from .requests import Requests, answer_in, answer_of, failure, fetching, log_request
+from .sources import FileTrouble
 from .threads import in_thread
 
 T = TypeVar("T")
@@ -33,6 +34,12 @@ class SyncDriver:
     def close(self) -> None:
         if self._own:
             self._client.close()
+
+    def after_fork(self) -> None:
+        """In a child process: connections of its own. The parent's are kept as they are, neither used nor closed."""
+        if self._own and not self._client.is_closed:
+            self._of_parent, self._client = self._client, httpx.Client()
+        self._requests.after_fork(self._client)
 
     def make_gate(self) -> threading.Event:
         return threading.Event()
@@ -76,8 +83,10 @@ class SyncDriver:
         found: Answer | APIConnectionError
         try:
             found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
-        except FAILURES as error:
-            found = failure(error, call.name, request, call.task_id)
+        except FileTrouble as error:
+            _without_frames(error)
+        except self._requests.failures as error:
+            found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)
@@ -116,6 +125,13 @@ class AsyncDriver:
     async def close(self) -> None:
         if self._own:
             await self._client.aclose()
+
+    def after_fork(self) -> None:
+        """In a child process: connections and an event loop of its own. The parent's are neither used nor closed."""
+        if self._own and not self._client.is_closed:
+            self._of_parent, self._client = self._client, httpx.AsyncClient()
+        self._loop = None
+        self._requests.after_fork(self._client)
 
     def make_gate(self) -> Any:
         import anyio
@@ -173,8 +189,10 @@ class AsyncDriver:
         found: Answer | APIConnectionError
         try:
             found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
-        except FAILURES as error:
-            found = failure(error, call.name, request, call.task_id)
+        except FileTrouble as error:
+            _without_frames(error)
+        except self._requests.failures as error:
+            found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
             _without_frames(error)
         log_request(call, getattr(found, "status", type(found).__name__), self.clock.monotonic() - begun, attempt)

@@ -18,6 +18,7 @@ from .._core.surroundings import Settings
 from .._version import VERSION
 from ..errors import APIConnectionError, APITimeoutError, UseapiError
 from .timeouts import as_timeout, parts
+from .watched import watched
 
 log = logging.getLogger("useapi_runwayml")
 
@@ -44,6 +45,8 @@ class Requests:
         self._token = token
         self._client = client
         self._foreign = foreign
+        self._is_of_parent = False
+        self.failures: tuple[type[Exception], ...] = (Exception,) if foreign else FAILURES
         self._headers = [
             ("Accept", "application/json"),
             ("Accept-Encoding", client.headers.get("Accept-Encoding", "identity")),
@@ -57,7 +60,17 @@ class Requests:
             return self._timeout_dict
         return parts(self._timeout if options.timeout is None else options.timeout, options.limit)
 
+    def after_fork(self, client: httpx.Client | httpx.AsyncClient) -> None:
+        """In a child process: a client of its own, or a given one, which cannot be used there."""
+        self._client = client
+        self._is_of_parent = self._foreign
+
     def check_open(self) -> None:
+        if self._is_of_parent:
+            raise UseapiError(
+                "The http_client that was given belongs to the parent of this process, and two processes cannot share its "
+                "connections: make the client, and what it is given, after the fork"
+            )
         if self._client.is_closed:
             raise UseapiError("This client is closed: make a new one")
 
@@ -99,7 +112,8 @@ class Requests:
             files=call.files,
             extensions={"timeout": self._timeouts(call.options)},
         )
-        return request if call.content is None else _streaming(request, call)
+        request = request if call.content is None else _streaming(request, call)
+        return watched(request) if self._foreign else request
 
     def build_fetch(self, fetch: Fetch) -> httpx.Request:
         """A request to a host that must not see the token."""
@@ -121,19 +135,43 @@ def _streaming(request: httpx.Request, call: Call) -> httpx.Request:
     )
 
 
+def answer_in(error: Exception, request: httpx.Request) -> Answer | None:
+    """The answer that an exception of a hook carries, if it is that of this request: its body is there if the hook has read it."""
+    response = getattr(error, "response", None)
+    if not isinstance(error, httpx.HTTPStatusError) or response is None or response._request is not request:
+        return None
+    try:
+        return answer_of(response)
+    except httpx.StreamError:
+        return Answer(response.status_code, response.headers, b"")
+
+
 def failure(
     error: BaseException, told: str, request: httpx.Request | None, task_id: str | None = None
 ) -> APIConnectionError:
     """httpx's error as ours. Only its text is kept: the frames behind it hold the token.
 
-    Only an error of this very request tells that it was not sent: a hook of a given client may send requests of its own.
+    An error of this very request tells by its kind that it was not sent. Any other is of a hook or a transport of a given client,
+    which may send requests of its own: then nothing was sent if nobody has read our body yet.
     """
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    maybe_sent = not isinstance(error, NEVER_SENT) or getattr(error, "_request", None) is not request
+    if getattr(error, "_request", None) is request and isinstance(error, httpx.RequestError):
+        maybe_sent, cause = not isinstance(error, NEVER_SENT), None
+    else:
+        maybe_sent, cause = getattr(request, "was_read", True), None if isinstance(error, httpx.RequestError) else error
     what = "timed out" if kind is APITimeoutError else "no answer"
     text = redact(str(error)) or "no more is known"
     hint = "" if maybe_sent else "; nothing was sent, check the network and base_url"
-    return kind(f"{told}: {what} ({type(error).__name__}: {text}){hint}", maybe_sent=maybe_sent, task_id=task_id)
+    found = kind(f"{told}: {what} ({type(error).__name__}: {text}){hint}", maybe_sent=maybe_sent, task_id=task_id)
+    if cause is not None and not isinstance(cause, (httpx.StreamError, httpx.InvalidURL)):
+        found.__cause__ = _bare(cause)
+    return found
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The exception without the frames and the exceptions behind it, which hold the token."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def answer_of(response: httpx.Response) -> Answer:

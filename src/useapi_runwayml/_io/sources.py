@@ -18,6 +18,10 @@ from .threads import in_thread
 CHUNK = 1 << 20
 
 
+class FileTrouble(UseapiError):
+    """The file that is being sent cannot be read: this is no answer, and no broken connection."""
+
+
 class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The bytes of a file in chunks, for both kinds of clients."""
 
@@ -35,7 +39,7 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
             return self._file.read(CHUNK)
         except OSError as error:  # not a broken connection, which OSError means where requests are sent
             name = getattr(self._file, "name", "the file")
-            raise UseapiError(f"Cannot read {name}: {error.strerror or error}. Nothing was uploaded") from None
+            raise FileTrouble(f"Cannot read {name}: {error.strerror or error}. Nothing was uploaded") from None
 
     def __iter__(self) -> Iterator[bytes]:
         done = 0
