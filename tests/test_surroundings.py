@@ -203,13 +203,11 @@ def test_a_write_error_is_never_taken_for_not_sent(world: World) -> None:
 FOREIGN = [
     {"replyRef": "somebody else's"},
     {"options": {"text_prompt": "another prompt"}},
-    {"options": {"seed": 8}},
-    {"options": {"seconds": 10}},
-    {"options": {"structure_transformation": 0.3}},
 ]
 OURS: list[dict[str, Any]] = [
     {},
     {"options": {}},
+    {"options": {"seed": 8, "seconds": 10}},
     {"options": {"text_prompt": "x", "seed": 7, "seconds": 5.0, "structure_transformation": 0.4}},
     {"options": {"text_prompt": "  x\n", "seed": None}},
 ]
@@ -217,7 +215,7 @@ OURS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("shown", FOREIGN, ids=str)
 def test_an_answer_of_another_create_is_not_ours(world: World, shown: dict[str, Any]) -> None:
-    """Another replyRef, or without one another value, means that connections were mixed up: the outcome is unknown."""
+    """Another replyRef, or without one another prompt, means that connections were mixed up: the outcome is unknown."""
     service = Service(200, {"taskId": f"{OWN}x", **shown})
     with pytest.raises(errors.SubmissionUnknownError) as caught:
         create(world.scripted(service, lookup_timeout=1), seed=7, seconds=5, structure_transformation=4)
@@ -227,7 +225,7 @@ def test_an_answer_of_another_create_is_not_ours(world: World, shown: dict[str, 
 
 @pytest.mark.parametrize("shown", OURS, ids=str)
 def test_an_answer_that_shows_our_values_is_ours(world: World, shown: dict[str, Any]) -> None:
-    """What is not shown says nothing; spaces are no difference; our replyRef settles it."""
+    """What is not shown says nothing, nor do other values than the prompt; spaces are no difference; our replyRef settles it."""
     service = Service(200, {"taskId": f"{OWN}x", **shown})
     runway = world.scripted(service)
     assert create(runway, seed=7, seconds=5, structure_transformation=4).task_id == f"{OWN}x"

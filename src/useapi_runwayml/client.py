@@ -28,8 +28,8 @@ class RunwayClient(Creations):
         timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
         lookup_timeout: seconds to look for a create whose answer was lost.
-        http_client: an httpx.Client to use as it is; it is not closed. A transport of its own that retries would send a paid
-            request twice: do not give it one.
+        http_client: an httpx.Client to use as it is; it is not closed, and not used in a process that is forked off later. A
+            transport of its own that retries would send a paid request twice: do not give it one.
 
     Raises:
         ParameterError: a token that is missing or no token, or another setting that cannot be.
@@ -128,7 +128,7 @@ class AsyncRunwayClient(AsyncCreations):
         timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
         lookup_timeout: seconds to look for a create whose answer was lost.
-        http_client: an httpx.AsyncClient to use as it is; it is not closed.
+        http_client: an httpx.AsyncClient to use as it is; it is not closed, and not used in a process that is forked off later.
     """
 
     def __init__(

@@ -78,11 +78,15 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
 
 
 def accepted(answer: Answer, intent: Intent) -> Task:
-    """The task of a 2xx; one without a task id, or of another create, says nothing about what happened to this one."""
+    """The task of a 2xx; one without a task id, or of another create, says nothing about what happened to this one.
+
+    Another create's is one with another replyRef, or, where the answer shows none, with another prompt.
+    """
     task: Task = read(answer, intent.call)
     if not task.task_id:
         raise unusable(answer, intent.call)
-    if task.reply_ref != intent.reply_ref and (task.reply_ref or shows_other_values(task, intent)):
+    prompt = {name: value for name, value in intent.echoes.items() if name == intent.prompt}
+    if task.reply_ref != intent.reply_ref and (task.reply_ref or shows_other_values(task, prompt)):
         raise APIResponseError(
             f"{intent.call.name}: the answer tells of another create, whose task is {task.task_id}",
             status=answer.status,

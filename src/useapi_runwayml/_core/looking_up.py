@@ -28,12 +28,13 @@ log = logging.getLogger("useapi_runwayml")
 
 
 class Intent(NamedTuple):
-    """A create that is about to be sent, and how to recognise its task: `echoes` is what the task's options will show."""
+    """A create that is about to be sent, and how to recognise its task: `echoes` is what the task's options will show, `prompt` a name in it."""
 
     call: Call
     reply_ref: str
     is_callers: bool
     echoes: Mapping[str, Any]
+    prompt: str
     email: str | None
     busy_timeout: float
 
@@ -147,7 +148,7 @@ def _confirm(
 
 def contradicts(task: Task, intent: Intent, answer: Answer, since_post: float) -> bool:
     """Whether the task shows other values, is of another account, or is older than the POST on the service's own clock."""
-    if shows_other_values(task, intent) or (intent.email and email_of(task.task_id) not in (None, intent.email)):
+    if shows_other_values(task, intent.echoes) or (intent.email and email_of(task.task_id) not in (None, intent.email)):
         return True
     now = http_date(answer.headers.get("date", ""))
     if now is None or not isinstance(task.created_at, datetime):
@@ -155,9 +156,9 @@ def contradicts(task: Task, intent: Intent, answer: Answer, since_post: float) -
     return task.created_at < now - timedelta(seconds=since_post) - CLOCK_SLACK
 
 
-def shows_other_values(task: Task, intent: Intent) -> bool:
+def shows_other_values(task: Task, echoes: Mapping[str, Any]) -> bool:
     """Whether the task's options show another value than the one that was sent; what they do not show says nothing."""
-    shown = ((getattr(task.options, name, None), value) for name, value in intent.echoes.items())
+    shown = ((getattr(task.options, name, None), value) for name, value in echoes.items())
     return any(found is not None and _differ(found, value) for found, value in shown)
 
 

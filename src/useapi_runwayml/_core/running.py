@@ -58,7 +58,7 @@ def intend(
     body = creation.request_model(**given, additional_properties=dict(extra))
     request = call(creation.operation, options, body=body, content_type=creation.encodings[encoding])
     email = email_of(given[creation.source.name])
-    return Intent(request, reply_ref, is_callers, creation.echoes(given), email, busy_timeout)
+    return Intent(request, reply_ref, is_callers, creation.echoes(given), creation.prompt.name, email, busy_timeout)
 
 
 def start(
