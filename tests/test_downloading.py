@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gzip
 import os
@@ -11,7 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from useapi_runwayml import DownloadError, TaskCancelledError, TaskFailedError, TaskOutputMissingError, errors
+from useapi_runwayml import (
+    AsyncRunwayClient,
+    DownloadError,
+    TaskCancelledError,
+    TaskFailedError,
+    TaskOutputMissingError,
+    errors,
+)
 from useapi_runwayml._core.downloading import safe_name
 
 from .conftest import MP4, World
@@ -369,3 +377,215 @@ def test_a_full_disk_is_told_in_a_line(world: World, tmp_path: Path, monkeypatch
         client.tasks.download(TASK, tmp_path / "a.mp4")
     assert caught.value.task_id == TASK
     assert parts(tmp_path) == []
+
+
+# -- what is not the file, and disks that are not what they should be -----------------------------------------------------
+CLOSED = [
+    {"ETag": '"two"', "Content-Range": "bytes 1000-{last}/{total}"},
+    {"Last-Modified": "Tue, 02 Jan 2029 03:04:05 GMT", "Content-Range": "bytes 1000-{last}/{total}"},
+    {"ETag": '"one"', "Content-Range": "bytes 1000-{last}/9999"},
+]
+
+
+@pytest.mark.parametrize("headers", CLOSED, ids=str)
+def test_a_rest_of_another_file_is_not_appended(world: World, tmp_path: Path, headers: dict[str, str]) -> None:
+    """A 206 with another ETag, date or length than the first half had: it is fetched anew, from its beginning."""
+    first = {"ETag": '"one"', "Last-Modified": "Mon, 01 Jan 2029 03:04:05 GMT"}
+    told = {name: text.format(last=len(MP4) - 1, total=len(MP4)) for name, text in headers.items()}
+    other = lambda _: httpx.Response(206, content=b"?" * (len(MP4) - 1000), headers=told)  # noqa: E731
+    runway, sent = scripted(world, [broken(MP4[:1000], len(MP4), **first), other, whole(**first)])
+    path = runway.tasks.download(TASK, tmp_path / "o.mp4")
+    assert path.read_bytes() == MP4
+    assert "range" not in sent[-1].headers
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/json", "application/xml; charset=utf-8", "image/svg+xml", "TEXT/HTML"]
+)
+def test_a_page_with_200_is_no_video(world: World, tmp_path: Path, kind: str) -> None:
+    """The link is read anew once; a page that comes again is no result, and the error has the task's id."""
+    page = lambda _: httpx.Response(200, content=b"no such thing", headers={"Content-Type": kind})  # noqa: E731
+    runway, sent = scripted(world, [page, whole()])
+    assert runway.tasks.download(TASK, tmp_path / "o.mp4").read_bytes() == MP4
+    assert [request.url.host for request in sent] == ["runway.simulator", "cdn.test"] * 2
+    runway, _ = scripted(world, [page])
+    with pytest.raises(DownloadError, match="a text, no medium") as caught:
+        runway.tasks.download(TASK, tmp_path / "p.mp4")
+    assert caught.value.task_id == TASK
+    assert parts(tmp_path) == ["o.mp4"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"<!doctype html>", b"\r\n <?xml version='1.0'?>", b'{"error": 1}', b"\xef\xbb\xbf[1]"]
+)
+def test_a_page_that_says_it_is_a_video_is_none(world: World, tmp_path: Path, head: bytes) -> None:
+    """By its first bytes."""
+    runway, _ = scripted(world, [whole(head + b" " * 100)])
+    with pytest.raises(DownloadError, match="a text, no medium"):
+        runway.tasks.download(TASK, tmp_path / "o.mp4")
+    assert parts(tmp_path) == []
+
+
+def unmeasured(content: bytes, **headers: str) -> Any:
+    """A body without a length, which ends where the connection does."""
+
+    class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Any:
+            yield content
+
+        async def __aiter__(self) -> Any:
+            yield content
+
+    return lambda _: httpx.Response(200, stream=Stream(), headers=headers)
+
+
+def test_a_body_without_length_is_measured_by_the_task(world: World, tmp_path: Path) -> None:
+    """What broke off is fetched again; where its end is proven by chunks, the size that the task tells does not count."""
+    sized = task_json()
+    sized["artifacts"][0]["fileSize"] = str(len(MP4))
+    runway, _ = scripted(world, [unmeasured(MP4[:1000]), unmeasured(MP4)], [sized])
+    assert runway.tasks.download(TASK, tmp_path / "o.mp4").read_bytes() == MP4
+    runway, _ = scripted(world, [unmeasured(MP4[:1000])], [sized])
+    with pytest.raises(DownloadError, match=f"1000 of {len(MP4)} bytes came"):
+        runway.tasks.download(TASK, tmp_path / "p.mp4")
+    runway, _ = scripted(world, [unmeasured(MP4[:1000], **{"Transfer-Encoding": "chunked"})], [sized])
+    assert runway.tasks.download(TASK, tmp_path / "q.mp4").stat().st_size == 1000
+    runway, _ = scripted(world, [unmeasured(MP4[:1000])])
+    assert runway.tasks.download(TASK, tmp_path / "r.mp4").stat().st_size == 1000, "nobody knows better"
+    assert parts(tmp_path) == ["o.mp4", "q.mp4", "r.mp4"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no limits of files")
+def test_a_full_disk_is_a_download_error(world: World, tmp_path: Path) -> None:
+    """A real limit: the plain reason and the task's id, and nothing is left."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    runway, _ = scripted(world, [whole(b"0" * 100_000)])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(DownloadError, match=r"Cannot write .*File too large") as caught:
+            runway.tasks.download(TASK, tmp_path / "o.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.task_id == TASK
+    assert parts(tmp_path) == []
+
+
+def test_what_the_disk_refuses_at_the_end_is_no_other_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A buffer that cannot be written when the file is closed hides nothing, and the partial file goes."""
+    from useapi_runwayml._io.files import Partial
+
+    partial = Partial(tmp_path / "o.mp4")
+    partial.open()
+    partial.write(b"x")
+
+    class Full:
+        def close(self) -> None:
+            partial_file.close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    partial_file, partial.file = partial.file, Full()  # type: ignore[assignment]
+    partial.discard()
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_sync_still_takes_files(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The whole file is there; an error of the disk itself is one."""
+
+    def sync(_: int) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    runway, _ = scripted(world, [whole()])
+    assert runway.tasks.download(TASK, tmp_path / "o.mp4").read_bytes() == MP4
+    number = errno.EIO
+    with pytest.raises(DownloadError):
+        runway.tasks.download(TASK, tmp_path / "p.mp4")
+    assert parts(tmp_path) == ["o.mp4"]
+
+
+def test_a_dangling_link_is_noticed_before_anything_is_paid(world: World, tmp_path: Path) -> None:
+    """It would be in the way of the result; with `overwrite` a download replaces it."""
+    (tmp_path / "o.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    with pytest.raises(FileExistsError):
+        world.client().video_to_video.run(world.asset(), "x", destination=tmp_path / "o.mp4")
+    assert world.sim.state.created == 0
+    runway, _ = scripted(world, [whole()])
+    runway.tasks.download(TASK, tmp_path / "o.mp4", overwrite=True)
+    assert not (tmp_path / "o.mp4").is_symlink()
+    assert parts(tmp_path) == ["o.mp4"]
+
+
+def test_what_was_given_up_is_not_published(tmp_path: Path) -> None:
+    """A thread that comes late to publish finds that its file is gone, and leaves nothing under the final name."""
+    from useapi_runwayml._io.files import Partial
+
+    for overwrite in (False, True):
+        partial = Partial(tmp_path / "o.mp4")
+        partial.open()
+        partial.write(b"x")
+        held = partial.file
+        partial.discard()
+        partial.file = (tmp_path / ".other").open("wb")
+        with pytest.raises(OSError, match="given up"):
+            partial.publish(overwrite=overwrite)
+        partial.file.close()
+        (tmp_path / ".other").unlink()
+        assert held.closed
+        assert parts(tmp_path) == []
+
+
+def test_a_name_that_was_held_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no links an empty file holds the name; if the file cannot take it, the name is free again."""
+    from useapi_runwayml._io.files import Partial
+
+    def no_links(*_: Any) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    def no_room(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "link", no_links)
+    partial = Partial(tmp_path / "o.mp4")
+    partial.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", no_room)
+        with pytest.raises(OSError, match="no room"):
+            partial.publish(overwrite=False)
+    partial.discard()
+    assert parts(tmp_path) == []
+    partial = Partial(tmp_path / "o.mp4")
+    partial.open()
+    assert partial.publish(overwrite=False).exists()
+
+
+def test_cancelled_downloads_leave_no_empty_file(tmp_path: Path) -> None:
+    """An async download that is cancelled at any moment leaves the whole file or nothing."""
+
+    async def main() -> None:
+        def handler(request: httpx.Request) -> httpx.Response:
+            if request.url.host == "cdn.test":
+                return httpx.Response(200, content=MP4, headers={"Content-Type": "video/mp4"})
+            return httpx.Response(200, json=task_json())
+
+        http_client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+        runway = AsyncRunwayClient("user:1-abcdef", base_url="http://runway.simulator/v1", http_client=http_client)
+        for number in range(60):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            download = asyncio.create_task(runway.tasks.download(TASK, folder / "o.mp4"))
+            for _ in range(number // 2):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.0002 * (number % 20))
+            download.cancel()
+            await asyncio.gather(download, return_exceptions=True)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(main())
+    for folder in tmp_path.iterdir():
+        assert parts(folder) in ([], ["o.mp4"])
+        assert all(each.read_bytes() == MP4 for each in folder.iterdir())

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import APIConnectionError, DownloadError, TaskOutputMissingError
 from . import polling, retry
@@ -22,18 +22,34 @@ if TYPE_CHECKING:
 
 EXPIRED = frozenset({401, 403, 404, 410})
 LONGEST_SUFFIX = 16
+HEAD = 64
 PASSING = frozenset({408, 425, 429})
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 
 log = logging.getLogger("useapi_runwayml")
 
 
-def link_of(task: Task) -> tuple[str, str | None] | None:
-    """The link of the first artifact that has one, and its file name; never a preview."""
+class Link(NamedTuple):
+    """Where an artifact is, its file name and its bytes, as far as the task tells them."""
+
+    url: str
+    name: str | None
+    size: int | None
+
+
+def link_of(task: Task) -> Link | None:
+    """The link of the first artifact that has one; never a preview."""
     for artifact in task.artifacts:
         if artifact.url and artifact.url.startswith(("http://", "https://")):
-            return artifact.url, artifact.filename
+            return Link(artifact.url, artifact.filename, artifact.file_size)
     return None
+
+
+def is_page(content_type: str, head: bytes = b"") -> bool:
+    """Whether this is a text for people or machines, such as an error with status 200, and no medium."""
+    kind = content_type.partition(";")[0].strip().lower()
+    told = kind.startswith("text/") or kind.endswith(("/json", "/xml", "+json", "+xml"))
+    return told or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"[")
 
 
 def safe_name(name: str | None, fallback: str) -> str:
@@ -54,46 +70,59 @@ def safe_name(name: str | None, fallback: str) -> str:
 class Target:
     """What has come of a file so far, and whether it is all; `file` is where it goes."""
 
-    def __init__(self, file: Partial, on_progress: OnBytes | None) -> None:
+    def __init__(self, file: Partial, size: int | None, on_progress: OnBytes | None) -> None:
         self.file = file
+        self.size = size
         self.on_progress = on_progress
         self.done = 0
         self.total: int | None = None
-        self.validator = ""
+        self.version: tuple[str, str] = ("", "")
         self.refused: int | None = None
+        self.page = self.framed = False
+        self.head = b""
 
     def headers(self) -> dict[str, str]:
         """Asks for the rest when what came can be matched to it; compressed bodies have no length to check."""
-        rest = {"Range": f"bytes={self.done}-", "If-Range": self.validator} if self.done and self.validator else {}
+        tag, date = self.version
+        validator = tag if tag and not tag.startswith("W/") else date
+        rest = {"Range": f"bytes={self.done}-", "If-Range": validator} if self.done and validator else {}
         return {"Accept-Encoding": "identity", **rest}
 
     def accept(self, status: int, headers: Mapping[str, str]) -> bool:
         """Looks at the head of an answer; anything but the file itself is refused."""
-        is_page = headers.get("content-type", "").startswith("text/html")
         self.refused = None
+        self.page = status == 200 and is_page(headers.get("content-type", ""))
+        version = headers.get("etag", ""), headers.get("last-modified", "")
         if status == 206 and (found := re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))):
-            if int(found[1]) == self.done:
-                self.total = int(found[2]) if found[2].isdigit() else None
+            total = int(found[2]) if found[2].isdigit() else None
+            if int(found[1]) == self.done and self._is_same(version, total):
+                self.total = total if total is not None else self.total
                 return True
-        elif status == 200 and not is_page:
+        elif status == 200 and not self.page:
             self.restart()
             plain = headers.get("content-encoding", "identity") in ("", "identity")
             length = headers.get("content-length", "")
             self.total = int(length) if plain and length.isdigit() else None
-            tag = headers.get("etag", "")
-            strong = tag if tag and not tag.startswith("W/") else headers.get("last-modified", "")
-            self.validator = strong if plain else ""
+            self.version = version if plain else ("", "")
+            self.framed = "chunked" in headers.get("transfer-encoding", "").lower()
             return True
         if status in (206, 416):
             self.restart()
         self.refused = status
         return False
 
+    def _is_same(self, version: tuple[str, str], total: int | None) -> bool:
+        """Whether a rest belongs to what came before: a host may answer with that of another file all the same."""
+        changed = any(new and old and new != old for new, old in zip(version, self.version, strict=True))
+        return not changed and (total is None or self.total is None or total == self.total)
+
     def restart(self) -> None:
         self.file.restart()
-        self.done, self.total, self.validator = 0, None, ""
+        self.done, self.total, self.version, self.head = 0, None, ("", ""), b""
 
     def write(self, chunk: bytes) -> None:
+        if len(self.head) < HEAD:
+            self.head += chunk[: HEAD - len(self.head)]
         self.file.write(chunk)
         self.done += len(chunk)
 
@@ -105,8 +134,13 @@ class Target:
         """Why the file is not whole; empty when it is."""
         if self.done == 0:
             return "it is empty"
-        if self.total is not None and self.done != self.total:
-            return f"{self.done} of {self.total} bytes came"
+        if is_page("", self.head):
+            return "the host sent a text, no medium"
+        whole = self.total
+        if whole is None and not self.framed:  # it ends where the connection does, which may have broken
+            whole = self.size
+        if whole is not None and self.done != whole:
+            return f"{self.done} of {whole} bytes came"
         return ""
 
 
@@ -145,15 +179,14 @@ def download(
             "has nothing to download" if polling.is_final(task) else f"has not ended (it is {task.status}): wait for it"
         )
         raise TaskOutputMissingError(f"Task {task_id} {what}", task_id=task_id, task=task)
-    url, name = link
     if path.is_dir():
-        path = path / safe_name(name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
+        path = path / safe_name(link.name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
         yield Do(lambda: context.files.check_destination(path, overwrite=overwrite))
     file = context.files.partial(path)
-    target = Target(file, on_progress)
+    target = Target(file, link.size, on_progress)
     try:
         yield Do(file.open)
-        yield from _fill(context, target, url, task_id, options, deadline)
+        yield from _fill(context, target, link.url, task_id, options, deadline)
         saved: Path = yield Do(lambda: file.publish(overwrite=overwrite))
         return saved
     except FileExistsError:
@@ -188,11 +221,11 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
             if status is None and not (trouble := target.lacks()):
                 return
             if status is not None:
-                trouble = f"the host answered {status}"
-            if status in EXPIRED and not refreshed:
+                trouble = "the host sent a text, no medium" if target.page else f"the host answered {status}"
+            if (status in EXPIRED or target.page) and not refreshed:
                 refreshed = True
-                task = yield from read_task(context, task_id, options, deadline)
-                url, _ = link_of(task) or (url, None)
+                found = link_of((yield from read_task(context, task_id, options, deadline)))
+                url = found.url if found is not None else url
                 continue
             if status is not None and 300 <= status < 500 and status not in PASSING and status != 416:
                 attempt = context.settings.max_retries

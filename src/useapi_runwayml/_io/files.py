@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -11,6 +12,9 @@ from typing import BinaryIO
 
 from .._core import surroundings
 from ..errors import ParameterError, Problem
+
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV, *NO_SYNC}
 
 
 class Disk:
@@ -36,7 +40,7 @@ def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -
             os.lstat(path)
         if path.is_dir():
             folder = path
-        elif path.exists() and not overwrite:
+        elif os.path.lexists(path) and not overwrite:
             raise FileExistsError(17, "It exists already, and overwrite is not set", str(path))
         else:
             folder = path.parent
@@ -89,13 +93,21 @@ class Partial:
         self.file.write(chunk)
 
     def publish(self, *, overwrite: bool) -> Path:
+        """Gives the whole file its name; nothing at all once it was discarded, which may happen in another thread."""
         self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        if overwrite:
-            os.replace(self.partial, self.path)
-        else:
-            self._take_name()
+        try:
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            if error.errno not in NO_SYNC:
+                raise
+        with self._lock:
+            if self._over:
+                raise OSError(errno.ECANCELED, "It was given up")
+            self.file.close()
+            if overwrite:
+                os.replace(self.partial, self.path)
+            else:
+                self._take_name()
         return self.path
 
     def _take_name(self) -> None:
@@ -103,19 +115,27 @@ class Partial:
         try:
             try:
                 os.link(self.partial, self.path)
-            except FileExistsError:
-                raise
-            except OSError:  # a file system without links
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-                os.replace(self.partial, self.path)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                self._take_name_without_links()
         except FileExistsError:
             told = "It came into being meanwhile, and overwrite is not set"
             raise FileExistsError(17, told, str(self.path)) from None
+
+    def _take_name_without_links(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            os.replace(self.partial, self.path)
+        except BaseException:
+            self.path.unlink(missing_ok=True)  # the empty one that held the name
+            raise
 
     def discard(self) -> None:
         with self._lock:
             self._over = True
             if self._opened:
-                self.file.close()
+                with contextlib.suppress(OSError):  # a full disk is told of where it was met
+                    self.file.close()
                 with contextlib.suppress(OSError):
                     self.partial.unlink(missing_ok=True)
