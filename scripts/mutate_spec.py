@@ -34,8 +34,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import generate  # noqa: E402
 from mutants import Mutant, all_mutants, reason_of  # noqa: E402
 
-BEHAVIOUR = (("operations", "models"), ("requests", "simulator_fits", "answers"), ("schemathesis", "machine"))
-TABLE = ("facts",)
+QUICK, SLOW, TABLE = ("operations", "models"), ("schemathesis", "machine"), ("facts",)
+FILES = sorted(each.stem.removeprefix("test_") for each in (ROOT / "contract_tests").glob("test_*.py"))
+BEHAVIOUR = (QUICK, tuple(each for each in FILES if each not in (*QUICK, *SLOW, *TABLE)), SLOW)
 LIMIT_SECONDS = 180
 GOAL = 0.9
 PRELOADED = (

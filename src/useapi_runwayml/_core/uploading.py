@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import APIConnectionError, ParameterError, Problem, UseapiError
+from ..errors import APIConnectionError, APIResponseError, ParameterError, Problem, UseapiError
 from .answers import read, unusable
 from .calls import call, pause_before_retry
 from .clips import Clip
@@ -123,9 +123,15 @@ def send(
         try:
             answer: Answer = yield Send(request, attempt)
             asset: Asset = read(answer, request)
-            if asset.asset_id:
-                return asset
-            raise unusable(answer, request)
+            if not asset.asset_id:
+                raise unusable(answer, request)
+            if request.content.was_cut_off:
+                raise APIResponseError(
+                    f"{request.name}: the service answered before the file was there",
+                    status=answer.status,
+                    body=asset.to_dict(),
+                )
+            return asset
         except UseapiError as error:
             began = not (isinstance(error, APIConnectionError) and not error.maybe_sent)
             pause = pause_before_retry(context, error, attempt, None)

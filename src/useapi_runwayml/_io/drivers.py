@@ -15,7 +15,7 @@ from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, UseapiError
 from .clock import SystemClock
 from .requests import Requests, answer_in, answer_of, failure, fetching, log_request
-from .sources import FileTrouble
+from .sending import Through
 from .threads import in_thread
 
 T = TypeVar("T")
@@ -76,15 +76,15 @@ class SyncDriver:
             pass  # in slices, so that Ctrl-C is heard on every system
         return None
 
-    def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
+    def _send(self, call: Call, attempt: int) -> Answer | BaseException:
         self._requests.check_open()
         request = self._requests.build(call)
         begun = self.clock.monotonic()
-        found: Answer | APIConnectionError
+        found: Answer | BaseException
         try:
             found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
-        except FileTrouble as error:
-            _without_frames(error)
+        except Through as passed:
+            found = passed.error
         except self._requests.failures as error:
             found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
@@ -182,15 +182,15 @@ class AsyncDriver:
             await effect.gate.wait()
         return None
 
-    async def _send(self, call: Call, attempt: int) -> Answer | APIConnectionError:
+    async def _send(self, call: Call, attempt: int) -> Answer | BaseException:
         self._requests.check_open()
         request = self._requests.build(call)
         begun = self.clock.monotonic()
-        found: Answer | APIConnectionError
+        found: Answer | BaseException
         try:
             found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
-        except FileTrouble as error:
-            _without_frames(error)
+        except Through as passed:
+            found = passed.error
         except self._requests.failures as error:
             found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
@@ -218,9 +218,9 @@ class AsyncDriver:
         return found
 
 
-def _given(found: Answer | APIConnectionError) -> Answer:
+def _given(found: Answer | BaseException) -> Answer:
     """Raised here, far from httpx's frames, which hold the token."""
-    if isinstance(found, APIConnectionError):
+    if isinstance(found, BaseException):
         raise found
     return found
 

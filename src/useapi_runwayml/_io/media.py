@@ -19,7 +19,8 @@ class _Part:
         self._start = start
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset if whence else offset + self._start, whence) - self._start
+        self._file.seek(offset if whence else offset + self._start, whence)
+        return self.tell()
 
     def tell(self) -> int:
         return self._file.tell() - self._start
@@ -36,10 +37,10 @@ def inspect(file: BinaryIO, start: int) -> Clip | None:
         return None
     try:
         tracks = MediaInfo.parse(_Part(file, start), encoding_errors="replace").tracks
-    except (OSError, RuntimeError, ValueError, SyntaxError):
+    except Exception:  # noqa: BLE001  # whatever the library or a file object raises: the upload reads it again, and tells
         return None
     finally:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):
             file.seek(start)
     return clip_of(tracks)
 

@@ -1,79 +1,39 @@
-"""Files that are uploaded: opened once, read in chunks by both kinds of clients."""
+"""Files that are uploaded: opened once, checked before anything is sent."""
 
 from __future__ import annotations
 
-import io
+import inspect
 import os
-from collections.abc import AsyncIterator, Iterator
+import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import httpx
-
 from .._core.clips import Clip
 from .._core.surroundings import FileSource, OnBytes
-from ..errors import ParameterError, Problem, UseapiError
-from .threads import in_thread
-
-CHUNK = 1 << 20
-
-
-class FileTrouble(UseapiError):
-    """The file that is being sent cannot be read: this is no answer, and no broken connection."""
-
-
-class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The bytes of a file in chunks, for both kinds of clients."""
-
-    def __init__(self, file: BinaryIO, size: int | None, on_progress: OnBytes | None) -> None:
-        self._file = file
-        self._size = size
-        self._on_progress = on_progress
-
-    def _seen(self, done: int) -> None:
-        if self._on_progress is not None:
-            self._on_progress(done, self._size)
-
-    def _read(self) -> bytes:
-        try:
-            return self._file.read(CHUNK)
-        except OSError as error:  # not a broken connection, which OSError means where requests are sent
-            name = getattr(self._file, "name", "the file")
-            raise FileTrouble(f"Cannot read {name}: {error.strerror or error}. Nothing was uploaded") from None
-
-    def __iter__(self) -> Iterator[bytes]:
-        done = 0
-        while chunk := self._read():
-            yield chunk
-            done += len(chunk)
-            self._seen(done)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        done = 0
-        while chunk := await in_thread(self._read):
-            yield chunk
-            done += len(chunk)
-            self._seen(done)
+from ..errors import ParameterError, Problem
+from .sending import FileBody
 
 
 class Source:
     """What is uploaded: the open file, where it starts, its size when that can be known, and its name."""
 
     def __init__(self, given: FileSource) -> None:
-        self.own = isinstance(given, (str, os.PathLike))
-        if isinstance(given, (str, os.PathLike)):
-            path = Path(given)
-            self.file: BinaryIO = _opened(path)
-            self.name: str | None = path.name
-        else:
-            self.file = given
-            name = getattr(given, "name", None)
-            self.name = Path(name).name if isinstance(name, str) else None
-        self.start, self.size = _extent(self.file)
+        self._path = Path(given) if isinstance(given, (str, os.PathLike)) else None
+        self.file: Any = given if self._path is None else _opened(self._path)
+        name = getattr(self.file, "name", None)
+        self.name = Path(name).name if isinstance(name, str) else None
+        self.told = self.name or "the file"
+        try:
+            _check(self.file)
+            self.start, self.size = _extent(self.file)
+        except BaseException:
+            self.close()
+            raise
+        self._state = self._state_now()
 
     def body(self, on_progress: OnBytes | None) -> FileBody:
         """What httpx sends."""
-        return FileBody(self.file, self.size, on_progress)
+        return FileBody(self, on_progress)
 
     @property
     def can_rewind(self) -> bool:
@@ -83,24 +43,46 @@ class Source:
         if self.start is not None:
             self.file.seek(self.start)
 
+    def has_changed(self) -> str:
+        """What has become of the file since it was opened; empty if it is as it was."""
+        if self._state_now() != self._state:
+            return "it was changed while it was sent"
+        if self._path is not None and self._state is not None:
+            try:
+                found = os.stat(self._path)
+            except OSError:
+                return ""  # it was deleted or moved: the open file is whole all the same
+            if not os.path.samestat(found, os.fstat(self.file.fileno())):
+                return "it was replaced while it was sent"
+        return ""
+
+    def _state_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.fstat(self.file.fileno())
+        except Exception:  # noqa: BLE001  # whatever an object without a number raises
+            return None
+        return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
     def inspect(self) -> Clip | None:
         """What the file is, as far as that can be known."""
-        from .media import inspect
+        from .media import inspect as look
 
-        return None if self.start is None else inspect(self.file, self.start)
+        return None if self.start is None else look(self.file, self.start)
 
     def close(self) -> None:
-        if self.own:
+        if self._path is not None:
             self.file.close()
 
 
 def _opened(path: Path) -> BinaryIO:
-    rule = ""
+    """The open file; opening a pipe that nobody writes to yet does not block."""
     try:
-        if path.is_dir():
-            rule = "it is a folder, not a file"
-        else:
+        mode = path.stat().st_mode
+        if stat.S_ISFIFO(mode):
+            return open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        if stat.S_ISREG(mode):
             return path.open("rb")
+        rule = "it is a folder, not a file" if stat.S_ISDIR(mode) else "it is neither a file nor a pipe"
     except FileNotFoundError:
         rule = "there is no such file"
     except (OSError, ValueError) as error:
@@ -108,17 +90,37 @@ def _opened(path: Path) -> BinaryIO:
     raise ParameterError([Problem("file", os.fspath(path), rule)])
 
 
+def _check(file: Any) -> None:
+    """ParameterError for what gives no bytes to whoever reads it."""
+    rule = "it must be a path or a binary file object"
+    try:
+        if callable(getattr(file, "read", None)):
+            rule = _rule(file.read(0))
+    except Exception as error:  # noqa: BLE001  # whatever an object that is not open for reading raises
+        rule = f"it cannot be read: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+    if rule:
+        raise ParameterError([Problem("file", type(file).__name__, rule)])
+
+
+def _rule(nothing: Any) -> str:
+    """What is wrong with a file object that gives this for no bytes."""
+    if inspect.isawaitable(nothing):
+        getattr(nothing, "close", lambda: None)()
+        return "its read must be awaited: give the path, or the file object inside it (such as .file or .wrapped)"
+    if isinstance(nothing, str):
+        return "it is open as text: open it with 'rb'"
+    kinds = (bytes, bytearray, memoryview, type(None))
+    return "" if isinstance(nothing, kinds) else f"its read gives {type(nothing).__name__}, not bytes"
+
+
 def _extent(file: Any) -> tuple[int | None, int | None]:
     """Where the file stands and how many bytes follow; None for what a pipe cannot tell."""
-    if not callable(getattr(file, "read", None)):
-        raise ParameterError([Problem("file", type(file).__name__, "it must be a path or a binary file object")])
-    if isinstance(file, io.TextIOBase):
-        raise ParameterError([Problem("file", type(file).__name__, "it is open as text: open it with 'rb'")])
     try:
-        start = file.tell()
-        size = file.seek(0, io.SEEK_END) - start
+        start = int(file.tell())
+        file.seek(0, os.SEEK_END)
+        size = int(file.tell()) - start
         file.seek(start)
-    except (OSError, AttributeError, ValueError):
+    except Exception:  # noqa: BLE001  # whatever an object without a position raises
         return None, None
     if size <= 0:
         raise ParameterError([Problem("file", getattr(file, "name", None), "it is empty")])
