@@ -25,9 +25,10 @@ class RunwayClient(Creations):
     Args:
         token: the API token, or a function that returns it; USEAPI_TOKEN when left out.
         base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
-        timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
+        timeout: seconds for a whole call, its retries included (5 at most of them for connecting); for an upload or a download,
+            seconds in which a thousand bytes a second have to move. An httpx.Timeout bounds each read and write, as in httpx.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
-        lookup_timeout: seconds to look for a create whose answer was lost.
+        lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.Client to use as it is; it is not closed, and not used in a process that is forked off later. A
             transport of its own that retries would send a paid request twice: do not give it one.
 
@@ -125,9 +126,10 @@ class AsyncRunwayClient(AsyncCreations):
     Args:
         token: the API token, or a function that returns it; USEAPI_TOKEN when left out.
         base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
-        timeout: seconds for reading and writing (connecting: 5 at most), or an httpx.Timeout.
+        timeout: seconds for a whole call, its retries included (5 at most of them for connecting); for an upload or a download,
+            seconds in which a thousand bytes a second have to move. An httpx.Timeout bounds each read and write, as in httpx.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
-        lookup_timeout: seconds to look for a create whose answer was lost.
+        lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.AsyncClient to use as it is; it is not closed, and not used in a process that is forked off later.
     """
 

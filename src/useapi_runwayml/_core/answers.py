@@ -27,18 +27,31 @@ STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
 }
 _TOKEN = re.compile(r"user:\d+-(?!runwayml:)[A-Za-z0-9]+")
 _SNIPPET = 200
+DEEPEST = 64
 
 
 def decode(content: bytes) -> Any:
-    """The JSON of a body; else its text; else its bytes."""
+    """The JSON of a body, unless it is nested deeper than whoever copies or shows it could follow; else its text; else its bytes."""
     try:
-        return json.loads(content)
+        found = json.loads(content)
+        if not _is_deep(found, content):
+            return found
     except (ValueError, RecursionError):
         pass
     try:
         return content.decode()
     except UnicodeDecodeError:
         return content
+
+
+def _is_deep(found: Any, content: bytes) -> bool:
+    if content.count(b"[") + content.count(b"{") <= DEEPEST:
+        return False
+    level = [found]
+    for _ in range(DEEPEST):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inside for value in values if isinstance(value, (dict, list))]
+    return bool(level)
 
 
 def read(answer: Answer, call: Call) -> Any:

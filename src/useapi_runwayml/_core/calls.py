@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from ..errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
@@ -42,19 +43,24 @@ def as_problems(found: Any) -> list[Problem]:
     return [Problem(each.field, each.value, each.rule) for each in found]
 
 
-def limited(context: Context, options: Options, deadline: float) -> Options:
-    """The same options, so that no single request outlives the deadline."""
-    return Options(options.extra_headers, options.timeout, deadline - context.clock.monotonic())
+def limited(context: Context, options: Options, deadline: float = math.inf) -> Options:
+    """The same options, with the moment at which the whole call ends: the deadline, or a timeout in seconds from now."""
+    timeout = context.settings.timeout if options.timeout is None else options.timeout
+    until = min(deadline, options.deadline)
+    if isinstance(timeout, (int, float)):
+        until = min(until, context.clock.monotonic() + timeout)
+    return Options(options.extra_headers, options.timeout, until)
 
 
-def fetch(context: Context, request: Call, *, deadline: float | None = None) -> Core[Any]:
-    """The model that a read gives, tried again as the rules allow; at the deadline its last error is raised."""
+def fetch(context: Context, request: Call) -> Core[Any]:
+    """The model that a read gives, tried again as the rules and its time allow; then its last error is raised."""
+    request.options = limited(context, request.options)
     for attempt in range(context.settings.max_retries + 1):
         try:
             answer: Answer = yield Send(request, attempt)
             return read(answer, request)
         except UseapiError as error:
-            pause = pause_before_retry(context, error, attempt, deadline)
+            pause = pause_before_retry(context, error, attempt, request.options.deadline)
             if pause is None:
                 raise
             log.info("%s: %s; trying again in %.1f s", request.name, type(error).__name__, pause)
@@ -62,8 +68,8 @@ def fetch(context: Context, request: Call, *, deadline: float | None = None) -> 
     raise AssertionError("the last attempt returns or raises")
 
 
-def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float | None) -> float | None:
-    remaining = None if deadline is None else deadline - context.clock.monotonic()
+def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float) -> float | None:
+    remaining = None if deadline == math.inf else deadline - context.clock.monotonic()
     retries = context.settings.max_retries
     return retry.delay(error, attempt, max_retries=retries, remaining=remaining, uniform=context.uniform)
 
@@ -71,6 +77,7 @@ def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadl
 def delete(context: Context, request: Call) -> Core[None]:
     """A deletion. Tried again after a lost answer; "not found" then means that the first try worked."""
     lost = False
+    request.options = limited(context, request.options)
     for attempt in range(context.settings.max_retries + 1):
         try:
             answer: Answer = yield Send(request, attempt)
@@ -82,7 +89,7 @@ def delete(context: Context, request: Call) -> Core[None]:
                 return
             raise
         except UseapiError as error:
-            pause = pause_before_retry(context, error, attempt, None)
+            pause = pause_before_retry(context, error, attempt, request.options.deadline)
             if pause is None:
                 raise
             refused = isinstance(error, RateLimitError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -15,6 +16,7 @@ from ..errors import (
 )
 from . import retry
 from .answers import read, unusable
+from .calls import limited
 from .effects import Answer, Core, Send, Sleep
 from .looking_up import Intent, look_up, shows_other_values
 from .surroundings import Context
@@ -50,10 +52,13 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
     clock = context.clock
     patience = clock.monotonic() + intent.busy_timeout
     unsent = 0
+    request = intent.call
     while True:
         posted = clock.monotonic()
+        if not unsent:
+            request = replace(intent.call, options=limited(context, intent.call.options))
         try:
-            answer: Answer = yield Send(intent.call, unsent)
+            answer: Answer = yield Send(request, unsent)
             task = accepted(answer, intent)
         except APIConnectionError as error:
             if error.maybe_sent:
@@ -61,11 +66,14 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
             if unsent >= context.settings.max_retries:
                 raise
             pause = retry.backoff(unsent, context.uniform)
+            if clock.monotonic() + pause > request.options.deadline:
+                raise
             unsent += 1
         except RateLimitError as error:
             pause = context.uniform(*BUSY_PAUSE) if error.retry_after is None else max(1.0, error.retry_after)
             if clock.monotonic() + pause > patience:
                 raise
+            unsent = 0
             log.info("%s: busy, trying again in %.0f s", intent.call.name, pause)
         except UseapiError as error:
             if not leaves_open(error):

@@ -148,9 +148,8 @@ def read_task(context: Context, task_id: str, options: Options, deadline: float 
     """The task, in the time that there is."""
     from useapi_runwayml_api.api.tasks import get_task
 
-    in_time = limited(context, options, deadline) if deadline < math.inf else options
-    request = call(get_task, in_time, task_id, task_id=task_id)
-    task: Task = yield from fetch(context, request, deadline=deadline if deadline < math.inf else None)
+    request = call(get_task, limited(context, options, deadline), task_id, task_id=task_id)
+    task: Task = yield from fetch(context, request)
     return with_id(task, task_id)
 
 
@@ -201,20 +200,24 @@ def download(
 
 
 def _fill(context: Context, target: Target, url: str, task_id: str, options: Options, deadline: float) -> Core[None]:
-    def after() -> None:
-        target.report()
-        if context.clock.monotonic() > deadline:
+    def check_time() -> None:
+        if context.clock.monotonic() >= deadline:
             raise DownloadError(
                 f"The time for task {task_id} ended during its download. Download it again", task_id=task_id
             )
+
+    def after() -> None:
+        target.report()
+        check_time()
 
     attempt, refreshed = 0, False
     while True:
         trouble = ""
         try:
-            in_time = limited(context, options, deadline)
+            in_time = Options(options.extra_headers, options.timeout, deadline)
             yield Fetch(url, target.headers(), target.accept, target.write, after, in_time)
         except APIConnectionError as error:
+            check_time()
             trouble = str(error)
         else:
             status = target.refused

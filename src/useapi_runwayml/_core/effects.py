@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Options:
-    """What every method takes for its one call; `limit` is the seconds that are left to it, whatever its timeout."""
+    """What every method takes for its one call; `deadline` is the moment of the client's clock at which it ends, whatever its timeout."""
 
     extra_headers: Mapping[str, str] | None = None
     timeout: float | httpx.Timeout | None = None
-    limit: float | None = None
+    deadline: float = math.inf
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ParameterError, Problem, UseapiError
 from . import polling
 from .asking import Terms, Watch
-from .calls import call, fetch
+from .calls import call, fetch, limited
 from .checks import check_terms
 from .course import relay
 from .downloading import read_task
@@ -48,6 +48,7 @@ def find(context: Context, reply_ref: str, email: str | None, options: Options) 
 
     if not isinstance(reply_ref, str) or not reply_ref:
         raise ParameterError([Problem("reply_ref", reply_ref, "it must be a string that is not empty")])
+    options = limited(context, options)
     tracked = yield from fetch(context, call(list_scheduler, options))
     for entry in tracked:
         if entry.reply_ref == reply_ref and entry.task_id:

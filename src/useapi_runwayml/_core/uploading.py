@@ -134,7 +134,7 @@ def send(
             return asset
         except UseapiError as error:
             began = not (isinstance(error, APIConnectionError) and not error.maybe_sent)
-            pause = pause_before_retry(context, error, attempt, None)
+            pause = pause_before_retry(context, error, attempt, request.options.deadline)
             if pause is None or (began and not source.can_rewind):
                 raise
         yield Sleep(pause)

@@ -12,9 +12,11 @@ import httpx
 from .._core.course import Course
 from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
 from .._core.surroundings import Clock, Settings
-from ..errors import APIConnectionError, UseapiError
+from ..errors import APIConnectionError, APIResponseError, UseapiError
 from .clock import SystemClock
-from .requests import Requests, answer_in, answer_of, failure, fetching, log_request
+from .network import client_of_ours
+from .receiving import Body
+from .requests import Requests, answer_in, failure, fetching, log_request
 from .sending import Through
 from .threads import in_thread
 
@@ -28,7 +30,7 @@ class SyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
         self.clock: Clock = SystemClock()
         self._own = http_client is None
-        self._client = httpx.Client() if http_client is None else http_client
+        self._client = client_of_ours(httpx.Client) if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
 
     def close(self) -> None:
@@ -38,7 +40,7 @@ class SyncDriver:
     def after_fork(self) -> None:
         """In a child process: connections of its own. The parent's are kept as they are, neither used nor closed."""
         if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, httpx.Client()
+            self._of_parent, self._client = self._client, client_of_ours(httpx.Client)
         self._requests.after_fork(self._client)
 
     def make_gate(self) -> threading.Event:
@@ -78,13 +80,25 @@ class SyncDriver:
 
     def _send(self, call: Call, attempt: int) -> Answer | BaseException:
         self._requests.check_open()
-        request = self._requests.build(call)
         begun = self.clock.monotonic()
+        limits = self._requests.limits(call.options, self.clock.monotonic, has_file=call.content is not None)
+        request = self._requests.build(call, limits)
         found: Answer | BaseException
         try:
-            found = answer_of(self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
+            with limits:
+                response = self._client.send(request, auth=_NO_AUTH, follow_redirects=False, stream=True)
+                try:
+                    body = Body(response, request, call, limits)
+                    if not body.is_here:
+                        for chunk in response.iter_raw():
+                            body.feed(chunk)
+                    found = body.answer()
+                finally:
+                    response.close()
         except Through as passed:
             found = passed.error
+        except APIResponseError as error:
+            found = error
         except self._requests.failures as error:
             found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
@@ -95,9 +109,10 @@ class SyncDriver:
     def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
         self._requests.check_open()
         request: httpx.Request | None = None
+        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True)
         try:
-            with fetching():
-                request = self._requests.build_fetch(fetch)
+            with fetching(), limits:
+                request = self._requests.build_fetch(fetch, limits)
                 response = self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:
                     if fetch.accept(response.status_code, response.headers):
@@ -118,7 +133,7 @@ class AsyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
         self.clock: Clock = SystemClock()
         self._own = http_client is None
-        self._client = httpx.AsyncClient() if http_client is None else http_client
+        self._client = client_of_ours(httpx.AsyncClient) if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
         self._loop: object = None
 
@@ -129,7 +144,7 @@ class AsyncDriver:
     def after_fork(self) -> None:
         """In a child process: connections and an event loop of its own. The parent's are neither used nor closed."""
         if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, httpx.AsyncClient()
+            self._of_parent, self._client = self._client, client_of_ours(httpx.AsyncClient)
         self._loop = None
         self._requests.after_fork(self._client)
 
@@ -184,13 +199,25 @@ class AsyncDriver:
 
     async def _send(self, call: Call, attempt: int) -> Answer | BaseException:
         self._requests.check_open()
-        request = self._requests.build(call)
         begun = self.clock.monotonic()
+        limits = self._requests.limits(call.options, self.clock.monotonic, has_file=call.content is not None)
+        request = self._requests.build(call, limits)
         found: Answer | BaseException
         try:
-            found = answer_of(await self._client.send(request, auth=_NO_AUTH, follow_redirects=False))
+            with limits:
+                response = await self._client.send(request, auth=_NO_AUTH, follow_redirects=False, stream=True)
+                try:
+                    body = Body(response, request, call, limits)
+                    if not body.is_here:
+                        async for chunk in response.aiter_raw():
+                            body.feed(chunk)
+                    found = body.answer()
+                finally:
+                    await response.aclose()
         except Through as passed:
             found = passed.error
+        except APIResponseError as error:
+            found = error
         except self._requests.failures as error:
             found = answer_in(error, request) or failure(error, call.name, request, call.task_id)
         except BaseException as error:  # noqa: BLE001  # raised again, bare
@@ -201,9 +228,10 @@ class AsyncDriver:
     async def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
         self._requests.check_open()
         request: httpx.Request | None = None
+        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True)
         try:
-            with fetching():
-                request = self._requests.build_fetch(fetch)
+            with fetching(), limits:
+                request = self._requests.build_fetch(fetch, limits)
                 response = await self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:
                     if fetch.accept(response.status_code, response.headers):

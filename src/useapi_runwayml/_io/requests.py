@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,7 +18,9 @@ from .._core.effects import Answer, Call, Fetch, Options
 from .._core.surroundings import Settings
 from .._version import VERSION
 from ..errors import APIConnectionError, APITimeoutError, UseapiError
-from .timeouts import as_timeout, parts
+from .limits import Limits
+from .receiving import ENCODINGS
+from .timeouts import as_parts, cut
 from .watched import watched
 
 log = logging.getLogger("useapi_runwayml")
@@ -40,8 +43,8 @@ class Requests:
         self, settings: Settings, token: Callable[[], str], client: httpx.Client | httpx.AsyncClient, *, foreign: bool
     ) -> None:
         self._url = lru_cache(URLS)(lambda path: httpx.URL(settings.base_url + path))
-        self._timeout = as_timeout(settings.timeout)
-        self._timeout_dict = self._timeout.as_dict()
+        self._seconds = settings.timeout
+        self._parts = as_parts(settings.timeout)
         self._token = token
         self._client = client
         self._foreign = foreign
@@ -49,16 +52,22 @@ class Requests:
         self.failures: tuple[type[Exception], ...] = (Exception,) if foreign else FAILURES
         self._headers = [
             ("Accept", "application/json"),
-            ("Accept-Encoding", client.headers.get("Accept-Encoding", "identity")),
+            ("Accept-Encoding", ENCODINGS),
             ("Connection", "keep-alive"),
             ("User-Agent", f"useapi-runwayml/{VERSION}"),
         ]
         self._usual = httpx.Headers([("Host", self._url("").netloc.decode()), *self._headers])
 
-    def _timeouts(self, options: Options) -> dict[str, Any]:
-        if options.timeout is None and options.limit is None:
-            return self._timeout_dict
-        return parts(self._timeout if options.timeout is None else options.timeout, options.limit)
+    def limits(self, options: Options, now: Callable[[], float], *, has_file: bool = False) -> Limits:
+        """The time for one request: a timeout in seconds is that of the whole, or, with a file, that of its smallest pace."""
+        timeout = self._seconds if options.timeout is None else options.timeout
+        seconds = timeout if isinstance(timeout, (int, float)) else math.inf
+        if has_file:
+            return Limits(now, options.deadline, seconds)
+        return Limits(now, min(options.deadline, now() + seconds))
+
+    def _timeouts(self, options: Options, limits: Limits) -> dict[str, Any]:
+        return cut(self._parts if options.timeout is None else as_parts(options.timeout), limits.left())
 
     def after_fork(self, client: httpx.Client | httpx.AsyncClient) -> None:
         """In a child process: a client of its own, or a given one, which cannot be used there."""
@@ -74,25 +83,25 @@ class Requests:
         if self._client.is_closed:
             raise UseapiError("This client is closed: make a new one")
 
-    def build(self, call: Call) -> httpx.Request:
+    def build(self, call: Call, limits: Limits) -> httpx.Request:
         """The request of a call, with the token. A plain read, as polling sends them, parses nothing twice."""
         plain = call.json is None and not (
             self._foreign or call.params or call.files or call.content or call.headers or call.options.extra_headers
         )
-        request = self._plain(call) if plain else self._whole(call)
+        request = self._plain(call, limits) if plain else self._whole(call, limits)
         request.headers["Authorization"] = f"Bearer {self._token()}"  # last, so that no frame that can fail holds it
         return request
 
-    def _plain(self, call: Call) -> httpx.Request:
+    def _plain(self, call: Call, limits: Limits) -> httpx.Request:
         return httpx.Request(
             call.method.upper(),
             self._url(call.path),
             headers=self._usual,
             stream=httpx.ByteStream(b""),
-            extensions={"timeout": self._timeouts(call.options)},
+            extensions={"timeout": self._timeouts(call.options, limits)},
         )
 
-    def _whole(self, call: Call) -> httpx.Request:
+    def _whole(self, call: Call, limits: Limits) -> httpx.Request:
         headers = list(self._headers)
         if call.json is not None:
             headers.append(("Content-Type", "application/json"))
@@ -110,18 +119,18 @@ class Requests:
             headers=headers,
             content=None if call.json is None else json.dumps(call.json, ensure_ascii=False).encode(),
             files=call.files,
-            extensions={"timeout": self._timeouts(call.options)},
+            extensions={"timeout": self._timeouts(call.options, limits)},
         )
         request = request if call.content is None else _streaming(request, call)
         return watched(request) if self._foreign else request
 
-    def build_fetch(self, fetch: Fetch) -> httpx.Request:
+    def build_fetch(self, fetch: Fetch, limits: Limits) -> httpx.Request:
         """A request to a host that must not see the token."""
         return httpx.Request(
             "GET",
             fetch.url,
             headers=[("User-Agent", f"useapi-runwayml/{VERSION}"), ("Accept", "*/*"), *fetch.headers.items()],
-            extensions={"timeout": self._timeouts(fetch.options)},
+            extensions={"timeout": self._timeouts(fetch.options, limits)},
         )
 
 
@@ -141,9 +150,10 @@ def answer_in(error: Exception, request: httpx.Request) -> Answer | None:
     if not isinstance(error, httpx.HTTPStatusError) or response is None or response._request is not request:
         return None
     try:
-        return answer_of(response)
+        content = response.content
     except httpx.StreamError:
-        return Answer(response.status_code, response.headers, b"")
+        content = b""
+    return Answer(response.status_code, response.headers, content)
 
 
 def failure(
@@ -172,10 +182,6 @@ def _bare(error: BaseException) -> BaseException:
     """The exception without the frames and the exceptions behind it, which hold the token."""
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
-
-
-def answer_of(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, response.headers, response.content)
 
 
 def log_request(call: Call, outcome: object, seconds: float, attempt: int) -> None:

@@ -7,22 +7,21 @@ from typing import Any
 
 import httpx
 
-LEAST = 1.0
+LEAST = 0.01
 
 
-def as_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
-    """Seconds for reading, writing and the pool, with five at the most for connecting; an httpx.Timeout as it is."""
+def as_parts(timeout: float | httpx.Timeout) -> dict[str, Any]:
+    """Seconds for the whole, five at the most for connecting; an httpx.Timeout as it is."""
     if isinstance(timeout, httpx.Timeout):
-        return timeout
+        return timeout.as_dict()
     if timeout == math.inf:
-        return httpx.Timeout(None, connect=5.0)
-    return httpx.Timeout(timeout, connect=min(5.0, timeout), pool=max(60.0, timeout))
+        return httpx.Timeout(None, connect=5.0).as_dict()
+    return httpx.Timeout(timeout, connect=min(5.0, timeout)).as_dict()
 
 
-def parts(timeout: float | httpx.Timeout, limit: float | None) -> dict[str, Any]:
-    """The parts of a timeout, each cut to the seconds that are left; one second at the least."""
-    found = as_timeout(timeout).as_dict()
-    if limit is None or limit == math.inf:
-        return found
-    most = max(LEAST, limit)
-    return {name: most if part is None else min(part, most) for name, part in found.items()}
+def cut(parts: dict[str, Any], left: float) -> dict[str, Any]:
+    """The parts of a timeout, none longer than the seconds that are left."""
+    if left == math.inf:
+        return parts
+    most = max(LEAST, left)
+    return {name: most if part is None else min(part, most) for name, part in parts.items()}

@@ -1,0 +1,179 @@
+"""The network under a client of ours: each read and write lasts no longer than the whole request may, however slowly a line drips."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpcore
+import httpx
+
+from .limits import current
+
+PIECE = 1 << 16
+
+
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
+
+
+class _NoCookies(httpx.Cookies):
+    """Keeps none: our requests are told apart by their token, and send none."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+def client_of_ours(kind: Callable[[], C]) -> C:
+    """A client whose transports, those through proxies among them, hold the limits of their requests."""
+    made = kind()
+    client: Any = made
+    client._cookies = _NoCookies()
+    wrap = _Backend if isinstance(client, httpx.Client) else _AsyncBackend
+    for transport in (client._transport, *client._mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        if pool is not None:
+            pool._network_backend = wrap(pool._network_backend)
+    return made
+
+
+class _Piece:
+    """One operation: the seconds that it may take, and a count of what it moved. One that comes too late gets its own error, with the reason."""
+
+    __slots__ = ("_begun", "_is_cut", "_late", "_limits", "timeout")
+
+    def __init__(self, timeout: float | None, late: type[Exception], *, writes: bool) -> None:
+        self._limits = limits = current()
+        self._late = late
+        self._is_cut = False
+        self.timeout = timeout
+        if limits is not None:
+            left = limits.left(writes=writes)
+            if left <= 0:
+                raise late(limits.reason())
+            self._begun = limits.now()
+            if left < math.inf and (timeout is None or left < timeout):
+                self._is_cut, self.timeout = True, left
+
+    def moved(self, size: int) -> None:
+        if self._limits is not None:
+            self._limits.took(self._begun, size)
+
+    def __enter__(self) -> _Piece:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_cut and self._limits is not None and isinstance(error, self._late):
+            raise self._late(self._limits.reason()) from None
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
+            found = self._stream.read(max_bytes, piece.timeout)
+            piece.moved(len(found))
+            return found
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), PIECE):
+            with _Piece(timeout, httpcore.WriteTimeout, writes=True) as piece:
+                part = buffer[start : start + PIECE]
+                self._stream.write(part, piece.timeout)
+                piece.moved(len(part))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, piece.timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    """A connection, awaited."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
+            found = await self._stream.read(max_bytes, piece.timeout)
+            piece.moved(len(found))
+            return found
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), PIECE):
+            with _Piece(timeout, httpcore.WriteTimeout, writes=True) as piece:
+                part = buffer[start : start + PIECE]
+                await self._stream.write(part, piece.timeout)
+                piece.moved(len(part))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
+            return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, piece.timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Makes connections."""
+
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
+            return _Stream(self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+class _AsyncBackend(httpcore.AsyncNetworkBackend):
+    """Makes connections, awaited."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
+            return _AsyncStream(
+                await self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options)
+            )
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)

@@ -1,0 +1,300 @@
+"""A timeout in seconds is that of the whole call, however slowly a line drips; a file has to move at a smallest pace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml import errors
+
+from .conftest import MP4, World
+from .lines import Network, Said, answer, runway
+from .test_downloading import TASK, task_json
+
+ASSET = "user:4242-runwayml:maker@example.com-asset:a1"
+RUNNING = json.dumps({"taskId": TASK, "status": "RUNNING", "options": {"text_prompt": "x" * 500}}).encode()
+DRIP = 0.3
+
+
+def drip(status: int, body: bytes) -> Said:
+    """Byte by byte, from the status line on: each byte comes long before any timeout."""
+    return Said(answer(status, body), at_once=1, pause=DRIP)
+
+
+READS = {
+    "retrieve": lambda client, more: client.tasks.retrieve(TASK, **more),
+    "find": lambda client, more: client.tasks.find("mine", **more),
+    "list": lambda client, more: list(client.tasks.list(**more)),
+    "delete": lambda client, more: client.tasks.delete(TASK, **more),
+    "features": lambda client, more: client.features.retrieve(**more),
+}
+
+
+@pytest.mark.parametrize("by", ["call", "client"])
+@pytest.mark.parametrize("name", READS)
+def test_a_dripping_answer_ends_with_the_whole_call(world: World, name: str, by: str) -> None:
+    """Retries included, nothing lasts longer than the seconds that were given."""
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    client = runway(world, network, **({"timeout": 2} if by == "client" else {}))
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError, match="timed out"):
+        READS[name](client, {"timeout": 2} if by == "call" else {})
+    assert world.clock.now() - begun == pytest.approx(2)
+
+
+def test_retries_are_part_of_the_whole_call(world: World) -> None:
+    """Answers that fail one after the other leave less and less time to the next try."""
+    network = Network(world.clock, lambda method, path: Said(answer(502, b"no"), pause=0.9))
+    begun = world.clock.now()
+    with pytest.raises(errors.UseapiError):
+        runway(world, network).tasks.retrieve(TASK, timeout=3)
+    assert world.clock.now() - begun <= 3.001
+    assert len(network.requests) > 1
+
+
+def test_connecting_is_part_of_the_whole_call(world: World) -> None:
+    """What is spent on the connection is not there for the answer."""
+    network = Network(world.clock, lambda method, path: Said(answer(200, RUNNING), pause=1.0))
+    network.connects_in = 1.5
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError):
+        runway(world, network).tasks.retrieve(TASK, timeout=2)
+    assert world.clock.now() - begun == pytest.approx(2)
+
+
+def test_parts_stay_parts(world: World) -> None:
+    """Who gives an httpx.Timeout bounds each read, as httpx does."""
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    assert runway(world, network).tasks.retrieve(TASK, timeout=httpx.Timeout(2)).task_id == TASK
+    assert runway(world, network, timeout=httpx.Timeout(2)).tasks.retrieve(TASK).task_id == TASK
+
+
+def test_seconds_without_an_end_have_none(world: World) -> None:
+    """`inf` waits for any answer."""
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    assert runway(world, network).tasks.retrieve(TASK, timeout=float("inf")).task_id == TASK
+
+
+@pytest.mark.parametrize("many", [1, 5])
+def test_a_wait_ends_in_time(world: World, many: int) -> None:
+    """Whether a task or many are waited for, and by which requests."""
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    begun = world.clock.now()
+    with pytest.raises(errors.WaitTimeoutError):
+        list(runway(world, network).tasks.as_completed([f"{TASK}{each}" for each in range(many)], timeout=2))
+    assert world.clock.now() - begun == pytest.approx(2)
+
+
+def create(client: Any, **more: Any) -> Any:
+    return client.video_to_video.create(asset_id=ASSET, text_prompt="x", **more)
+
+
+def test_a_look_up_ends_in_time(world: World) -> None:
+    """The POST has its timeout, the look-up `lookup_timeout`, and neither is overrun; one POST is sent."""
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    begun = world.clock.now()
+    with pytest.raises(errors.SubmissionUnknownError):
+        create(runway(world, network, lookup_timeout=4), timeout=2)
+    assert world.clock.now() - begun == pytest.approx(2 + 4)
+    assert [method for method, _ in network.requests].count("POST") == 1
+
+
+def test_a_look_up_confirms_in_time(world: World) -> None:
+    """The list comes at once, the candidate drips: the look-up ends in time all the same."""
+
+    def handler(method: str, path: str) -> Said:
+        shown = {"taskId": TASK, "replyRef": "mine", "status": "RUNNING"}
+        listed = json.dumps({"tasks": [shown]} if "/tasks/?" in path else [shown]).encode()
+        return Said(answer(200, listed)) if path.endswith("/scheduler/") else drip(200, RUNNING)
+
+    network = Network(world.clock, handler)
+    begun = world.clock.now()
+    with pytest.raises(errors.SubmissionUnknownError):
+        create(runway(world, network, lookup_timeout=4), timeout=2, reply_ref="mine")
+    assert world.clock.now() - begun == pytest.approx(2 + 4)
+
+
+def test_a_create_that_was_never_sent_is_tried_in_its_time(world: World) -> None:
+    """Connections that fail slowly are not tried over and over."""
+    network = Network(world.clock, lambda method, path: Said(b""))
+    network.connects_in, network.refuses = 0.9, True
+    begun = world.clock.now()
+    with pytest.raises(errors.APIConnectionError) as caught:
+        create(runway(world, network), timeout=3)
+    assert not caught.value.maybe_sent
+    assert world.clock.now() - begun <= 3.001
+
+
+# -- files --------------------------------------------------------------------------------------------------------------
+UPLOADED = json.dumps({"assetId": ASSET}).encode()
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big.mp4"
+    path.write_bytes(b"m" * 3_000_000)
+    return path
+
+
+def test_a_slow_upload_goes_on(world: World, big: Path) -> None:
+    """A large file over a slow line takes as long as it takes: ten minutes, with a timeout of twenty seconds."""
+    network = Network(world.clock, lambda method, path: Said(answer(200, UPLOADED), pause=15), taken_a_second=5_000)
+    begun = world.clock.now()
+    assert runway(world, network, timeout=20).assets.upload(big).asset_id == ASSET
+    assert 600 < world.clock.now() - begun < 620
+    assert network.bodies == [big.read_bytes()]
+
+
+@pytest.mark.parametrize("taken_a_second", [10, 900])
+def test_an_upload_that_hardly_moves_ends(world: World, big: Path, taken_a_second: float) -> None:
+    """Fewer than a thousand bytes a second are no upload, even if each piece is taken in time."""
+    network = Network(world.clock, lambda method, path: Said(b""), taken_a_second=taken_a_second)
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError):
+        runway(world, network, timeout=httpx.Timeout(1), max_retries=0).assets.upload(big, timeout=70)
+    assert world.clock.now() - begun < 75
+
+
+def test_the_answer_of_an_upload_has_the_whole_timeout(world: World, big: Path) -> None:
+    """What was sent slowly may be answered late, and an answer that drips ends."""
+    said = [drip(200, UPLOADED)]
+    network = Network(world.clock, lambda method, path: said[0], taken_a_second=5_000)
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError):
+        runway(world, network, timeout=20, max_retries=0).assets.upload(big)
+    assert world.clock.now() - begun == pytest.approx(600 + 20, abs=2)
+
+
+class Slow:
+    """A source that thinks before each piece."""
+
+    def __init__(self, world: World, pieces: int) -> None:
+        self._world = world
+        self._left = pieces
+
+    def read(self, size: int = -1) -> bytes:
+        if not size or not self._left:
+            return b""
+        self._left -= 1
+        self._world.clock.advance(100)
+        return b"m" * 1000
+
+
+def test_time_in_the_users_own_file_is_not_counted(world: World) -> None:
+    """A source that is rendered while it is sent is slow, not its line."""
+    network = Network(world.clock, lambda method, path: Said(answer(200, UPLOADED)))
+    assert runway(world, network, timeout=20).assets.upload(Slow(world, 5), name="a.mp4").asset_id == ASSET
+
+
+def serving(said: Said) -> Any:
+    task = json.dumps(task_json("http://cdn.test/result.mp4?signature=s1gn")).encode()
+    return lambda method, path: said if "result.mp4" in path else Said(answer(200, task))
+
+
+def test_a_slow_download_goes_on(world: World, tmp_path: Path) -> None:
+    """At five thousand bytes a second a large file is fetched to its end."""
+    content = MP4 + b"m" * 500_000
+    network = Network(world.clock, serving(Said(answer(200, content), at_once=5_000, pause=1)))
+    saved = runway(world, network, timeout=20).tasks.download(TASK, tmp_path / "a.mp4")
+    assert Path(saved).read_bytes() == content
+
+
+def test_a_download_that_drips_ends(world: World, tmp_path: Path) -> None:
+    """A byte now and then is no download: each try ends after the timeout, and says so."""
+    network = Network(world.clock, serving(Said(answer(200, MP4 + b"m" * 50_000), at_once=1, pause=DRIP)))
+    begun = world.clock.now()
+    with pytest.raises(errors.DownloadError, match="bytes a second"):
+        runway(world, network, timeout=20, max_retries=1).tasks.download(TASK, tmp_path / "a.mp4")
+    assert 40 <= world.clock.now() - begun < 45
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_time_of_a_run_ends_its_download(world: World, tmp_path: Path, clip: Path) -> None:
+    """`timeout` of run covers what follows the create, and the error bears the task's id."""
+
+    def handler(method: str, path: str) -> Said:
+        if "result.mp4" in path:
+            return Said(answer(200, MP4 + b"m" * 5_000_000), at_once=5_000, pause=1)
+        told = json.dumps({"assetId": ASSET, **task_json("http://cdn.test/result.mp4")}).encode()
+        return Said(answer(200, told))
+
+    network = Network(world.clock, handler)
+    begun = world.clock.now()
+    with pytest.raises(errors.DownloadError, match="The time for task") as caught:
+        runway(world, network).video_to_video.run(ASSET, "x", destination=tmp_path / "a.mp4", timeout=30)
+    assert caught.value.task_id == TASK
+    assert world.clock.now() - begun == pytest.approx(30, abs=1)
+
+
+# -- other networks -----------------------------------------------------------------------------------------------------
+def test_a_proxys_network_is_held_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever way a request takes."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    network = Network(world.clock, lambda method, path: drip(200, RUNNING))
+    client = runway(world, network)
+    inner: Any = client._driver._target._client
+    for transport in inner._mounts.values():
+        if transport is not None:
+            transport._pool._network_backend._backend = inner._transport._pool._network_backend._backend
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError):
+        client.tasks.retrieve(TASK, timeout=2)
+    assert world.clock.now() - begun == pytest.approx(2)
+    assert network.requests[0][1].startswith("http://runway.simulator/")
+
+
+def test_a_given_client_is_held_between_the_pieces_of_a_body(world: World) -> None:
+    """Its network is its own: it is asked for a timeout of what is left, and its answer is dropped when it is too slow."""
+
+    class Dripping(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Any:
+            for each in RUNNING:
+                world.clock.advance(DRIP)
+                yield bytes([each])
+
+        async def __aiter__(self) -> Any:
+            for each in self:
+                yield each
+
+    timeouts: list[Any] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"])
+        return httpx.Response(200, stream=Dripping())
+
+    begun = world.clock.now()
+    with pytest.raises(errors.APITimeoutError):
+        world.scripted(handler).tasks.retrieve(TASK, timeout=2)
+    assert world.clock.now() - begun == pytest.approx(2, abs=DRIP)
+    assert timeouts[0] == {"connect": 2, "read": 2, "write": 2, "pool": 2}
+
+
+def test_a_call_inside_a_download_has_a_time_of_its_own(world: World, tmp_path: Path) -> None:
+    """A caller's on_progress may ask for something; the download goes on under its own limits after that."""
+    content = MP4 + b"m" * 60_000
+    network = Network(world.clock, serving(Said(answer(200, content), at_once=1, pause=DRIP)))
+    if world.runner is not None:
+        pytest.skip("on_progress of an async client cannot await")
+    client = runway(world, network, timeout=20, max_retries=0)
+    asked: list[Any] = []
+
+    def ask(done: int, total: int | None) -> None:
+        if not asked:
+            asked.append(client.tasks.retrieve(TASK, timeout=1))
+
+    with pytest.raises(errors.DownloadError, match="bytes a second"):
+        client.tasks.download(TASK, tmp_path / "a.mp4", on_progress=ask)
+    assert len(asked) == 1
+
+
+def test_no_cookie_is_kept(world: World) -> None:
+    """Requests are told apart by their token; what a service wants to be kept is not kept."""
+    network = Network(world.clock, lambda method, path: Said(answer(200, RUNNING, "Set-Cookie: a=b; Path=/")))
+    client = runway(world, network)
+    client.tasks.retrieve(TASK)
+    client.tasks.retrieve(TASK)
+    assert not client._driver._target._client.cookies

@@ -1,0 +1,224 @@
+"""Answers in bounded memory: decoded as they come, refused when they are larger or deeper than an answer can be."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml import errors
+
+from .conftest import World
+from .test_downloading import TASK
+
+ASSET = "user:4242-runwayml:maker@example.com-asset:a1"
+MIB = 1 << 20
+
+
+class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in pieces of so many bytes; how many went over the line is counted."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.sent = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for each in self._pieces:
+            self.sent += len(each)
+            yield each
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for each in self:
+            yield each
+
+
+def pieces(content: bytes, size: int = 1 << 16) -> Iterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+def bomb(size: int) -> bytes:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as file:
+        for _ in range(size // MIB):
+            file.write(b" " * MIB)
+        file.write(json.dumps({"taskId": TASK, "status": "RUNNING"}).encode())
+    return packed.getvalue()
+
+
+def ask(world: World, response: Any, call: Any = lambda client: client.tasks.retrieve(TASK)) -> Any:
+    client = world.scripted(lambda request: response() if callable(response) else response, max_retries=0)
+    return call(client)
+
+
+ENCODED: dict[str, Any] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "identity": bytes,
+    "": bytes,
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_what_was_asked_for_is_decoded(world: World, encoding: str, size: int) -> None:
+    """Whatever the pieces in which it comes."""
+    body = json.dumps({"taskId": TASK, "status": "RUNNING", "error": "é" * 500}).encode()
+    stream = Stream(pieces(ENCODED[encoding](body), size))
+    task = ask(world, httpx.Response(200, headers={"Content-Encoding": encoding}, stream=stream))
+    assert task.task_id == TASK
+
+
+def test_deflate_without_its_head_is_decoded(world: World) -> None:
+    """As some servers send it."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(json.dumps({"taskId": TASK}).encode()) + packer.flush()
+    response = httpx.Response(200, headers={"Content-Encoding": "deflate"}, stream=Stream(pieces(packed)))
+    assert ask(world, response).task_id == TASK
+
+
+def test_only_what_can_be_decoded_in_bounds_is_asked_for(world: World) -> None:
+    """Also by a given client that would take more."""
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200, json={"taskId": TASK})
+
+    world.scripted(handler).tasks.retrieve(TASK)
+    assert asked == ["gzip, deflate"]
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_an_endless_answer_is_refused_in_bounded_memory(world: World, status: int, compressed: bool) -> None:
+    """Three hundred megabytes in a few hundred kilobytes, or one after the other: neither is kept, nor read to its end."""
+    content = pieces(bomb(300 * MIB)) if compressed else (b" " * (1 << 16) for _ in range(300 * 16))
+    stream = Stream(content)
+    headers = {"Content-Encoding": "gzip"} if compressed else {}
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.APIResponseError, match=r"larger than 16 MiB") as caught:
+            ask(world, httpx.Response(status, headers=headers, stream=stream))
+        assert tracemalloc.get_traced_memory()[1] < 60 * MIB
+    finally:
+        tracemalloc.stop()
+    assert caught.value.status == status
+    assert stream.sent <= 17 * MIB
+
+
+@pytest.mark.parametrize("body", ["over", "exact"])
+def test_sixteen_mebibytes_are_taken(world: World, body: str) -> None:
+    """To the byte."""
+    start = json.dumps({"taskId": TASK})
+    content = start.encode() + b" " * (16 * MIB - len(start) + (body == "over"))
+    response = httpx.Response(200, stream=Stream(pieces(gzip.compress(content))), headers={"Content-Encoding": "gzip"})
+    if body == "exact":
+        assert ask(world, response).task_id == TASK
+    else:
+        with pytest.raises(errors.APIResponseError, match="larger"):
+            ask(world, response)
+
+
+def test_a_long_list_may_be_longer(world: World) -> None:
+    """A page of a thousand tasks has 64 KiB for each of them."""
+    ids = [f"{TASK}{number}" for number in range(4)]
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["limit"])
+        shown = [{"taskId": each, "status": "SUCCEEDED", "artifacts": [], "name": "x" * 5 * MIB} for each in ids]
+        return httpx.Response(200, json=shown)
+
+    found = list(world.scripted(handler).tasks.as_completed(ids))
+    assert [task.task_id for task in found] == ids
+    assert asked == ["1000"]
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, identity", "\u00fcber"])
+def test_an_encoding_that_was_not_asked_for_is_told(world: World, encoding: str) -> None:
+    """Gzip inside gzip among them, which would grow a millionfold."""
+    content = gzip.compress(gzip.compress(b"{}"))
+    headers = {"Content-Encoding": encoding.encode()}
+    response = httpx.Response(200, headers=headers, stream=Stream(pieces(content)))
+    with pytest.raises(errors.APIConnectionError, match="not asked for"):
+        ask(world, response)
+
+
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b'{"taskId": "x"}')[:-9], b"\x1f"], ids=["none", "half", "start"]
+)
+def test_what_cannot_be_decoded_is_told(world: World, content: bytes) -> None:
+    """No gzip at all, or half of one: no answer, and a create's outcome is unknown."""
+
+    def response() -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(pieces(content)))
+
+    with pytest.raises(errors.APIConnectionError, match="cannot be decoded") as caught:
+        ask(world, response)
+    assert caught.value.maybe_sent
+    with pytest.raises(errors.SubmissionUnknownError):
+        ask(world, response, lambda client: client.video_to_video.create(asset_id=ASSET, text_prompt="x"))
+
+
+def test_what_follows_a_gzip_is_ignored(world: World) -> None:
+    """Trailing bytes are neither kept nor an error."""
+    stream = Stream(pieces(gzip.compress(json.dumps({"taskId": TASK}).encode()) + b"junk" * 50_000))
+    assert ask(world, httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=stream)).task_id == TASK
+
+
+def test_an_answer_too_large_leaves_a_create_unknown(world: World) -> None:
+    """One POST, then a look-up; never a second POST."""
+    posts: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        posts.append(request.method)
+        return httpx.Response(200, stream=Stream(b" " * MIB for _ in range(20)))
+
+    with pytest.raises(errors.SubmissionUnknownError, match="larger than 16 MiB"):
+        world.scripted(handler).video_to_video.create(asset_id=ASSET, text_prompt="x")
+    assert posts.count("POST") == 1
+
+
+def nested(depth: int) -> bytes:
+    return b'{"taskId": "%s", "more": %s}' % (TASK.encode(), b"[" * depth + b"]" * depth)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 1_000_000, b'{"a":' * 1_000_000, nested(100_000), nested(64), b'[{"a":[' * 40 + b"1" + b"]}]" * 40],
+    ids=["lists", "objects", "far", "near", "mixed"],
+)
+def test_an_answer_nested_too_deeply_is_refused(world: World, body: bytes) -> None:
+    """Whether Python's reader could follow it or not: no copy, pickle or repr of the model could."""
+    with pytest.raises(errors.APIResponseError):
+        ask(world, httpx.Response(200, content=body))
+
+
+def test_an_answer_nested_as_deeply_as_can_be_is_read(world: World) -> None:
+    """Sixty-four levels, and any number of entries beside each other."""
+    assert ask(world, httpx.Response(200, content=nested(63))).task_id == TASK
+    wide = b'{"taskId": "%s", "more": [%s]}' % (TASK.encode(), b",".join([b"[{}]"] * 10_000))
+    assert ask(world, httpx.Response(200, content=wide)).task_id == TASK
+
+
+def test_what_a_hook_has_read_is_taken_as_it_is(world: World) -> None:
+    """The body of a given client's response may be there already."""
+
+    async def aread(response: httpx.Response) -> None:
+        await response.aread()
+
+    hook: Any = aread if world.runner else httpx.Response.read
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, stream=Stream(pieces(b'{"taskId": "%s"}' % TASK.encode())))
+    )
+    client = world.client(http_client=world.http_client(transport, event_hooks={"response": [hook]}))
+    assert client.tasks.retrieve(TASK).task_id == TASK
