@@ -405,3 +405,94 @@ def test_a_second_event_loop_is_told_why_not() -> None:
     assert asyncio.run(ask()) == []
     with pytest.raises(errors.UseapiError, match="another event loop"):
         asyncio.run(ask())
+
+
+# -- thousands ----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_five_thousand_tasks_cost_few_requests_and_come_in_time() -> None:
+    """Beyond what the lists reach, the scheduler tells what goes on: at most half a request each, and each given soon after its end."""
+    world = World("sync", ManualClock())
+    ids = many(world, 5000, 600)
+    ends = {key: task.created + task.plan.ends for key, task in world.sim.state.tasks.items()}
+    late = [world.clock.now() - ends[str(task.task_id)] for task in world.client().tasks.as_completed(ids)]
+    assert len(late) == 5000
+    assert max(late) <= 36
+    assert len(world.sim.requests) <= 2500
+    assert world.calls("getTask") <= 500
+
+
+@pytest.mark.slow
+def test_five_thousand_waits_share_their_rounds() -> None:
+    """`wait`s that run at once cost no more than one iteration."""
+    world, ids, client = async_world(5000, 600)
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(client.tasks.wait(each) for each in ids))
+
+    done = asyncio.run(main())
+    assert [task.task_id for task in done] == ids
+    assert len(world.sim.requests) <= 2500
+
+
+def test_what_has_ended_long_ago_is_read_as_fast_as_it_is_answered(world: World) -> None:
+    """2,600 ended tasks, 600 of them out of the lists' reach: one read each, in answers' time, not at a fixed rate."""
+    ids = many(world, 2600, 1)
+    world.clock.advance(100)
+    begun = world.clock.now()
+    assert len(list(world.client().tasks.as_completed(ids))) == 2600
+    assert 600 <= world.calls("getTask") <= 610
+    assert world.clock.now() - begun < 60
+
+
+def test_reads_that_are_answered_slowly_end_a_round(world: World) -> None:
+    """A round of single reads lasts no longer than its pause, so that the lists are asked again; nobody is forgotten."""
+    ids = many(world, 40, 1)
+    world.clock.advance(100)
+    for task_id in ids:
+        world.sim.state.tasks[task_id].in_list = False
+    world.faults.add("latency", "getTask", seconds=2)
+    begun = world.clock.now()
+    assert len(list(world.client().tasks.as_completed(ids))) == 40
+    assert world.calls("getTask") == 40
+    assert world.clock.now() - begun < 40 * 2 + 20
+
+
+def test_a_service_that_asks_to_wait_is_not_read_on(world: World) -> None:
+    """After a 429 with Retry-After no read follows before that."""
+    ids = many(world, 12, 1)
+    world.clock.advance(100)
+    for task_id in ids:
+        world.sim.state.tasks[task_id].in_list = False
+    world.faults.add("status", "getTask", status=429, retry_after=50, times=1)
+    begun = world.clock.now()
+    tasks = world.client().tasks.as_completed(ids)
+    next(tasks)
+    assert world.clock.now() - begun >= 50
+    assert len(list(tasks)) == 11
+    assert world.calls("getTask") == 13
+
+
+def test_a_scheduler_that_is_never_done_loses_no_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it shows as going on is read in turn all the same, a few in each round."""
+    ids = many(world, 20, 60)
+    for task_id in ids:
+        world.sim.state.tasks[task_id].in_list = False
+    monkeypatch.setattr(type(world.sim.state), "tracked", lambda self, email, now: list(self.tasks.values()))
+    assert len(list(world.client().tasks.as_completed(ids))) == 20
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_without_lists_and_scheduler_every_end_is_told(world: World, status: int) -> None:
+    """Single reads are the last way, and they pause between their rounds."""
+    world.faults.add("status", "listTasks", status=status)
+    world.faults.add("status", "listScheduler", status=status)
+    ids = many(world, 40, 60)
+    assert len(list(world.client().tasks.as_completed(ids))) == 40
+    assert world.calls("getTask") <= 40 * 16
+
+
+def test_the_scheduler_is_asked_for_many_only(world: World) -> None:
+    """Where the lists answer for all, nothing else is asked."""
+    ids = many(world, 20, 60)
+    assert len(list(world.client().tasks.as_completed(ids))) == 20
+    assert world.calls("listScheduler") == 0

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import copy
-import math
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import (
-    AccountSessionError,
-    APIStatusError,
-    AuthenticationError,
-    NotFoundError,
-    SubscriptionError,
-    UseapiError,
-)
+from ..errors import NotFoundError, UseapiError
 from . import polling
 from .answers import read
 from .calls import call, limited
 from .effects import Answer, Core, Options, Send
-from .ids import email_of
 from .retry import is_transient
 from .surroundings import Context
+from .surveying import FEW, Survey, wish_of
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.creations.base import OnProgress
     from useapi_runwayml_api.models.task import Task
-
-PAGE = 1000
-FEW = 2
-GETS_PER_SECOND = 2.0
-REFUSED_PAUSE = 60.0
-ACCOUNT_ERRORS = (AuthenticationError, SubscriptionError, AccountSessionError)
 
 
 class Terms(NamedTuple):
@@ -52,19 +38,20 @@ class Watch:
         self.terms = terms
         self.begun = context.clock.monotonic()
         self.deadline = self.begun + terms.timeout
+        self.asked = tuple(task_ids)
         self.open: dict[str, Task | None] = dict.fromkeys(task_ids)
-        self.news: deque[tuple[str, Any]] = deque()
+        self.news: OrderedDict[str, Any] = OrderedDict()
         self.trouble: UseapiError | None = None
         self.gate = context.make_gate()
 
     def keep(self, task_id: str, news: Any) -> None:
         """News for the caller, instead of older news of this task that it has not taken yet."""
-        self.news = deque(each for each in self.news if each[0] != task_id)
-        self.news.append((task_id, news))
+        self.news[task_id] = news
+        self.news.move_to_end(task_id)
 
     def unanswered(self) -> Iterator[str]:
         """The ids that are worth asking for: neither ended nor failed, as far as is known."""
-        failed = {task_id for task_id, news in self.news if isinstance(news, UseapiError)}
+        failed = {task_id for task_id, news in self.news.items() if isinstance(news, UseapiError)}
         for task_id, task in self.open.items():
             if task_id not in failed and (task is None or not polling.is_final(task)):
                 yield task_id
@@ -79,24 +66,46 @@ class Asker:
 
     def start_anew(self) -> None:
         """Without any wait; also in a child process, whose parent's waits go on there."""
-        self.watches: list[Watch] = []
+        self.watches: dict[Watch, None] = {}
+        self.watching: dict[str, list[Watch]] = {}
         self.next_round = self.last_round = 0.0
-        self.list_refused: dict[str | None, float] = {}  # until when the lists of an account are left alone
-        self.queue: deque[str] = deque()
+        self.refused: dict[str | None, float] = {}
+        self.tracked: frozenset[str] = frozenset()
+        self.turns: dict[str, int] = {}
         self.lock = threading.RLock()
+
+    def add(self, watch: Watch) -> None:
+        self.watches[watch] = None
+        for task_id in watch.open:
+            self.watching.setdefault(task_id, []).append(watch)
+
+    def remove(self, watch: Watch) -> None:
+        self.watches.pop(watch, None)
+        for task_id in watch.asked:
+            others = [each for each in self.watching.pop(task_id, ()) if each is not watch]
+            if others:
+                self.watching[task_id] = others
 
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
+        clock = self.context.clock
         with self.lock:
             left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.unanswered()))
-        wishes = [0.0]
+            self.turns = {task_id: turn for task_id, turn in self.turns.items() if task_id in self.watching}
+        survey = Survey(self.context, self.refused, lambda: self._options(leader), self.tell)
         if len(left) > 1:
-            left = yield from self._by_lists(left, leader, wishes)
-        few = len(left) if len(left) <= FEW else max(FEW, int(GETS_PER_SECOND * self._pause()))
-        yield from self._one_by_one(self._in_turn(left, few), leader, wishes)
-        self.last_round = self.context.clock.monotonic()
-        pause = polling.jittered(max(self._pause(), *wishes), self.context.uniform)
-        self.next_round = self.last_round + pause
+            left = yield from survey.ask(left)
+        self.tracked = survey.tracked
+        going_on = [task_id for task_id in left if task_id in self.tracked]
+        unknown = [task_id for task_id in left if task_id not in self.tracked]
+        until = clock.monotonic() + self._pause()
+        order = [*self._in_turn(unknown), *self._in_turn(going_on)[:FEW]]
+        done, wish = yield from self._one_by_one(order, leader, until)
+        self.last_round = clock.monotonic()
+        pause = polling.jittered(max(self._pause(), wish, survey.wish), self.context.uniform)
+        # those that are left have ended, or so it seems: the scheduler runs them no more
+        at_once = survey.has_tracked and done < len(unknown) and not (wish or survey.wish)
+        self.next_round = self.last_round + (0.0 if at_once else pause)
 
     def _pause(self) -> float:
         """Seconds until it is worth asking again, by what is known now of the tasks that go on."""
@@ -105,89 +114,52 @@ class Asker:
             wanted = (
                 polling.interval(task, now - each.begun, each.terms.poll_interval)
                 for each in self.watches
-                for task in each.open.values()
-                if task is None or not polling.is_final(task)
+                for task_id, task in each.open.items()
+                if (task_id not in self.tracked if task is None else not polling.is_final(task))
             )
             return min(wanted, default=polling.SHORTEST)
 
-    def _in_turn(self, left: Sequence[str], budget: int) -> list[str]:
-        """The next few of those that only a read of their own can answer, all getting their turn."""
-        waiting = set(left)
-        self.queue = deque(each for each in self.queue if each in waiting)
-        queued = set(self.queue)
-        self.queue.extend(each for each in left if each not in queued)
-        return [self.queue.popleft() for _ in range(min(budget, len(self.queue)))]
+    def _in_turn(self, left: Sequence[str]) -> list[str]:
+        """Those that only a read of their own can answer; who was read longest ago is first."""
+        return sorted(left, key=lambda task_id: self.turns.get(task_id, 0))
 
-    def _by_lists(self, open_ids: Sequence[str], leader: Watch, wishes: list[float]) -> Core[list[str]]:
-        """Tells what the lists know; gives the ids that they did not answer for, none of an account that asked to wait."""
-        accounts: dict[str | None, set[str]] = {}
-        for task_id in open_ids:
-            accounts.setdefault(email_of(task_id), set()).add(task_id)
-        unanswered: list[str] = []
-        for email, wanted in accounts.items():
-            for statuses in (list(polling.ACTIVE), None):
-                now = self.context.clock.monotonic()
-                asked = now < leader.deadline and self.list_refused.get(email, -math.inf) <= now
-                if asked and len(wanted) > (1 if statuses else FEW):
-                    wishes.append((yield from self._page(email, statuses, wanted, leader)))
-                    if wishes[-1]:
-                        wanted.clear()
-            unanswered += (each for each in open_ids if each in wanted)
-        return unanswered
-
-    def _page(self, email: str | None, statuses: list[str] | None, wanted: set[str], leader: Watch) -> Core[float]:
-        """Tells what one page knows; gives the seconds that the service asked to wait."""
-        from useapi_runwayml_api.api.tasks import list_tasks
-
-        request = call(list_tasks, self._options(leader), offset=0, limit=PAGE, email=email, statuses=statuses)
-        try:
-            answer: Answer = yield Send(request)
-            entries: list[Task] = read(answer, request)
-        except UseapiError as error:
-            if not is_transient(error):
-                self.list_refused[email] = self.context.clock.monotonic() + REFUSED_PAUSE
-            if isinstance(error, ACCOUNT_ERRORS):
-                for task_id in sorted(wanted):
-                    self.tell(task_id, with_task_id(error, task_id))
-                wanted.clear()
-            return _wish(error)
-        for task in entries:
-            task_id = task.task_id or ""
-            if task_id in wanted and is_whole(task):
-                wanted.discard(task_id)
-                self.tell(task_id, task)
-        return 0.0
-
-    def _one_by_one(self, task_ids: Sequence[str], leader: Watch, wishes: list[float]) -> Core[None]:
-        """Reads each by its id, as long as the leader has time; notes how long the service asked to wait."""
+    def _one_by_one(self, task_ids: Sequence[str], leader: Watch, until: float) -> Core[tuple[int, float]]:
+        """Reads each by its id, at the pace of the answers, until a moment or a wish to wait; gives how many, and the wish."""
         from useapi_runwayml_api.api.tasks import get_task
 
-        for task_id in task_ids:
-            if self.context.clock.monotonic() >= leader.deadline:
-                break
-            request = call(get_task, self._options(leader), task_id, task_id=task_id)
+        last = max(self.turns.values(), default=0)
+        for number, task_id in enumerate(task_ids):
+            options = self._options(leader)
+            if options is None or (number >= FEW and self.context.clock.monotonic() >= until):
+                return number, 0.0
+            self.turns[task_id] = last + 1 + number
+            request = call(get_task, options, task_id, task_id=task_id)
             try:
                 answer: Answer = yield Send(request)
                 task = with_id(read(answer, request), task_id)
             except UseapiError as error:
                 self.tell(task_id, error)
-                wishes.append(_wish(error))
+                if wish := wish_of(error):
+                    return number + 1, wish
             else:
                 self.tell(task_id, task)
+        return len(task_ids), 0.0
 
-    def _options(self, leader: Watch) -> Options:
-        """No single request may outlive the wait of the one that sends it."""
+    def _options(self, leader: Watch) -> Options | None:
+        """No single request may outlive the wait of the one that sends it; None when that is over."""
+        if self.context.clock.monotonic() >= leader.deadline:
+            return None
         return limited(self.context, leader.terms.options, leader.deadline)
 
     def tell(self, task_id: str, news: Any) -> None:
         """Brings the news to everyone who waits for this task."""
         with self.lock:
             now = self.context.clock.monotonic()
-            for watch in self.watches:
+            for watch in self.watching.get(task_id, ()):
                 if task_id not in watch.open:
                     continue
                 if isinstance(news, UseapiError):
-                    wish = _wish(news)
+                    wish = wish_of(news)
                     early = isinstance(news, NotFoundError) and self.context.given_out.is_new(task_id, now)
                     if (early or is_transient(news)) and (not wish or now + wish <= watch.deadline):
                         watch.trouble = news  # ridden out; told only if the deadline comes first
@@ -200,15 +172,6 @@ class Asker:
                 watch.keep(task_id, copy.copy(news) if isinstance(news, UseapiError) else news)
 
 
-def _wish(error: UseapiError) -> float:
-    return (error.retry_after or 0.0) if isinstance(error, APIStatusError) else 0.0
-
-
-def is_whole(task: Task) -> bool:
-    """Whether a list's entry says all that a wait needs: an ended success without `artifacts` is read again by its id."""
-    return bool(task.status) and (task.status != "SUCCEEDED" or "artifacts" in (task.raw or {}))
-
-
 def with_id(task: Task, task_id: str) -> Task:
     """The task with its id, if the answer left it out."""
     if task.task_id:
@@ -216,10 +179,3 @@ def with_id(task: Task, task_id: str) -> Task:
     from attrs import evolve
 
     return evolve(task, task_id=task_id)
-
-
-def with_task_id(error: UseapiError, task_id: str) -> UseapiError:
-    """The same error, about this task."""
-    found = copy.copy(error)
-    found.task_id = task_id
-    return found

@@ -21,21 +21,21 @@ class Group(Asker):
         with self.lock:
             if not self.watches:
                 self.next_round = 0.0
-                self.list_refused.clear()
-            self.watches.append(watch)
+                self.refused.clear()
+                self.turns.clear()
+            self.add(watch)
             soon = min(watch.terms.poll_interval or polling.SHORTEST, polling.SHORTEST)
             self.next_round = min(self.next_round, self.last_round + soon)
 
     def leave(self, watch: Watch) -> None:
         with self.lock:
-            if watch in self.watches:
-                self.watches.remove(watch)
+            self.remove(watch)
             self.resign(watch)
 
     def resign(self, watch: Watch) -> None:
         """Passes the lead on, so that nobody waits for a caller that is busy elsewhere or gone."""
         with self.lock:
-            if self.leader is watch or self.leader is None:
+            if self.leader is watch:
                 self.leader = None
                 for each in self.watches:
                     if each is not watch:  # the first that is not busy elsewhere takes the lead
@@ -74,7 +74,7 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
     try:
         while True:
             while watch.news:
-                task_id, news = watch.news.popleft()
+                task_id, news = watch.news.popitem(last=False)
                 if task_id not in watch.open:
                     continue
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
