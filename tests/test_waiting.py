@@ -454,6 +454,7 @@ def test_reads_that_are_answered_slowly_end_a_round(world: World) -> None:
     begun = world.clock.now()
     assert len(list(world.client().tasks.as_completed(ids))) == 40
     assert world.calls("getTask") == 40
+    assert world.calls("listTasks") > 10
     assert world.clock.now() - begun < 40 * 2 + 20
 
 
@@ -496,3 +497,36 @@ def test_the_scheduler_is_asked_for_many_only(world: World) -> None:
     ids = many(world, 20, 60)
     assert len(list(world.client().tasks.as_completed(ids))) == 20
     assert world.calls("listScheduler") == 0
+
+
+def test_reads_without_lists_and_scheduler_pause_between_their_rounds(world: World) -> None:
+    """Nothing says that the tasks have ended: half of the time, at the most, goes into reading them."""
+    for operation in ("listTasks", "listScheduler"):
+        world.faults.add("status", operation, status=403)
+    world.faults.add("latency", "getTask", seconds=0.5)
+    ids = many(world, 40, 60)
+    begun = world.clock.now()
+    assert len(list(world.client().tasks.as_completed(ids))) == 40
+    assert world.calls("getTask") * 0.5 <= 0.6 * (world.clock.now() - begun)
+
+
+def test_reads_take_turns(world: World) -> None:
+    """Of many that only reads can answer, the last ones are not read after the first have ended, but in their turn."""
+    for operation in ("listTasks", "listScheduler"):
+        world.faults.add("status", operation, status=403)
+    world.faults.add("latency", "getTask", seconds=1)
+    ids = [*many(world, 40, 2000), *many(world, 1, 30)]
+    begun = world.clock.now()
+    assert next(iter(world.client().tasks.as_completed(ids))).task_id == ids[-1]
+    assert world.clock.now() - begun < 200
+
+
+def test_tasks_that_only_the_scheduler_shows_are_asked_for_as_seldom_as_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause follows those whose state is known: a hundred tasks of an hour, of which lists show twenty."""
+    for name in ("PAGE", "LAST_OFFSET"):
+        monkeypatch.setattr(f"useapi_runwayml._core.surveying.{name}", 10)
+    ids = many(world, 100, 3600)
+    assert len(list(world.client().tasks.as_completed(ids, timeout=7200))) == 100
+    assert len(world.sim.requests) <= 3600 / 30 * 10

@@ -130,7 +130,7 @@ class Asker:
         last = max(self.turns.values(), default=0)
         for number, task_id in enumerate(task_ids):
             options = self._options(leader)
-            if options is None or (number >= FEW and self.context.clock.monotonic() >= until):
+            if options is None or self.context.clock.monotonic() >= until:
                 return number, 0.0
             self.turns[task_id] = last + 1 + number
             request = call(get_task, options, task_id, task_id=task_id)

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
 from . import retry
 from .answers import read
-from .checks import header_problems, timeout_problems
+from .checks import header_problems, is_seconds, timeout_problems
 from .effects import Answer, Call, Core, Options, Send, Sleep
 from .surroundings import Context
 
@@ -47,7 +47,7 @@ def limited(context: Context, options: Options, deadline: float = math.inf) -> O
     """The same options, with the moment at which the whole call ends: the deadline, or a timeout in seconds from now."""
     timeout = context.settings.timeout if options.timeout is None else options.timeout
     until = min(deadline, options.deadline)
-    if isinstance(timeout, (int, float)):
+    if is_seconds(timeout):
         until = min(until, context.clock.monotonic() + timeout)
     return Options(options.extra_headers, options.timeout, until)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..errors import ParameterError, Problem
 
 RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
 
 
-def is_seconds(value: object) -> bool:
+def is_seconds(value: object) -> TypeGuard[float]:
     """Whether the value is a finite or infinite time that is not negative."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return float(value) >= 0
+    except OverflowError:
+        return False
 
 
 def header_problems(extra: Any) -> Iterator[Problem]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .._core.checks import is_seconds
+import httpx
+
+from .._core.checks import is_seconds, timeout_problems
 from .._core.surroundings import Settings
 from ..errors import ParameterError, Problem
 
-if TYPE_CHECKING:
-    import httpx
-
 BASE_URL = "https://api.useapi.net/v1/runwayml"
+BASE_URL_VARIABLE = "USEAPI_RUNWAYML_BASE_URL"
+VARIABLE = "USEAPI_TOKEN"
+QUOTES = "\"'`“”„‘’«»"
 
 
 def resolve(
@@ -25,20 +27,38 @@ def resolve(
     problems: list[Problem],
 ) -> Settings:
     """The settings, or ParameterError with all that is wrong, these problems among it."""
-    url = (base_url or os.environ.get("USEAPI_RUNWAYML_BASE_URL") or BASE_URL).strip().rstrip("/")
     problems = list(problems)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        problems.append(Problem("base_url", url, "it must be an http or https URL without a query"))
+    place, given = ("base_url", base_url) if base_url else (BASE_URL_VARIABLE, os.environ.get(BASE_URL_VARIABLE))
+    url = (given if isinstance(given, str) else "").strip().rstrip("/") or BASE_URL
+    if given and not isinstance(given, str):
+        problems.append(Problem(place, type(given).__name__, "it must be a string"))
+    elif rule := _wrong_in_url(url):
+        problems.append(Problem(place, None if "@" in url else url, rule))
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
         problems.append(Problem("max_retries", max_retries, "it must be an integer of at least 0"))
     if not is_seconds(lookup_timeout):
         problems.append(Problem("lookup_timeout", lookup_timeout, "it must be seconds, at least 0"))
-    if isinstance(timeout, (int, float)) and not is_seconds(timeout):
-        problems.append(Problem("timeout", timeout, "it must be seconds, at least 0"))
+    problems += timeout_problems(timeout)
     if problems:
         raise ParameterError(problems)
     return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout)
+
+
+def _wrong_in_url(url: str) -> str:
+    """The rule that a base URL breaks; empty if it breaks none."""
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        return "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL"
+    if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url:
+        return "it must be an http or https URL without a query"
+    if "@" in parts.netloc:
+        return "it must not hold a user or a password: the token is given apart"
+    if port == 0:
+        return "its port is no number from 1 to 65535"
+    return "it has a space or a backslash in it" if re.search(r"[\s\\]", url) else ""
 
 
 def check_kind(http_client: object, kind: type) -> None:
@@ -56,29 +76,34 @@ def token_source(token: str | Callable[[], str] | None) -> tuple[Callable[[], st
     """
     if callable(token):
         return lambda: _checked(token()), []
-    given = os.environ.get("USEAPI_TOKEN") if token is None else token
+    place, given = ("token", token) if token is not None else (VARIABLE, os.environ.get(VARIABLE))
     if given is None:
-        return str, [Problem("token", None, "it is missing: give token=, or set USEAPI_TOKEN")]
-    if rule := _broken_rule(given):
-        return str, [Problem("token", None, rule)]
+        return str, [Problem("token", None, f"it is missing: give token=, or set {VARIABLE}")]
+    if rule := _wrong_in_token(given):
+        return str, [Problem(place, None, rule)]
     checked = given.strip()
     return lambda: checked, []
 
 
-def _broken_rule(token: object) -> str:
+def _wrong_in_token(token: object) -> str:
+    """The rule that a token breaks, without the token."""
     if not isinstance(token, str):
         return "it must be a string"
     trimmed = token.strip()
     if not trimmed:
-        return "it is blank"
+        return "it is empty"
+    if trimmed[0] in QUOTES or trimmed[-1] in QUOTES:
+        return "it has quotes around it: give what is between them"
+    if re.match(rf"(export\s+|set\s+|\$env:)?{VARIABLE}\s*[=:]", trimmed, re.IGNORECASE):
+        return f"it begins with {VARIABLE}=: give what follows"
     if not trimmed.isascii() or not trimmed.isprintable():
         return "it has a character that no token has; copy it again"
     return "it has a space in it; give the token alone, without Bearer" if " " in trimmed else ""
 
 
 def _checked(token: str) -> str:
-    rule = _broken_rule(token)
+    rule = _wrong_in_token(token)
     if not rule:
         return token.strip()
     del token
-    raise ParameterError([Problem("token", None, rule)])
+    raise ParameterError([Problem("token", None, f"what its function gives is none: {rule}")])

@@ -30,7 +30,8 @@ class SyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
         self.clock: Clock = SystemClock()
         self._own = http_client is None
-        self._client = client_of_ours(httpx.Client) if http_client is None else http_client
+        self._base_url = settings.base_url
+        self._client = client_of_ours(httpx.Client, settings.base_url) if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
 
     def close(self) -> None:
@@ -40,7 +41,7 @@ class SyncDriver:
     def after_fork(self) -> None:
         """In a child process: connections of its own. The parent's are kept as they are, neither used nor closed."""
         if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, client_of_ours(httpx.Client)
+            self._of_parent, self._client = self._client, client_of_ours(httpx.Client, self._base_url)
         self._requests.after_fork(self._client)
 
     def make_gate(self) -> threading.Event:
@@ -133,7 +134,8 @@ class AsyncDriver:
     def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
         self.clock: Clock = SystemClock()
         self._own = http_client is None
-        self._client = client_of_ours(httpx.AsyncClient) if http_client is None else http_client
+        self._base_url = settings.base_url
+        self._client = client_of_ours(httpx.AsyncClient, settings.base_url) if http_client is None else http_client
         self._requests = Requests(settings, token, self._client, foreign=not self._own)
         self._loop: object = None
 
@@ -144,7 +146,7 @@ class AsyncDriver:
     def after_fork(self) -> None:
         """In a child process: connections and an event loop of its own. The parent's are neither used nor closed."""
         if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, client_of_ours(httpx.AsyncClient)
+            self._of_parent, self._client = self._client, client_of_ours(httpx.AsyncClient, self._base_url)
         self._loop = None
         self._requests.after_fork(self._client)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import ssl
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -11,7 +10,9 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
+from . import environment
 from .limits import current
+from .timeouts import LONGEST
 
 PIECE = 1 << 16
 
@@ -26,9 +27,13 @@ class _NoCookies(httpx.Cookies):
         pass
 
 
-def client_of_ours(kind: Callable[[], C]) -> C:
+def client_of_ours(kind: Callable[..., C], base_url: str) -> C:
     """A client whose transports, those through proxies among them, hold the limits of their requests."""
-    made = kind()
+    environment.check()
+    try:
+        made = kind(mounts=environment.past_proxies(base_url))
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        raise environment.blame(error) from None
     client: Any = made
     client._cookies = _NoCookies()
     wrap = _Backend if isinstance(client, httpx.Client) else _AsyncBackend
@@ -54,7 +59,7 @@ class _Piece:
             if left <= 0:
                 raise late(limits.reason())
             self._begun = limits.now()
-            if left < math.inf and (timeout is None or left < timeout):
+            if left < LONGEST and (timeout is None or left < timeout):
                 self._is_cut, self.timeout = True, left
 
     def moved(self, size: int) -> None:

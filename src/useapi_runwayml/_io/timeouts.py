@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 
 LEAST = 0.01
+LONGEST = 1e6
+"""Seconds that a socket can wait at once on every system."""
 
 
 def as_parts(timeout: float | httpx.Timeout) -> dict[str, Any]:
@@ -16,7 +18,7 @@ def as_parts(timeout: float | httpx.Timeout) -> dict[str, Any]:
         return timeout.as_dict()
     if timeout == math.inf:
         return httpx.Timeout(None, connect=5.0).as_dict()
-    return httpx.Timeout(timeout, connect=min(5.0, timeout)).as_dict()
+    return httpx.Timeout(min(timeout, LONGEST), connect=min(5.0, timeout)).as_dict()
 
 
 def cut(parts: dict[str, Any], left: float) -> dict[str, Any]:
