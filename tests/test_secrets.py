@@ -13,7 +13,7 @@ import pytest
 import useapi_runwayml
 from useapi_runwayml import errors
 
-from .conftest import BASE_URL, TOKEN, World
+from .conftest import BASE_URL, TOKEN, Proxy, World
 
 SECRET = TOKEN.partition("-")[2]
 SIGNATURE = "s1gn4ture"
@@ -195,3 +195,102 @@ def test_a_bad_token_from_a_function_sends_nothing(world: World) -> None:
     with pytest.raises(errors.ParameterError):
         client.video_to_video.create(asset_id="a", text_prompt="x")
     assert sent == []
+
+
+def frames_of(error: BaseException) -> str:
+    """A traceback with all local variables, as crash reporters send it; the test's own frames are left out."""
+    formatted = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(line for line in formatted.format() if "test_secrets.py" not in line)
+
+
+LINK = f"https://who:{SIGNATURE}@cdn.test/result.mp4?signature={SIGNATURE}#{SIGNATURE}"
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 500])
+def test_an_error_of_a_download_shows_no_secret_of_its_link(world: World, tmp_path: Path, status: int) -> None:
+    """Neither the user in it, nor query or fragment: in its words, its frames, and the models that they hold."""
+    task = {
+        "taskId": TASK,
+        "status": "SUCCEEDED",
+        "artifacts": [{"url": LINK, "previewUrls": [LINK]}],
+        "replyUrl": LINK,
+    }
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=task) if request.url.host != "cdn.test" else httpx.Response(status, text="<a>")
+
+    client = world.scripted(handler, max_retries=0)
+    with pytest.raises(errors.DownloadError, match=r"https://cdn\.test/result\.mp4 of") as caught:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert SIGNATURE not in str(caught.value) + repr(caught.value) + repr(client.tasks.retrieve(TASK))
+    frames = frames_of(caught.value)
+    assert "downloading.py" in frames
+    assert SIGNATURE not in frames
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_no_frame_holds_the_body_of_an_answer(world: World, status: int) -> None:
+    """What the service answers may bear links and tokens: errors keep it as `body`, tracebacks do not show it."""
+    body = {"error": "no", "artifacts": [{"url": LINK}], "replyUrl": LINK}
+    client = world.scripted(lambda request: httpx.Response(status, json=body), max_retries=0)
+    for act in (
+        lambda: client.tasks.retrieve(TASK),
+        lambda: client.video_to_video.create(asset_id="a", text_prompt="x"),
+        lambda: client.assets.upload(Path(__file__), name="a.mp4"),
+    ):
+        try:
+            act()  # a task that shows no id is a task
+        except errors.UseapiError as error:
+            frames = frames_of(error)
+            assert "drivers.py" in frames
+            assert SIGNATURE not in frames
+
+
+def test_a_proxy_that_cannot_be_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In no frame of the error either."""
+    for value in (f"http://user:{SIGNATURE}@proxy.test:port", f"socks5://user:{SIGNATURE}@proxy.test:1"):
+        monkeypatch.setenv("HTTPS_PROXY", value)
+        for kind in (useapi_runwayml.RunwayClient, useapi_runwayml.AsyncRunwayClient):
+            with pytest.raises(errors.ParameterError) as caught:
+                kind(TOKEN)
+            assert SIGNATURE not in frames_of(caught.value) + str(caught.value)
+
+
+LOGGERS = ["httpx", "httpcore.http11", "httpcore.http2", "httpcore.connection", "httpcore.proxy", "httpcore.socks"]
+SILENT = ["hpack.hpack", "hpack.table", "h2.connection"]
+
+
+@pytest.mark.parametrize("name", [*LOGGERS, *SILENT])
+def test_what_other_libraries_log_of_our_requests_has_no_secret(
+    world: World, caplog: pytest.LogCaptureFixture, name: str, tmp_path: Path
+) -> None:
+    """Headers that an HTTP/2 library or a proxy's connection prints: the token and passwords are left out, or the whole record."""
+    caplog.set_level(logging.DEBUG)
+    task = {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": LINK}]}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        headers = [*request.headers.raw, (b"Proxy-Authorization", b"Basic " + SIGNATURE.encode())]
+        logging.getLogger(name).debug("Adding %s for %s", headers, request.url)
+        return httpx.Response(200, json=task) if request.url.host != "cdn.test" else httpx.Response(200, content=b"v")
+
+    world.scripted(handler).tasks.download(TASK, tmp_path / "a.mp4")
+    assert SECRET not in caplog.text
+    assert SIGNATURE not in caplog.text
+    assert ("Adding" in caplog.text) == (name in LOGGERS)
+    logging.getLogger(name).debug("mine: Bearer %s", SECRET)
+    assert f"mine: Bearer {SECRET}" in caplog.text
+
+
+def test_nothing_of_a_real_connection_is_logged(world: World, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """With every logger at DEBUG, over real sockets, through the whole way."""
+    from useapi_runwayml.simulator import Simulator, SimulatorServer
+
+    caplog.set_level(logging.DEBUG)
+    with SimulatorServer(Simulator(token=TOKEN)) as server:
+        make: Any = useapi_runwayml.AsyncRunwayClient if world.runner else useapi_runwayml.RunwayClient
+        client = Proxy(make(TOKEN, base_url=server.base_url), world.runner)
+        with pytest.raises(errors.NotFoundError):
+            client.tasks.retrieve(TASK)
+        (client.aclose if world.runner else client.close)()
+    assert "receive_response_headers" in caplog.text
+    assert SECRET not in caplog.text

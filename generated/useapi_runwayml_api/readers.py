@@ -128,6 +128,7 @@ def hide_query(value: Any) -> str:
     """The repr of a link, or a list of them, without the query: a signature stands there."""
     if isinstance(value, list):
         return f"[{', '.join(hide_query(item) for item in value)}]"
-    return re.sub(r"\?.*", "?…", repr(value), flags=re.DOTALL) + (
-        "'" if isinstance(value, str) and "?" in value else ""
-    )
+    if not isinstance(value, str):
+        return re.sub(r"\?.*", "?…", repr(value), flags=re.DOTALL)
+    head, mark, _ = re.sub(r"(?<=//)[^/@]*@", "…@", value).replace("#", "?").partition("?")
+    return repr(f"{head}?…" if mark else head)

@@ -26,6 +26,7 @@ STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     596: errors.AccountSessionError,
 }
 _TOKEN = re.compile(r"user:\d+-(?!runwayml:)[A-Za-z0-9]+")
+_URL = re.compile(r"(https?://)(?:[^\s\"'<>/@]*@)?([^\s?#\"'<>]+)([?#][^\s\"'<>]*)?")
 _SNIPPET = 200
 DEEPEST = 64
 
@@ -56,13 +57,18 @@ def _is_deep(found: Any, content: bytes) -> bool:
 
 def read(answer: Answer, call: Call) -> Any:
     """The model of a 2xx; raises APIStatusError for every other status and APIResponseError for a body of no use."""
+    found = _read(answer, call)
+    if isinstance(found, errors.UseapiError):
+        raise found  # from a frame that does not hold the body
+    return found
+
+
+def _read(answer: Answer, call: Call) -> Any:
     body = decode(answer.content)
     if not 200 <= answer.status < 300:
-        raise status_error(answer, body, call)
+        return status_error(answer, body, call)
     model = call.parse(200, body) if isinstance(body, (dict, list)) else None
-    if model is None or body == {}:
-        raise unusable(answer, call)
-    return model
+    return unusable(answer, call) if model is None or body == {} else model
 
 
 def unusable(answer: Answer, call: Call) -> errors.APIResponseError:
@@ -139,8 +145,8 @@ def _dumped(value: Any) -> str:
 
 
 def redact(text: str) -> str:
-    """The text without anything that looks like an API token, and without the query of any URL."""
-    return re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*", r"\1?…", _TOKEN.sub("user:…", text))
+    """The text without anything that looks like an API token, and with no more of any URL than where it leads."""
+    return _URL.sub(lambda found: f"{found[1]}{found[2]}{'?…' if found[3] else ''}", _TOKEN.sub("user:…", text))
 
 
 def retry_after(headers: Mapping[str, str], asked: datetime | None) -> float | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import APIConnectionError, DownloadError, TaskOutputMissingError
 from . import polling, retry
+from .answers import redact
 from .asking import with_id
 from .calls import call, fetch, limited
 from .effects import Core, Do, Fetch, Options, Sleep
@@ -35,6 +36,10 @@ class Link(NamedTuple):
     url: str
     name: str | None
     size: int | None
+
+    def __repr__(self) -> str:
+        """Without the signature: tracebacks are sent to others."""
+        return f"Link({redact(self.url)!r})"
 
 
 def link_of(task: Task) -> Link | None:
@@ -185,7 +190,7 @@ def download(
     target = Target(file, link.size, on_progress)
     try:
         yield Do(file.open)
-        yield from _fill(context, target, link.url, task_id, options, deadline)
+        yield from _fill(context, target, link, task_id, options, deadline)
         saved: Path = yield Do(lambda: file.publish(overwrite=overwrite))
         return saved
     except FileExistsError:
@@ -199,7 +204,7 @@ def download(
         file.discard()
 
 
-def _fill(context: Context, target: Target, url: str, task_id: str, options: Options, deadline: float) -> Core[None]:
+def _fill(context: Context, target: Target, link: Link, task_id: str, options: Options, deadline: float) -> Core[None]:
     def check_time() -> None:
         if context.clock.monotonic() >= deadline:
             raise DownloadError(
@@ -215,7 +220,7 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
         trouble = ""
         try:
             in_time = Options(options.extra_headers, options.timeout, deadline)
-            yield Fetch(url, target.headers(), target.accept, target.write, after, in_time)
+            yield Fetch(link.url, target.headers(), target.accept, target.write, after, in_time)
         except APIConnectionError as error:
             check_time()
             trouble = str(error)
@@ -227,13 +232,12 @@ def _fill(context: Context, target: Target, url: str, task_id: str, options: Opt
                 trouble = "the host sent a text, no medium" if target.page else f"the host answered {status}"
             if (status in EXPIRED or target.page) and not refreshed:
                 refreshed = True
-                found = link_of((yield from read_task(context, task_id, options, deadline)))
-                url = found.url if found is not None else url
+                link = link_of((yield from read_task(context, task_id, options, deadline))) or link
                 continue
             if status is not None and 300 <= status < 500 and status not in PASSING and status != 416:
                 attempt = context.settings.max_retries
         if attempt >= context.settings.max_retries:
-            place = url.partition("?")[0]
+            place = redact(link.url).partition("?")[0]
             raise DownloadError(
                 f"Could not fetch {place} of task {task_id}: {trouble}. Download it again", task_id=task_id
             )

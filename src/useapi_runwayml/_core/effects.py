@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Options:
     """What every method takes for its one call; `deadline` is the moment of the client's clock at which it ends, whatever its timeout."""
 
-    extra_headers: Mapping[str, str] | None = None
+    extra_headers: Mapping[str, str] | None = field(default=None, repr=False)
     timeout: float | httpx.Timeout | None = None
     deadline: float = math.inf
 
@@ -29,9 +29,9 @@ class Call:
     parse: Callable[[int, Any], Any]
     options: Options
     params: Mapping[str, str] | None = None
-    json: Any = None
-    files: Any = None
-    content: Any = None
+    json: Any = field(default=None, repr=False)
+    files: Any = field(default=None, repr=False)
+    content: Any = field(default=None, repr=False)
     headers: Mapping[str, str] | None = None
     task_id: str | None = None
 
@@ -42,11 +42,11 @@ class Call:
 
 @dataclass(slots=True)
 class Answer:
-    """An HTTP answer, whole."""
+    """An HTTP answer, whole. What stands in it is not shown: tracebacks are sent to others."""
 
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Send:
 class Fetch:
     """GET a URL that is not the API's, without the token, and hand each chunk to `sink`, which may block, once the head is accepted; then `after`."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str]
     accept: Callable[[int, Mapping[str, str]], bool]
     sink: Callable[[bytes], None]

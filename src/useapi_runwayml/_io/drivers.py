@@ -15,11 +15,13 @@ from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, APIResponseError, UseapiError
 from .clock import SystemClock
 from .network import client_of_ours
+from .quiet import install
 from .receiving import Body
-from .requests import Requests, answer_in, failure, fetching, log_request
+from .requests import Requests, answer_in, failure, log_request
 from .sending import Through
 from .threads import in_thread
 
+install()
 T = TypeVar("T")
 _NO_AUTH: Any = None
 
@@ -110,9 +112,9 @@ class SyncDriver:
     def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
         self._requests.check_open()
         request: httpx.Request | None = None
-        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True)
+        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True, is_link=True)
         try:
-            with fetching(), limits:
+            with limits:
                 request = self._requests.build_fetch(fetch, limits)
                 response = self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:
@@ -230,9 +232,9 @@ class AsyncDriver:
     async def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
         self._requests.check_open()
         request: httpx.Request | None = None
-        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True)
+        limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True, is_link=True)
         try:
-            with fetching(), limits:
+            with limits:
                 request = self._requests.build_fetch(fetch, limits)
                 response = await self._client.send(request, auth=_NO_AUTH, follow_redirects=True, stream=True)
                 try:

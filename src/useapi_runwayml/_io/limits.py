@@ -12,10 +12,16 @@ SLOWEST = 1000
 
 
 class Limits:
-    """The time that is left to one request: to all of it, and to the next bytes of a file. In its block, every read and write is held to it."""
+    """The time that is left to one request: to all of it, and to the next bytes of a file. In its block, every read and write is held to it.
 
-    def __init__(self, now: Callable[[], float], until: float, window: float = math.inf) -> None:
+    `is_link` tells that it goes to a signed link.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], until: float, window: float = math.inf, *, is_link: bool = False
+    ) -> None:
         self.now = now
+        self.is_link = is_link
         self._until = until
         self._window = window
         self._spent = 0.0

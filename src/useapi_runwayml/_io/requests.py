@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 import json
 import logging
 import math
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -58,12 +56,14 @@ class Requests:
         ]
         self._usual = httpx.Headers([("Host", self._url("").netloc.decode()), *self._headers])
 
-    def limits(self, options: Options, now: Callable[[], float], *, has_file: bool = False) -> Limits:
+    def limits(
+        self, options: Options, now: Callable[[], float], *, has_file: bool = False, is_link: bool = False
+    ) -> Limits:
         """The time for one request: a timeout in seconds is that of the whole, or, with a file, that of its smallest pace."""
         timeout = self._seconds if options.timeout is None else options.timeout
         seconds = timeout if isinstance(timeout, (int, float)) else math.inf
         if has_file:
-            return Limits(now, options.deadline, seconds)
+            return Limits(now, options.deadline, seconds, is_link=is_link)
         return Limits(now, min(options.deadline, now() + seconds))
 
     def _timeouts(self, options: Options, limits: Limits) -> dict[str, Any]:
@@ -189,30 +189,3 @@ def log_request(call: Call, outcome: object, seconds: float, attempt: int) -> No
     log.debug(
         "%s %s -> %s in %.0f ms, attempt %d", call.method.upper(), call.path, outcome, seconds * 1000, attempt + 1
     )
-
-
-_fetching: contextvars.ContextVar[bool] = contextvars.ContextVar("useapi_runwayml_fetching", default=False)
-
-
-class _HideQueries(logging.Filter):
-    """While a signed link is fetched, httpx's and httpcore's own lines are told without any query."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if _fetching.get():
-            record.msg, record.args = re.sub(r"\?[^\s'\"]+", "?…", record.getMessage()), ()
-        return True
-
-
-_HIDE = _HideQueries()
-
-
-class fetching:
-    """Marks the time in which a signed link is fetched."""
-
-    def __enter__(self) -> None:
-        for name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.connection", "httpcore.proxy"):
-            logging.getLogger(name).addFilter(_HIDE)
-        self._mark = _fetching.set(True)
-
-    def __exit__(self, *_: object) -> None:
-        _fetching.reset(self._mark)
