@@ -40,7 +40,7 @@ HEADER = (
     "# Do not edit: change the document or a template in openapi/generator/, then generate again.\n"
 )
 OWN_MODULES = ("constraints", "readers", "multipart", "urls")
-CREATIONS = {"base": "base", "registry": "registry", "package": "__init__", "clients": "clients"}
+CREATIONS = {"base": "base", "registry": "registry", "package": "__init__", "clients": "clients", "lazy": "lazy"}
 RUFF = (
     (
         "check",

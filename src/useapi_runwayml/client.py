@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import httpx
 from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
+from useapi_runwayml_api.creations.lazy import lazy
 
 if TYPE_CHECKING:
     from ._core.surroundings import Clock
@@ -79,28 +79,28 @@ class RunwayClient(Creations):
 
         return SyncCreator(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.tasks")
     def tasks(self) -> Tasks:
         """Read, wait for and download tasks."""
         from .resources.tasks import Tasks
 
         return Tasks(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.assets")
     def assets(self) -> Assets:
         """Upload and manage source files."""
         from .resources.assets import Assets
 
         return Assets(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.scheduler")
     def scheduler(self) -> Scheduler:
         """What the API tracks now."""
         from .resources.scheduler import Scheduler
 
         return Scheduler(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.features")
     def features(self) -> Features:
         """What the plan permits and has used."""
         from .resources.features import Features
@@ -176,28 +176,28 @@ class AsyncRunwayClient(AsyncCreations):
 
         return AsyncCreator(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.tasks")
     def tasks(self) -> AsyncTasks:
         """Read, wait for and download tasks."""
         from .resources.tasks import AsyncTasks
 
         return AsyncTasks(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.assets")
     def assets(self) -> AsyncAssets:
         """Upload and manage source files."""
         from .resources.assets import AsyncAssets
 
         return AsyncAssets(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.scheduler")
     def scheduler(self) -> AsyncScheduler:
         """What the API tracks now."""
         from .resources.scheduler import AsyncScheduler
 
         return AsyncScheduler(self._context, self._driver, self._group)
 
-    @cached_property
+    @lazy(".resources.features")
     def features(self) -> AsyncFeatures:
         """What the plan permits and has used."""
         from .resources.features import AsyncFeatures

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.running_task import RunningTask
     from useapi_runwayml_api.models.task import Task
+else:
+    RunningTask = Task = Any  # for whoever asks for hints at run time: the models are loaded when they are used
 
 __all__ = [
     "APIConnectionError",
@@ -103,7 +105,9 @@ def _rebuild(
 
 
 class ContentModerated(Exception):
-    """The content was refused by moderation, at once or later: the one thing to catch for both."""
+    """The content was refused by moderation, at once or later: the one thing to catch for both. `task_id` is None when no task was made."""
+
+    task_id: str | None
 
 
 class ParameterError(UseapiError, ValueError):

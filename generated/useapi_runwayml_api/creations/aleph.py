@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+import httpx
+
+from ..models.task import Task
 from .base import AsyncCreator, Creator, Encoding, FileSource, OnProgress, RunResult
-
-if TYPE_CHECKING:
-    import httpx
-
-    from ..models.task import Task
 
 
 class AlephOptions(TypedDict, total=False):

@@ -8,12 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    import httpx
+import httpx
 
-    from ..models.task import Task
+from ..models.task import Task
 
 FileSource = str | os.PathLike[str] | BinaryIO
 """What is uploaded: a path, or a file object that is open for reading bytes."""

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from .lazy import lazy
 
 if TYPE_CHECKING:
     from .aleph import Aleph, AsyncAleph
@@ -19,14 +20,14 @@ class Creations:
     def _make_creator(self) -> Creator:
         raise NotImplementedError
 
-    @cached_property
+    @lazy(".video_to_video")
     def video_to_video(self) -> VideoToVideo:
         """Make a new video out of an uploaded one."""
         from .video_to_video import VideoToVideo
 
         return VideoToVideo(self._make_creator())
 
-    @cached_property
+    @lazy(".aleph")
     def aleph(self) -> Aleph:
         """Change an uploaded video after a prompt, with an image to guide it if wanted."""
         from .aleph import Aleph
@@ -40,14 +41,14 @@ class AsyncCreations:
     def _make_creator(self) -> AsyncCreator:
         raise NotImplementedError
 
-    @cached_property
+    @lazy(".video_to_video")
     def video_to_video(self) -> AsyncVideoToVideo:
         """Make a new video out of an uploaded one."""
         from .video_to_video import AsyncVideoToVideo
 
         return AsyncVideoToVideo(self._make_creator())
 
-    @cached_property
+    @lazy(".aleph")
     def aleph(self) -> AsyncAleph:
         """Change an uploaded video after a prompt, with an image to guide it if wanted."""
         from .aleph import AsyncAleph

@@ -6,17 +6,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+import httpx
+
+from ..models.aspect_ratio import AspectRatio
+from ..models.resolution import Resolution
+from ..models.seconds import Seconds
+from ..models.task import Task
 from .base import AsyncCreator, Creator, Encoding, FileSource, OnProgress, RunResult
-
-if TYPE_CHECKING:
-    import httpx
-
-    from ..models.aspect_ratio import AspectRatio
-    from ..models.resolution import Resolution
-    from ..models.seconds import Seconds
-    from ..models.task import Task
 
 
 class VideoToVideoOptions(TypedDict, total=False):

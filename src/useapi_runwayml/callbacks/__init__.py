@@ -7,14 +7,13 @@ again (`tasks.retrieve`) before acting on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from useapi_runwayml_api.models.task import Task
 
 from .._core.answers import decode
 from .._core.polling import is_final
 from ..errors import ParameterError, Problem
-
-if TYPE_CHECKING:
-    from useapi_runwayml_api.models.task import Task
 
 __all__ = ["newer", "parse"]
 

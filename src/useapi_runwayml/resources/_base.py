@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._core.surroundings import Context
 from .._core.waiting import Group
+from .._io.drivers import AsyncDriver, SyncDriver
 from ..errors import UseapiError
-
-if TYPE_CHECKING:
-    from .._io.drivers import AsyncDriver, SyncDriver
 
 T = TypeVar("T")
 

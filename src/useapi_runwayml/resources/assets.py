@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING
+
+import httpx
+from useapi_runwayml_api.models.asset import Asset
+from useapi_runwayml_api.models.media_kind import MediaKind
 
 from .._core import assets as _assets
 from .._core.effects import Options
 from .._core.surroundings import FileSource, OnBytes
 from .._core.uploading import upload
 from ._base import AsyncResource, SyncResource
-
-if TYPE_CHECKING:
-    import httpx
-    from useapi_runwayml_api.models.asset import Asset
-    from useapi_runwayml_api.models.media_kind import MediaKind
 
 Headers = Mapping[str, str]
 

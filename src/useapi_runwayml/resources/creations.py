@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
+from useapi_runwayml_api.creations.base import FileSource, RunResult
 from useapi_runwayml_api.creations.registry import CREATIONS
+from useapi_runwayml_api.models.task import Task
 
 from .._core.effects import Core, Options
 from .._core.running import run, start
 from ._base import AsyncResource, SyncResource
-
-if TYPE_CHECKING:
-    import httpx
-    from useapi_runwayml_api.creations.base import FileSource, RunResult
-    from useapi_runwayml_api.models.task import Task
 
 Headers = Mapping[str, str] | None
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import httpx
+from useapi_runwayml_api.models.features import Features as Plan
 
 from .._core import assets as _assets
 from .._core.effects import Options
 from ._base import AsyncResource, SyncResource
-
-if TYPE_CHECKING:
-    import httpx
-    from useapi_runwayml_api.models.features import Features as Plan
 
 
 class Features(SyncResource):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import httpx
+from useapi_runwayml_api.creations.base import OnProgress
+from useapi_runwayml_api.models.task import Task
 
 from .._core import tasks as _tasks
 from .._core.calls import call, delete
@@ -13,11 +16,6 @@ from .._core.downloading import download, read_task
 from .._core.effects import Options
 from .._core.surroundings import OnBytes
 from ._base import AsyncEndings, AsyncResource, Endings, SyncResource
-
-if TYPE_CHECKING:
-    import httpx
-    from useapi_runwayml_api.creations.base import OnProgress
-    from useapi_runwayml_api.models.task import Task
 
 Headers = Mapping[str, str]
 

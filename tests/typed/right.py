@@ -1,0 +1,191 @@
+"""Code as users write it, with every public name: type checkers pass on it, and it is never run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import assert_type
+from unittest.mock import create_autospec
+
+import httpx
+
+import useapi_runwayml
+from useapi_runwayml import (
+    Aleph,
+    AlephOptions,
+    Artifact,
+    Asset,
+    AsyncAleph,
+    AsyncRunwayClient,
+    AsyncVideoToVideo,
+    Features,
+    Progress,
+    RunResult,
+    RunwayClient,
+    ScheduledTask,
+    Task,
+    VideoToVideo,
+    VideoToVideoOptions,
+    errors,
+)
+from useapi_runwayml.callbacks import newer, parse
+from useapi_runwayml.errors import (
+    AccountBusyError,
+    AccountSessionError,
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ContentModerated,
+    DownloadError,
+    GoneError,
+    InsufficientCreditsError,
+    MediaWarning,
+    ModerationError,
+    NotFoundError,
+    ParameterError,
+    PermissionDeniedError,
+    Problem,
+    RateLimitError,
+    ServerError,
+    SubmissionUnknownError,
+    SubscriptionError,
+    TaskCancelledError,
+    TaskError,
+    TaskFailedError,
+    TaskModeratedError,
+    TaskOutputMissingError,
+    UpstreamBusyError,
+    UseapiError,
+    WaitTimeoutError,
+)
+
+
+def told(progress: Progress) -> None:
+    assert_type(progress.ratio, float | None)
+    assert_type(progress.eta_seconds, float | None)
+    assert_type(progress.elapsed_seconds, float)
+
+
+def sync() -> None:
+    settings = httpx.Timeout(10.0)
+    with RunwayClient("t", base_url="http://127.0.0.1:1", timeout=settings, max_retries=2, lookup_timeout=5) as runway:
+        assert_type(runway.video_to_video, VideoToVideo)
+        assert_type(runway.aleph, Aleph)
+        assert_type(
+            runway.video_to_video.create(asset_id="a", text_prompt="x", aspect_ratio="portrait", seconds=5), Task
+        )
+        options: VideoToVideoOptions = {"seed": 7, "seconds": 10}
+        result = runway.video_to_video.run("clip.mp4", "x", destination="out.mp4", on_progress=told, **options)
+        assert_type(result, RunResult)
+        assert_type(result.path, Path)
+        assert_type(result.task.task_id, str | None)
+        assert_type(result.task.artifacts, list[Artifact])
+        assert_type(result.task.artifacts[0].url, str | None)
+        aleph: AlephOptions = {"seed": 7}
+        assert_type(runway.aleph.run(Path("clip.mp4"), "x", destination="out.mp4", **aleph), RunResult)
+        for task in runway.tasks.as_completed([result.task, "id"]):
+            assert_type(task, Task)
+        for task in runway.tasks.list(statuses=["RUNNING"], email="a@b.test"):
+            assert_type(task, Task)
+        assert_type(runway.tasks.retrieve("id", timeout=5, extra_headers={"X-Team": "a"}), Task)
+        assert_type(runway.tasks.find("r"), Task | None)
+        assert_type(runway.tasks.wait("id", timeout=60, poll_interval=5), Task)
+        assert_type(runway.tasks.download("id", Path("out.mp4"), overwrite=True), Path)
+        runway.tasks.delete("id")
+        assert_type(runway.assets.upload(Path("x.mp4"), duration=5.0, width=1280, height=768), Asset)
+        assert_type(runway.assets.retrieve("id"), Asset)
+        for asset in runway.assets.list(media_type="video"):
+            assert_type(asset, Asset)
+        runway.assets.delete("id")
+        for entry in runway.scheduler.list():
+            assert_type(entry, ScheduledTask)
+        runway.scheduler.release("id")
+        assert_type(runway.features.retrieve(), Features)
+
+
+async def awaited(token: Callable[[], str]) -> None:
+    async with AsyncRunwayClient(token) as runway:
+        assert_type(runway.video_to_video, AsyncVideoToVideo)
+        assert_type(runway.aleph, AsyncAleph)
+        assert_type(await runway.tasks.wait("id"), Task)
+        async for task in runway.tasks.list(statuses=["RUNNING"]):
+            assert_type(task, Task)
+        async for task in runway.tasks.as_completed(["id"]):
+            assert_type(task, Task)
+        assert_type(await runway.video_to_video.create(asset_id="a", text_prompt="x"), Task)
+        assert_type(await runway.aleph.create(video_asset_id="a", text_prompt="x"), Task)
+        assert_type(await runway.features.retrieve(), Features)
+
+
+def ends(runway: RunwayClient) -> str | None:
+    """Every error, and what it knows."""
+    try:
+        runway.tasks.wait("id")
+    except ContentModerated as moderated:
+        assert_type(moderated.task_id, str | None)
+        return moderated.task_id
+    except WaitTimeoutError as late:
+        assert_type(late.task_ids, tuple[str, ...])
+    except (TaskCancelledError, TaskOutputMissingError) as ended:
+        assert_type(ended.task, Task | None)
+    except TaskFailedError as failed:
+        assert_type(failed.reason, str | None)
+        assert_type(failed.category, str | None)
+    except AccountBusyError as busy:
+        for running in busy.running_tasks["a"]:
+            assert_type(running.task_id, str | None)
+    except RateLimitError as limited:
+        assert_type(limited.retry_after, float | None)
+    except APIStatusError as refused:
+        assert_type(refused.status, int)
+    except SubmissionUnknownError as unknown:
+        assert_type(unknown.reply_ref, str)
+        assert_type(unknown.candidates, tuple[str, ...])
+    except APIResponseError as useless:
+        assert_type(useless.status, int)
+    except APIConnectionError as broken:
+        assert_type(broken.maybe_sent, bool)
+    except ParameterError as wrong:
+        problems: Sequence[Problem] = wrong.problems
+        assert_type(problems[0].field, str)
+    except DownloadError as lost:
+        return lost.task_id
+    except UseapiError as error:
+        assert_type(error.task_id, str | None)
+    return None
+
+
+KINDS: tuple[type[UseapiError], ...] = (
+    APITimeoutError,
+    AccountSessionError,
+    AuthenticationError,
+    BadRequestError,
+    GoneError,
+    InsufficientCreditsError,
+    ModerationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    SubscriptionError,
+    TaskError,
+    TaskModeratedError,
+    UpstreamBusyError,
+)
+
+
+def callback(body: Mapping[str, object], known: Task) -> Task:
+    """What a receiver of callbacks writes."""
+    task = parse(body)
+    return newer(known, task)
+
+
+def doubled() -> None:
+    """What a test of users writes."""
+    double = create_autospec(RunwayClient, instance=True)
+    double.tasks.wait.return_value = Task.from_dict({"taskId": "id"})
+    warnings.simplefilter("error", MediaWarning)
+    print(useapi_runwayml.__version__, errors.UseapiError)

@@ -1,0 +1,13 @@
+"""Mistakes as users make them: type checkers find each."""
+
+from useapi_runwayml import ContentModerated, RunwayClient
+
+runway = RunwayClient("t")
+runway.video_to_video.create(asset_id="a", text_prompt="x", aspect_ratio="square")  # wrong
+runway.video_to_video.create(asset_id="a", text_prompt="x", seconds=7)  # wrong
+runway.video_to_video.create(asset_id="a", text_prompt="x", seed="7")  # wrong
+runway.video_to_video.run("clip.mp4", "x", destination="out.mp4", sed=7)  # wrong
+runway.assets.list(media_type="text")  # wrong
+runway.tasks.wait(7)  # wrong
+print(runway.tasks.nothing)  # wrong
+print(ContentModerated().nothing)  # wrong
