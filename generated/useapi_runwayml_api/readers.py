@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
+from attrs import fields
+
 
 class Model(Protocol):
     """A model of an answer."""
@@ -132,3 +134,10 @@ def hide_query(value: Any) -> str:
         return re.sub(r"\?.*", "?…", repr(value), flags=re.DOTALL)
     head, mark, _ = re.sub(r"(?<=//)[^/@]*@", "…@", value).replace("#", "?").partition("?")
     return repr(f"{head}?…" if mark else head)
+
+
+def hash_of(model: Any) -> int:
+    """The hash of an answer's model, of what in it has one: lists and objects are left out, so that equal models have equal hashes."""
+    plain = (str, int, float, datetime.datetime)
+    values = (getattr(model, each.name) for each in fields(type(model)) if each.eq)
+    return hash((type(model), *(value for value in values if isinstance(value, plain))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import httpx
 from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
@@ -57,13 +57,16 @@ class RunwayClient(Creations):
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.Client)
         self._driver = SyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False)
         self._group = Group(self._context)
         forks.tell(self)
 
     def __repr__(self) -> str:
         made = getattr(self, "_context", None)
         return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"A {type(self).__name__} cannot be copied or pickled: make one in each process")
 
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""
@@ -154,13 +157,16 @@ class AsyncRunwayClient(AsyncCreations):
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.AsyncClient)
         self._driver = AsyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk())
+        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True)
         self._group = Group(self._context)
         forks.tell(self)
 
     def __repr__(self) -> str:
         made = getattr(self, "_context", None)
         return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"A {type(self).__name__} cannot be copied or pickled: make one in each process")
 
     def _use_clock(self, clock: Clock) -> None:
         """The seam for tests: time comes from here from now on."""

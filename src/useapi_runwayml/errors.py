@@ -22,7 +22,7 @@ UseapiError
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.running_task import RunningTask
@@ -91,7 +91,23 @@ class UseapiError(Exception):
         self.task_id = task_id
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, dict(self.__dict__), self.__cause__)
+        return _rebuild, (type(self), self.args, dict(self.__dict__), _lasting(self.__cause__))
+
+    def __copy__(self) -> Self:
+        from copy import deepcopy
+
+        return deepcopy(self)
+
+
+def _lasting(cause: BaseException | None) -> BaseException | None:
+    """The cause, or, where another process could not have it, what it said."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(cause))  # noqa: S301  # what we have just written
+    except Exception:  # noqa: BLE001  # whatever an exception of others raises there
+        return RuntimeError(f"{type(cause).__name__}: {cause}")
+    return cause
 
 
 def _rebuild(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from attrs import define as _attrs_define
@@ -10,6 +11,7 @@ from attrs import field as _attrs_field
 
 from ..readers import (
     copy_of,
+    hash_of,
     read_boolean,
     write_answer,
 )
@@ -38,6 +40,12 @@ class Acknowledgement:
             success=read_boolean(get("success")),
             raw=src_dict,
         )
+
+    def __hash__(self) -> int:
+        return hash_of(self)
+
+    def __copy__(self) -> Self:
+        return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""

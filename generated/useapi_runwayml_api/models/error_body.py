@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from attrs import define as _attrs_define
@@ -11,6 +12,7 @@ from attrs import field as _attrs_field
 
 from ..readers import (
     copy_of,
+    hash_of,
     read_datetime,
     read_integer,
     read_model,
@@ -50,6 +52,12 @@ class ErrorBody:
             retry_after=read_datetime(get("retryAfter")),
             raw=src_dict,
         )
+
+    def __hash__(self) -> int:
+        return hash_of(self)
+
+    def __copy__(self) -> Self:
+        return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from ..errors import ParameterError, Problem
+from .surroundings import Context
 
 RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
 
@@ -41,6 +43,23 @@ def timeout_problems(timeout: Any) -> Iterator[Problem]:
     """Refuses what is neither seconds nor in parts, as an httpx.Timeout is."""
     if timeout is not None and not is_seconds(timeout) and not callable(getattr(timeout, "as_dict", None)):
         yield Problem("timeout", timeout, "it must be seconds, at least 0, or an httpx.Timeout")
+
+
+def check_callbacks(context: Context, **functions: Any) -> None:
+    """ParameterError for what cannot be called, or would have to be awaited by a client that does not await."""
+    problems = []
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            problems.append(Problem(name, type(function).__name__, "it must be a function"))
+        elif not context.awaits and _is_async(function):
+            problems.append(Problem(name, None, "it is async: use AsyncRunwayClient, which awaits it"))
+    if problems:
+        raise ParameterError(problems)
+
+
+def _is_async(function: Any) -> bool:
+    called = type(function).__call__ if callable(function) else None  # of an object with a method of that name
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
 def check_terms(timeout: Any, poll_interval: Any) -> None:

@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import APIConnectionError, DownloadError, TaskOutputMissingError
 from . import polling, retry
 from .answers import redact
 from .asking import with_id
 from .calls import call, fetch, limited
+from .checks import check_callbacks
 from .effects import Core, Do, Fetch, Options, Sleep
 from .surroundings import Context, OnBytes, Partial
 
@@ -131,9 +132,8 @@ class Target:
         self.file.write(chunk)
         self.done += len(chunk)
 
-    def report(self) -> None:
-        if self.on_progress is not None:
-            self.on_progress(self.done, self.total)
+    def report(self) -> Any:
+        return None if self.on_progress is None else self.on_progress(self.done, self.total)
 
     def lacks(self) -> str:
         """Why the file is not whole; empty when it is."""
@@ -169,6 +169,7 @@ def download(
     deadline: float = math.inf,
 ) -> Core[Path]:
     """The path of the finished file. Only the download is repeated, never the task."""
+    check_callbacks(context, on_progress=on_progress)
     path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=overwrite))
     task_id = given if isinstance(given, str) else given.task_id or ""
     task = (
@@ -211,9 +212,9 @@ def _fill(context: Context, target: Target, link: Link, task_id: str, options: O
                 f"The time for task {task_id} ended during its download. Download it again", task_id=task_id
             )
 
-    def after() -> None:
-        target.report()
+    def after() -> Any:
         check_time()
+        return target.report()
 
     attempt, refreshed = 0, False
     while True:

@@ -59,13 +59,13 @@ class Send:
 
 @dataclass(slots=True)
 class Fetch:
-    """GET a URL that is not the API's, without the token, and hand each chunk to `sink`, which may block, once the head is accepted; then `after`."""
+    """GET a URL that is not the API's, without the token, and hand each chunk to `sink`, which may block, once the head is accepted; then `after`, as a `Tell`."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str]
     accept: Callable[[int, Mapping[str, str]], bool]
     sink: Callable[[bytes], None]
-    after: Callable[[], None]
+    after: Callable[[], Any]
     options: Options
 
 
@@ -92,12 +92,19 @@ class Do:
 
 
 @dataclass(slots=True)
+class Tell:
+    """Call a function of the caller's, and await what it gives where that can be awaited."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(slots=True)
 class Give:
     """Hand a value to whoever iterates."""
 
     value: Any
 
 
-Effect = Send | Fetch | Sleep | Park | Do | Give
+Effect = Send | Fetch | Sleep | Park | Do | Tell | Give
 T = TypeVar("T")
 Core = Generator[Effect, Any, T]

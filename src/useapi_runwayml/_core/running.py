@@ -14,10 +14,10 @@ from useapi_runwayml_api.creations.base import OnProgress, RunResult
 from ..errors import ParameterError, Problem, UseapiError
 from . import assets, clips
 from .calls import as_problems, call, option_problems
-from .checks import check_terms, is_seconds
+from .checks import check_callbacks, check_terms, is_seconds
 from .creating import create, note
 from .downloading import download
-from .effects import Core, Do, Options
+from .effects import Core, Do, Options, Tell
 from .ids import email_of, is_asset_id
 from .looking_up import Intent
 from .surroundings import Context, FileSource
@@ -94,6 +94,7 @@ def run(
         raise ParameterError([Problem(name, values[name], "it is not a known parameter") for name in unknown])
     values[creation.prompt.name] = prompt
     check_terms(timeout, None)
+    check_callbacks(context, on_created=on_created, on_progress=on_progress)
     given = {creation.source: video} | ({creation.image: image} if creation.image and image is not None else {})
     ids = {option.name: each for option, each in given.items() if is_asset_id(each)}
     files = {option: each for option, each in given.items() if option.name not in ids}
@@ -107,7 +108,7 @@ def run(
         task_id = task.task_id or ""
         deadline = context.clock.monotonic() + timeout
         if on_created is not None:
-            on_created(task)
+            yield Tell(lambda: on_created(task))
         done = yield from wait(context, group, task, timeout, None, on_progress, options)
         saved = yield from download(
             context, done, path, overwrite=False, on_progress=None, options=options, deadline=deadline

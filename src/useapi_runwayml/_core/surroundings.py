@@ -105,11 +105,14 @@ class GivenOut:
 class Context:
     """What the core of one client knows."""
 
-    def __init__(self, settings: Settings, clock: Clock, make_gate: Callable[[], Any], files: Files) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, make_gate: Callable[[], Any], files: Files, *, awaits: bool
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.make_gate = make_gate
         self.files = files
+        self.awaits = awaits
         self.given_out = GivenOut()
         self.after_fork()
 

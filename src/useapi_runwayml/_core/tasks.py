@@ -10,7 +10,7 @@ from ..errors import ParameterError, Problem, UseapiError
 from . import polling
 from .asking import Terms, Watch
 from .calls import call, fetch, limited
-from .checks import check_terms
+from .checks import check_callbacks, check_terms
 from .course import relay
 from .downloading import read_task
 from .effects import Core, Give, Options
@@ -85,6 +85,7 @@ def watch(
     if isinstance(given, str):
         raise ParameterError([Problem("tasks_or_ids", given, "it must be a list of tasks or ids")])
     check_terms(timeout, poll_interval)
+    check_callbacks(context, on_progress=on_progress)
     known = {id_of(each): each for each in given}
     for task_id in known:
         check_id(task_id, options)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import APIConnectionError, APIResponseError, ParameterError, Problem, UseapiError
 from .answers import read, unusable
 from .calls import call, pause_before_retry
+from .checks import check_callbacks
 from .clips import Clip
 from .effects import Answer, Core, Do, Options, Send, Sleep
 from .surroundings import Context, FileSource, OnBytes, Source
@@ -94,6 +95,7 @@ def upload(
     options: Options,
 ) -> Core[Asset]:
     """The new asset, with those of its measures that are given, or that its bytes tell."""
+    check_callbacks(context, on_progress=on_progress)
     parcel = yield from pack(context, given, name, media_type)
     try:
         return (yield from send(context, parcel, email, measures, on_progress, options))

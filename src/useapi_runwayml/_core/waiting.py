@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..errors import UseapiError
 from . import polling
 from .asking import Asker, Watch
-from .effects import Core, Give, Park, Sleep
+from .effects import Core, Give, Park, Sleep, Tell
 
 SLICE = 1.0
 
@@ -79,7 +81,8 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                     continue
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
                     group.resign(watch)  # it may take its time, or wait for a task itself
-                    watch.terms.on_progress(polling.progress_of(news, task_id, clock.monotonic() - watch.begun))
+                    progress = polling.progress_of(news, task_id, clock.monotonic() - watch.begun)
+                    yield Tell(partial(watch.terms.on_progress, progress))
                 if isinstance(news, UseapiError) or polling.is_final(news):
                     del watch.open[task_id]
                     group.resign(watch)

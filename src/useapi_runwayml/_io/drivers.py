@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import httpx
 
 from .._core.course import Course
-from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep
+from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep, Tell
 from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, APIResponseError, UseapiError
 from .clock import SystemClock
@@ -19,6 +19,7 @@ from .quiet import install
 from .receiving import Body
 from .requests import Requests, answer_in, failure, log_request
 from .sending import Through
+from .telling import atell, tell
 from .threads import in_thread
 
 install()
@@ -57,7 +58,7 @@ class SyncDriver:
                     course.value = self._perform(effect)
         return course.result
 
-    def iterate(self, core: Core[None]) -> Iterator[Any]:
+    def iterate(self, core: Core[None]) -> Generator[Any, None, None]:
         """The values that the core gives."""
         with Course(core) as course:
             for effect in course:
@@ -74,6 +75,8 @@ class SyncDriver:
             return self.clock.sleep(effect.seconds)
         if isinstance(effect, Do):
             return effect.function()
+        if isinstance(effect, Tell):
+            return tell(effect.function)
         if isinstance(effect, Fetch):
             return _given(self._fetch(effect))
         until = self.clock.monotonic() + effect.seconds
@@ -121,7 +124,7 @@ class SyncDriver:
                     if fetch.accept(response.status_code, response.headers):
                         for chunk in response.iter_bytes():
                             fetch.sink(chunk)
-                            fetch.after()
+                            tell(fetch.after)
                     return Answer(response.status_code, response.headers, b"")
                 finally:
                     response.close()
@@ -175,7 +178,7 @@ class AsyncDriver:
                     course.value = await self._perform(effect)
         return course.result
 
-    async def iterate(self, core: Core[None]) -> AsyncIterator[Any]:
+    async def iterate(self, core: Core[None]) -> AsyncGenerator[Any, None]:
         """The values that the core gives."""
         with Course(core) as course:
             self._check_loop()
@@ -193,6 +196,8 @@ class AsyncDriver:
             return await self.clock.asleep(effect.seconds)
         if isinstance(effect, Do):
             return await in_thread(effect.function)
+        if isinstance(effect, Tell):
+            return await atell(effect.function)
         if isinstance(effect, Fetch):
             return _given(await self._fetch(effect))
         from anyio import move_on_after
@@ -241,7 +246,7 @@ class AsyncDriver:
                     if fetch.accept(response.status_code, response.headers):
                         async for chunk in response.aiter_bytes():
                             await in_thread(partial(fetch.sink, chunk))
-                            fetch.after()
+                            await atell(fetch.after)
                     return Answer(response.status_code, response.headers, b"")
                 finally:
                     await response.aclose()

@@ -6,6 +6,7 @@ import os
 import select
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import httpx
 
 from .._core.surroundings import OnBytes
 from ..errors import UseapiError
+from .telling import atell, tell
 from .threads import in_thread
 
 CHUNK = 1 << 20
@@ -31,6 +33,15 @@ class Through(Exception):
         self.error = error
 
 
+@contextmanager
+def _carried() -> Iterator[None]:
+    """What a function of the user's raises is the user's."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # whatever it raises
+        raise Through(error) from None
+
+
 class Sent(Protocol):
     """The open file that is sent."""
 
@@ -46,7 +57,7 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __init__(self, source: Sent, on_progress: OnBytes | None) -> None:
         self._source = source
-        self._on_progress = on_progress
+        self._on_progress: OnBytes = on_progress or (lambda done, total: None)
         self.was_cut_off = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -55,7 +66,8 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
             if chunk is not None:
                 yield chunk
                 done += len(chunk)
-                self._tell(done)
+                with _carried():
+                    tell(partial(self._on_progress, done, self._source.size))
         self.was_cut_off = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -65,15 +77,9 @@ class FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
             if chunk is not None:
                 yield chunk
                 done += len(chunk)
-                self._tell(done)
+                with _carried():
+                    await atell(partial(self._on_progress, done, self._source.size))
         self.was_cut_off = False
-
-    def _tell(self, done: int) -> None:
-        if self._on_progress is not None:
-            try:
-                self._on_progress(done, self._source.size)
-            except Exception as error:  # noqa: BLE001  # whatever a function of the user's raises
-                raise Through(error) from None
 
     def _next(self, done: int) -> bytes | None:
         """The next chunk; None if a pipe has none yet, nothing at the end."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncGenerator, Generator
+from typing import Any, Generic, Self, TypeVar
 
 from .._core.surroundings import Context
 from .._core.waiting import Group
@@ -34,11 +34,15 @@ class AsyncResource:
 class Endings(Generic[T]):
     """Tasks as they end. An id that cannot be read raises its error once, and the iteration can go on."""
 
-    def __init__(self, source: Iterator[tuple[str, Any]]) -> None:
+    def __init__(self, source: Generator[tuple[str, Any], None, None]) -> None:
         self._source = source
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Self:
         return self
+
+    def close(self) -> None:
+        """Ends the iteration: nothing is asked any more. The tasks go on."""
+        self._source.close()
 
     def __next__(self) -> T:
         task: T = _task_of(next(self._source))
@@ -48,11 +52,15 @@ class Endings(Generic[T]):
 class AsyncEndings(Generic[T]):
     """Tasks as they end, awaited. An id that cannot be read raises its error once, and the iteration can go on."""
 
-    def __init__(self, source: AsyncIterator[tuple[str, Any]]) -> None:
+    def __init__(self, source: AsyncGenerator[tuple[str, Any], None]) -> None:
         self._source = source
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> Self:
         return self
+
+    async def aclose(self) -> None:
+        """Ends the iteration: nothing is asked any more. The tasks go on."""
+        await self._source.aclose()
 
     async def __anext__(self) -> T:
         task: T = _task_of(await anext(self._source))

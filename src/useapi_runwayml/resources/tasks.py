@@ -92,7 +92,7 @@ class Tasks(SyncResource):
         poll_interval: float | None = None,
         on_progress: OnProgress | None = None,
         extra_headers: Headers | None = None,
-    ) -> Iterator[Task]:
+    ) -> Endings[Task]:
         """Each task as it ends, whatever its end. All share rounds of one list, so a thousand waits cost few requests.
 
         An id that answers 404 or 410 raises with its task_id, and the iteration can go on. After `timeout` seconds:
@@ -189,7 +189,7 @@ class AsyncTasks(AsyncResource):
         poll_interval: float | None = None,
         on_progress: OnProgress | None = None,
         extra_headers: Headers | None = None,
-    ) -> AsyncIterator[Task]:
+    ) -> AsyncEndings[Task]:
         """Each task as it ends, whatever its end."""
         options = Options(extra_headers)
         core = _tasks.watch(self._context, self._group, tasks_or_ids, timeout, poll_interval, on_progress, options)
