@@ -40,7 +40,14 @@ HEADER = (
     "# Do not edit: change the document or a template in openapi/generator/, then generate again.\n"
 )
 OWN_MODULES = ("constraints", "readers", "multipart", "urls")
-CREATIONS = {"base": "base", "registry": "registry", "package": "__init__", "clients": "clients", "lazy": "lazy"}
+CREATIONS = {
+    "base": "base",
+    "registry": "registry",
+    "package": "__init__",
+    "clients": "clients",
+    "lazy": "lazy",
+    "creators": "creators",
+}
 RUFF = (
     (
         "check",

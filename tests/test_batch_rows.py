@@ -53,6 +53,50 @@ def test_csv_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, encoding: 
     assert [row.line for row in jobs.rows] == [2 + sep, 5 + sep]
 
 
+@pytest.mark.parametrize("before", ["\ufeff", "\ufeff\ufeff", "\u200b", "\ufeff\u200b", "\u2060 "])
+@pytest.mark.parametrize("name", ["jobs.csv", "jobs.json", "jobs.jsonl"])
+def test_letters_that_nobody_sees_before_a_name_are_left_out(tmp_path: Path, name: str, before: str) -> None:
+    """A second BOM, or what copying from a web page brings along, in front of the first column or of any other."""
+    if name == "jobs.csv":
+        text = f"{before}video,prompt,\u200bseed\nc.mp4,a\u200bb,7\u200b\n"
+    else:
+        text = json.dumps({"\u200bvideo": "c.mp4", "prompt": "a\u200bb", "seed\u200b": 7}, ensure_ascii=False)
+        text = ("\ufeff" if "\ufeff" in before else "") + (text if "l" in name[-5:] else f"[{text}]")
+    jobs = read(tmp_path, name, text)
+    assert jobs.problems == []
+    assert [dict(row.values) for row in jobs.rows] == [{"video": "c.mp4", "prompt": "a\u200bb", "seed": 7}]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("7", 7),
+        ("7.0", 7),
+        ("+7", 7),
+        ("7.000", 7),
+        (" 7 ", 7),
+        ("7.5", "7.5"),
+        ("7e0", "7e0"),
+        ("7.", "7."),
+        ("0x7", "0x7"),
+    ],
+)
+def test_whole_numbers_as_spreadsheets_write_them(tmp_path: Path, written: str, meant: Any) -> None:
+    """7.0 is 7; what is no whole number stays as it is, and is refused in words by its column's rule."""
+    (row,) = read(tmp_path, "jobs.csv", f"video,prompt,seed\nc.mp4,x,{written}\n").rows
+    assert (row.values["seed"], type(row.values["seed"])) == (meant, type(meant))
+    _, problems = check(tmp_path, dict(row.values))
+    assert problems == ([] if meant == 7 else [f"line 2: seed: {meant!r} is refused, it must be an integer"])
+
+
+@pytest.mark.parametrize(("value", "meant"), [(7.0, 7), (7.5, 7.5), (True, True)])
+def test_whole_numbers_in_json(tmp_path: Path, value: Any, meant: Any) -> None:
+    """7.0 is 7 in JSON too."""
+    (row,) = read(tmp_path, "jobs.json", json.dumps([{"video": "c.mp4", "prompt": "x", "seed": value}])).rows
+    assert (row.values["seed"], type(row.values["seed"])) == (meant, type(meant))
+    assert bool(check(tmp_path, dict(row.values))[1]) == (meant != 7)
+
+
 @pytest.mark.parametrize("name", ["jobs.json", "wrapped.json", "jobs.jsonl", "jobs.ndjson"])
 def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
     """A list, a list under `jobs`, and an object a line; values keep their types, null is left out."""

@@ -12,7 +12,7 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from useapi_runwayml_api.creations import *  # noqa: F403
     from useapi_runwayml_api.creations.base import Progress as Progress
-    from useapi_runwayml_api.creations.base import RunResult as RunResult
+    from useapi_runwayml_api.creations.creators import RunResult as RunResult
     from useapi_runwayml_api.models.artifact import Artifact as Artifact
     from useapi_runwayml_api.models.asset import Asset as Asset
     from useapi_runwayml_api.models.features import Features as Features
@@ -28,7 +28,7 @@ else:
         "AsyncRunwayClient": ".client",
         "RunwayClient": ".client",
         "Progress": "useapi_runwayml_api.creations.base",
-        "RunResult": "useapi_runwayml_api.creations.base",
+        "RunResult": "useapi_runwayml_api.creations.creators",
         "Artifact": f"{_MODELS}.artifact",
         "Asset": f"{_MODELS}.asset",
         "Features": f"{_MODELS}.features",

@@ -1,6 +1,5 @@
 """The command line: `useapi-runwayml`, or `python -m useapi_runwayml`."""
 
-import io
 import signal
 import sys
 
@@ -12,15 +11,17 @@ def main() -> None:
         import rich  # noqa: F401
     except ImportError:
         sys.exit("useapi-runwayml: the command line needs more: pip install 'useapi-runwayml[cli]'")
+    from .cli import streams
+
+    streams.hold()
     from .cli.app import run
 
-    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal has not ends no paid job
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     for name in ("SIGTERM", "SIGHUP"):
         if number := getattr(signal, name, None):
             signal.signal(number, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    streams.let_go()
+    sys.exit(code)
 
 
 def _interrupt(*_: object) -> None:

@@ -15,6 +15,7 @@ from ._core.uploading import media_type_of
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix
+from ._io.names import as_on_disk
 
 
 def look_at(path: str | os.PathLike[str]) -> Clip | None:
@@ -36,6 +37,7 @@ __all__ = [
     "DEFAULT_CREATION",
     "Clip",
     "SystemClock",
+    "as_on_disk",
     "as_problems",
     "check_needs",
     "email_of",

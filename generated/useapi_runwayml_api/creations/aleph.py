@@ -11,7 +11,8 @@ from typing import Any, TypedDict, Unpack
 import httpx
 
 from ..models.task import Task
-from .base import AsyncCreator, Creator, Encoding, FileSource, OnProgress, RunResult
+from .base import Encoding, FileSource, OnProgress
+from .creators import AsyncCreator, Creator, RunResult
 
 
 class AlephOptions(TypedDict, total=False):

@@ -10,7 +10,7 @@ from .lazy import lazy
 
 if TYPE_CHECKING:
     from .aleph import Aleph, AsyncAleph
-    from .base import AsyncCreator, Creator
+    from .creators import AsyncCreator, Creator
     from .video_to_video import AsyncVideoToVideo, VideoToVideo
 
 

@@ -14,7 +14,8 @@ from ..models.aspect_ratio import AspectRatio
 from ..models.resolution import Resolution
 from ..models.seconds import Seconds
 from ..models.task import Task
-from .base import AsyncCreator, Creator, Encoding, FileSource, OnProgress, RunResult
+from .base import Encoding, FileSource, OnProgress
+from .creators import AsyncCreator, Creator, RunResult
 
 
 class VideoToVideoOptions(TypedDict, total=False):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from useapi_runwayml_api.creations.base import OnProgress, RunResult
+from useapi_runwayml_api.creations.base import OnProgress
+from useapi_runwayml_api.creations.creators import RunResult
 
 from ..errors import ParameterError, Problem, UseapiError
 from . import assets, clips

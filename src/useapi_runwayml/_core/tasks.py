@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from ..errors import ParameterError, Problem, UseapiError
 from . import polling
@@ -51,17 +52,22 @@ def find(context: Context, reply_ref: str, email: str | None, options: Options) 
     options = limited(context, options)
     tracked = yield from fetch(context, call(list_scheduler, options))
     for entry in tracked:
-        if entry.reply_ref == reply_ref and entry.task_id:
+        if _same(entry.reply_ref, reply_ref) and entry.task_id:
             return (yield from read_task(context, entry.task_id, options))
     matches: list[Task] = []
 
     def take(task: Task) -> bool:
-        if task.reply_ref == reply_ref and task.task_id:
+        if _same(task.reply_ref, reply_ref) and task.task_id:
             matches.append(task)
         return False
 
     yield from relay(listed(context, None, email, options), take)
     return max(matches, key=lambda task: task.created_at or datetime.min.replace(tzinfo=UTC), default=None)
+
+
+def _same(shown: str | None, wanted: str) -> bool:
+    """Whether two references are the same letters, in whatever form of Unicode they were typed or stored."""
+    return shown is not None and normalize("NFC", shown) == normalize("NFC", wanted)
 
 
 def id_of(given: Task | str) -> str:

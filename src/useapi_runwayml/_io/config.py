@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from .._core.checks import is_seconds, timeout_problems
 from .._core.surroundings import Settings
 from ..errors import ParameterError, Problem
+
+if TYPE_CHECKING:
+    import httpx
 
 BASE_URL = "https://api.useapi.net/v1/runwayml"
 BASE_URL_VARIABLE = "USEAPI_RUNWAYML_BASE_URL"
@@ -46,11 +48,13 @@ def resolve(
 
 def _wrong_in_url(url: str) -> str:
     """The rule that a base URL breaks; empty if it breaks none."""
+    from httpx import URL, InvalidURL
+
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL) as error:
+        URL(url)
+    except (ValueError, InvalidURL) as error:
         return "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL"
     if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url:
         return "it must be an http or https URL without a query"

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from .._core.clips import Clip
 from .._core.surroundings import FileSource, OnBytes
 from ..errors import ParameterError, Problem
+from .names import as_on_disk
 from .sending import FileBody
 
 
@@ -18,7 +19,7 @@ class Source:
     """What is uploaded: the open file, where it starts, its size when that can be known, and its name."""
 
     def __init__(self, given: FileSource) -> None:
-        self._path = Path(given) if isinstance(given, (str, os.PathLike)) else None
+        self._path = as_on_disk(Path(given)) if isinstance(given, (str, os.PathLike)) else None
         self.file: Any = given if self._path is None else _opened(self._path)
         name = getattr(self.file, "name", None)
         self.name = Path(name).name if isinstance(name, str) else None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from useapi_runwayml_api.creations.base import Creation
 from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .._seam import DEFAULT_CREATION, as_problems, is_asset_id, media_type_of
+from .._seam import DEFAULT_CREATION, as_on_disk, as_problems, is_asset_id, media_type_of
 from ..errors import ParameterError
 from .rows import OWN_COLUMNS, Jobs, Row, parameters
 
@@ -152,7 +152,7 @@ def _file(given: Any, base: Path) -> str | Path | None:
     path = base / given
     if os.name != "nt" and "\\" in given and not path.exists():
         path = base / Path(*PureWindowsPath(given).parts)
-    return path
+    return as_on_disk(path)
 
 
 def _file_problems(file: str | Path | None, kind: str) -> Iterator[str]:

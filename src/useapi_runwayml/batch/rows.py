@@ -7,6 +7,7 @@ import difflib
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def _decoded(content: bytes, jobs: Jobs) -> str:
     """UTF-8 with or without a BOM, or UTF-16 with one; spreadsheets write all three."""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return content.decode(encoding)
+        return content.decode(encoding).lstrip("\ufeff")  # two programs may each have put one there
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         jobs.problems.append(f"line {line}: it is not UTF-8; save the file as “CSV UTF-8”")
@@ -84,7 +85,7 @@ def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if not header:
-                header = [cell.strip() for cell in cells]
+                header = [_seen(cell) for cell in cells]
                 jobs.problems += (
                     f"line {line}: column {name!r} stands there twice"
                     for name in dict.fromkeys(header)
@@ -101,18 +102,23 @@ def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
         jobs.problems.append(f"line {skipped + reader.line_num}: {error}; a quote may not be closed")
 
 
+def _seen(name: str) -> str:
+    """The name of a column as a person sees it: without the letters without a width that copying brings along."""
+    return "".join(letter for letter in name if unicodedata.category(letter) != "Cf").strip()
+
+
 class Cell(str):
     """A text of a CSV file, which is of the type of its column once that is known."""
 
 
 def _typed(name: str, cell: Any, kinds: Mapping[str, str]) -> Any:
-    """A cell as the type that its column has; what is none of it stays text, and is refused by its column's rule."""
-    if not isinstance(cell, Cell):
-        return cell
+    """A value as the type that its column has; what is none of it stays as it is, and is refused by its column's rule."""
     kind = kinds.get(name, "string")
-    text = cell.strip()
-    if kind in ("integer", "number") and re.fullmatch(r"-?[0-9]{1,29}", text):
-        return int(text)
+    if not isinstance(cell, Cell):
+        return int(cell) if kind == "integer" and isinstance(cell, float) and cell.is_integer() else cell
+    text = _seen(cell) if kind in ("integer", "number", "boolean") else cell.strip()
+    if kind in ("integer", "number") and (whole := re.fullmatch(r"([+-]?[0-9]{1,29})(\.0{1,29})?", text)):
+        return int(whole[1])  # 7.0 is how spreadsheets write 7
     if kind == "number" and re.fullmatch(r"-?[0-9]{1,29}\.[0-9]{1,29}", text):
         return float(text)
     if kind == "boolean" and text.lower() in WORDS:
@@ -153,7 +159,7 @@ def _json(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _object(line: int, value: Any, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
     if isinstance(value, dict):
-        yield line, {name: each for name, each in value.items() if each is not None}
+        yield line, {_seen(name): each for name, each in value.items() if each is not None}
     else:
         jobs.problems.append(f"line {line}: a job must be an object")
 

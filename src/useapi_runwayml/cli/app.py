@@ -125,6 +125,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app.meta(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
+        exits.hint_at_dashes(error, arguments)
         return tell(f"{error} (see useapi-runwayml --help)", exits.USAGE, error)
     except (UseapiError, ContentModerated, exits.Stop, OSError) as error:
         _traceback(arguments)

@@ -9,7 +9,7 @@ from typing import Any
 from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .. import Asset, RunwayClient
-from .._seam import is_no_video, look_at, remarks, told
+from .._seam import as_on_disk, is_no_video, look_at, remarks, told
 from . import output
 from .exits import Stop
 
@@ -63,7 +63,11 @@ def inspect_command(file: Path) -> None:
         creation.tag: is_no_video(clip) or told(file.name, remarks(clip, creation, {}))
         for creation in CREATIONS.values()
     }
-    known = {**asdict(clip), "bytes": file.stat().st_size, "remarks": {tag: line for tag, line in said.items() if line}}
+    known = {
+        **asdict(clip),
+        "bytes": as_on_disk(file).stat().st_size,
+        "remarks": {tag: line for tag, line in said.items() if line},
+    }
 
     def lines() -> None:
         output.fields({**{name: value for name, value in known.items() if name != "remarks"}, **said})

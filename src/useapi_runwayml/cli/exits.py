@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,24 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     return found
 
 
+def hint_at_dashes(error: BaseException, arguments: Sequence[str]) -> None:
+    """A value that begins with a dash was taken for an option: how to give it."""
+    if any(
+        each.startswith("-") and not re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", each, re.DOTALL) for each in arguments
+    ) or ("not a recognized option" in str(error)):
+        told = "A value that begins with a dash: --prompt=-…, or -- before it and all that follows; a path as ./-name"
+        error.__dict__.setdefault("hints", []).append(told)
+
+
 def command(*words: object) -> str:
-    """A command of ours as it is typed."""
-    return shlex.join(["useapi-runwayml", *map(str, words)])
+    """A command of ours as it is typed; a path that begins with a dash is told from an option."""
+    told = (f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words)
+    return shlex.join(["useapi-runwayml", *told])
+
+
+def find_command(reply_ref: str) -> str:
+    """How to find the task of a reference."""
+    return command("tasks", "find", *(["--"] if reply_ref.startswith("-") else []), reply_ref)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,9 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from .. import Progress as TaskProgress
 
+WIDEST = 1_000_000
 _state = {"json": False}
 
 
@@ -46,15 +49,16 @@ def say(line: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table as wide as the terminal, in which nothing is cut off; colours where NO_COLOR and the terminal allow."""
+    """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere, unless COLUMNS is set. Colours where NO_COLOR and the terminal allow."""
     made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for column in made.columns:
         column.overflow = "fold"
     count = 0
     for row in rows:
         count += 1
-        made.add_row(*("" if cell is None else _plain(cell) for cell in row))
-    console = Console()
+        made.add_row(*(Text("" if cell is None else _plain(cell)) for cell in row))
+    is_shown = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(width=None if is_shown else WIDEST)
     if count or title:
         console.print(made)
     else:
@@ -62,19 +66,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
 
 def _plain(cell: object) -> str:
-    """Text of the service as text: no markup, no control characters."""
-    from rich.markup import escape
-
+    """Text of the service as text, without control characters."""
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
-    return escape("".join(letter if letter.isprintable() else " " for letter in str(cell)))
+    return "".join(letter if letter.isprintable() else " " for letter in str(cell))
 
 
 def fields(values: Mapping[str, object]) -> None:
     """Names and values, a line each."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        print(f"{name + ':':{width + 1}} {'' if value is None else value}")
+        print(f"{name + ':':{width + 1}} {'' if value is None else _plain(value)}")
 
 
 def show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -85,7 +87,7 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
 def bar() -> Progress:
     """A bar on a terminal, nothing elsewhere and nothing for machines."""
     return Progress(
-        TextColumn("           {task.description:<10}"),
+        TextColumn("           {task.description:<10}", markup=False),
         BarColumn(bar_width=40),
         TaskProgressColumn(),
         console=Console(file=sys.stderr),

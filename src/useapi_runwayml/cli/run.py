@@ -16,7 +16,7 @@ from .. import RunwayClient, Task
 from .._seam import is_asset_id
 from ..errors import SubmissionUnknownError
 from . import output
-from .exits import command, hinting, json_object
+from .exits import command, find_command, hinting, json_object
 
 TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
@@ -93,9 +93,9 @@ def _run(
         if known:
             return f"Resume with: {command('tasks', 'wait', known[0].task_id, '-o', destination)}"
         if isinstance(error, SubmissionUnknownError):
-            return f"Find it with: {command('tasks', 'find', error.reply_ref)}"
+            return f"Find it with: {find_command(error.reply_ref)}"
         if isinstance(error, KeyboardInterrupt):
-            return f"If the task was created, this finds it: {command('tasks', 'find', reference)}"
+            return f"If the task was created, this finds it: {find_command(reference)}"
         return ""
 
     def created(task: Task) -> None:

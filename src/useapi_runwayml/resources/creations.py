@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from useapi_runwayml_api.creations.base import FileSource, RunResult
+from useapi_runwayml_api.creations.base import FileSource
+from useapi_runwayml_api.creations.creators import RunResult
 from useapi_runwayml_api.creations.registry import CREATIONS
 from useapi_runwayml_api.models.task import Task
 
