@@ -151,22 +151,22 @@ def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
         options = ["--yes", "--max-jobs", "10", "--poll-interval", "5", "--settle", "60"]
         kills = [f"{step}:{moment}:{chance.randint(1, 6)}" for step in STEPS for moment in MOMENTS]
         assert batch.until_killed("run", "jobs.csv", *options, kill=kills[0]) == -signal.SIGKILL
-        killed = [batch.until_killed("resume", "jobs.csv", kill=kill) for kill in kills[1:]]
+        killed = [batch.until_killed("resume", "jobs.csv", "--yes", kill=kill) for kill in kills[1:]]
         assert killed.count(-signal.SIGKILL) >= len(kills) - 4  # uploads are over soon, and have no boundary left then
         for _ in range(8):
-            batch.until_killed("resume", "jobs.csv", after=chance.uniform(0.7, 3.0))
+            batch.until_killed("resume", "jobs.csv", "--yes", after=chance.uniform(0.7, 3.0))
         for _ in range(10):
             begun = time.monotonic()
-            batch.until_killed("resume", "jobs.csv")
+            batch.until_killed("resume", "jobs.csv", "--yes")
             rows = batch.rows()
             made = tasks_by_row(sim)
             uncertain = [row["row"] for row in rows if row["state"] == "uncertain"]
             assert not [row for row in uncertain if made[row]], "no row is uncertain for which a task exists"
             for row in uncertain:
-                batch.until_killed("resolve", "jobs.csv", str(row), "--send-again")
+                batch.until_killed("resolve", "jobs.csv", str(row), "--send-again", "--yes")
             if all(row["state"] == "done" for row in rows):
                 break
-            batch.until_killed("retry-failed", "jobs.csv")
+            batch.until_killed("retry-failed", "jobs.csv", "--yes")
             assert time.monotonic() - begun < 240
         assert {row["state"] for row in batch.rows()} == {"done"}
         assert tasks_by_row(sim) == Counter(range(1, ROWS + 1)), "each row has one task"

@@ -18,7 +18,13 @@ AT = 1_767_322_800.0
 OLDER = {"taskId": "t-old", "replyRef": "another", "createdAt": "2026-01-02T02:59:00Z"}
 
 
-def verdict(listed: list[dict[str, Any]], tracked: list[dict[str, Any]] | None = None, *, elapsed: float = 61.0) -> Any:
+def verdict(
+    listed: list[dict[str, Any]],
+    tracked: list[dict[str, Any]] | None = None,
+    *,
+    elapsed: float | None = 61.0,
+    is_whole: bool = False,
+) -> Any:
     return judge(
         "ours",
         [ScheduledTask.from_dict(each) for each in tracked or []],
@@ -26,6 +32,7 @@ def verdict(listed: list[dict[str, Any]], tracked: list[dict[str, Any]] | None =
         intended_at=AT,
         elapsed=elapsed,
         settle=60,
+        is_whole=is_whole,
     )
 
 
@@ -52,7 +59,7 @@ def test_it_is_sent_again_only_on_proof() -> None:
 @pytest.mark.parametrize(
     ("listed", "why"),
     [
-        ([], "shows no replyRef"),
+        ([], "does not reach back"),
         ([{**OLDER, "replyRef": None}], "shows no replyRef"),
         ([{**OLDER, "createdAt": "2026-01-02T03:00:30Z"}], "does not reach back"),
         ([{**OLDER, "createdAt": None}], "does not reach back"),
@@ -78,8 +85,19 @@ def test_tasks_of_the_web_application_prove_nothing_and_hide_nothing() -> None:
 
 def test_without_the_services_date_nothing_is_proved() -> None:
     """An intent whose moment on the service's clock is not known is for a person."""
-    found = judge("ours", [], [Task.from_dict(OLDER)], intended_at=None, elapsed=61, settle=60)
+    found = judge("ours", [], [Task.from_dict(OLDER)], intended_at=None, elapsed=61, settle=60, is_whole=False)
     assert found.kind == "uncertain"
+    assert verdict([OLDER], elapsed=None).kind == "early"
+
+
+def test_a_list_that_is_whole_reaches_back_to_the_beginning() -> None:
+    """On an account without older tasks too: what is not in it does not exist, if the list would show its replyRef."""
+    newer = {**OLDER, "createdAt": "2026-01-02T03:00:30Z"}
+    for listed in ([], [newer], [{**newer, "createdAt": None}]):
+        assert verdict(listed, is_whole=True).kind == "absent"
+        assert verdict(listed, is_whole=False).kind == "uncertain"
+        assert verdict(listed, is_whole=True, elapsed=59).kind == "early"
+    assert "shows no replyRef" in verdict([WEB], is_whole=True).why
 
 
 def test_slots_are_taken_lowered_and_given_back() -> None:
@@ -147,7 +165,7 @@ def facts(status: str, result: Any = None, **steps: Any) -> Facts:
     return facts_of(Job(1, 2, "c.mp4", "x", "o.mp4"), status, result, named)
 
 
-INTENT = {"reply_ref": "ours", "at": 1.0, "service_at": 1.0}
+INTENT = {"reply_ref": "ours", "service_at": 1.0}
 
 
 def test_the_journal_tells_each_state() -> None:

@@ -97,7 +97,7 @@ def test_rows_of_every_end(make: Any) -> None:
     words = ["", "[fail]", "[moderate]", "[moderate-later]", "[cancel]", "[no-output]", ""]
     rows = batch.begin([batch.job(number, word) for number, word in enumerate(words, 1)])
     assert batch.states(rows) == ["done", "failed", "failed", "failed", "failed", "failed", "done"]
-    assert [each.stage for each in rows] == ["", "task", "moderation", "moderation", "task", "task", ""]
+    assert [each.stage for each in rows] == ["", "task", "moderation", "moderation", "task", "download", ""]
     assert batch.calls("uploadAsset") == 1
     assert batch.calls("createVideoToVideo") == 7
     assert [(batch.folder / f"{row}.mp4").read_bytes() for row in (1, 7)] == [MP4, MP4]
@@ -306,7 +306,13 @@ def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
         dump = "\n".join(database.iterdump())
     database.close()
     assert inputs[0]["args"][0]["prompt"] == "row 1 “quoted” 😀"
-    assert [each["kind"] for each in outputs if "kind" in each] == ["uploaded", "created", "succeeded", "saved"]
+    assert [each["kind"] for each in outputs if "kind" in each] == [
+        "uploaded",
+        "created",
+        "succeeded",
+        "fetched",
+        "saved",
+    ]
     assert "s3cr3t" not in dump
     with (
         locked(batch.folder),
@@ -320,19 +326,19 @@ def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.Monk
     """Whatever a row raises, the others go on, and a create that may have left is uncertain."""
     from useapi_runwayml.batch.steps import Steps
 
-    download = Steps.download
+    fetch = Steps.fetch
 
     async def broken(self: Any, job: Job, *rest: Any) -> Any:
         if job.row == 2:
             raise RuntimeError("a defect")
-        return await download(self, job, *rest)
+        return await fetch(self, job, *rest)
 
-    monkeypatch.setattr(Steps, "download", broken)
+    monkeypatch.setattr(Steps, "fetch", broken)
     batch = make()
     rows = batch.begin([batch.job(number) for number in range(1, 4)])
     assert batch.states(rows) == ["done", "failed", "done"]
     assert "a defect" in rows[1].why
-    monkeypatch.setattr(Steps, "download", download)
+    monkeypatch.setattr(Steps, "fetch", fetch)
     assert batch.states(batch.more(to_resume(rows))) == ["done"] * 3
     assert batch.tasks() == {"1": 1, "2": 1, "3": 1}, "its task is fetched, not made anew"
 
@@ -507,3 +513,12 @@ def test_what_was_uncertain_is_looked_for_by_resume(make: Any) -> None:
     rows = batch.more(to_resume(batch.rows()))
     assert batch.states(rows) == ["done", "done", "done"], rows[2].why
     assert batch.tasks() == {"1": 1, "2": 1, "3": 1}
+
+
+def test_rows_start_in_the_order_of_the_file(make: Any) -> None:
+    """One slot: the tasks of the service are those of the rows, one after the other."""
+    batch = make()
+    rows = batch.begin([batch.job(number) for number in range(1, 13)], max_jobs=1)
+    assert batch.states(rows) == ["done"] * 12
+    created = [task.request["text_prompt"].split()[1] for task in batch.sim.state.tasks.values()]
+    assert created == [str(number) for number in range(1, 13)]

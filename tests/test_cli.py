@@ -260,7 +260,7 @@ def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, fold
     assert "Traceback" not in told
     rows = json.loads(run("batch", "status", "jobs.csv", "--json")[1])
     assert {row["state"] for row in rows} - {"done"}
-    again = child("batch", "resume", "jobs.csv")
+    again = child("batch", "resume", "jobs.csv", "--yes")
     out, told = again.communicate(timeout=120)
     assert again.returncode == 0, out + told
     prompts = sorted(task.request["text_prompt"] for task in server.simulator.state.tasks.values())
@@ -269,7 +269,7 @@ def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, fold
 
 
 def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: Path) -> None:
-    """Dry run, run, status, report, page, retry: with codes, as JSON and as tables of 80 columns."""
+    """Dry run, run, status, report, page, retry: with codes, as JSON and as tables."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
         process = child("batch", *arguments, env={**os.environ, "COLUMNS": "80"})
@@ -294,7 +294,7 @@ def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: 
     for name in ("status", "report"):
         code, out, told = call(name, "jobs.csv")
         assert (code, told) == (0, "")
-        assert len(out.splitlines()) == 2
+        assert len(out.splitlines()) == 1 + 3 + 1, "a line for each row, whatever its width"
     assert call("resolve", "jobs.csv")[1] == "Nothing.\n"
     assert call("resolve", "jobs.csv", "2", "--give-up")[0] == 2
     assert call("report", "jobs.csv", "--html", "report.html")[0] == 0
@@ -302,7 +302,7 @@ def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: 
     assert "&lt;b&gt;late&lt;/b&gt;" in page
     assert 'src="results/jobs/one.mp4"' in page
     assert "<b>late" not in page
-    assert call("retry-failed", "jobs.csv")[0] == 1
+    assert call("retry-failed", "jobs.csv", "--yes")[0] == 1
     assert len(server.simulator.state.tasks) == 3
     (folder / "other.csv").write_text("video,prompt,seed\nnone.mp4,,0\n")
     code, _, told = call("run", "other.csv", "--yes")
@@ -393,13 +393,44 @@ def test_simulate_speaks_to_machines_too(folder: Path) -> None:
     assert json.loads("".join(lines))["base_url"].endswith("/v1/runwayml")
 
 
+def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """retry-failed, resume and resolve --send-again tell rows, seconds and credits first, and without a terminal need --yes."""
+    (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [fail],5\n")
+    first = child("batch", "run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")
+    assert first.communicate(timeout=60)
+    assert first.returncode == 1
+    creates = len(server.simulator.state.tasks)
+    for command in (["retry-failed", "jobs.csv"], ["retry-failed", "jobs.csv", "--max-credits", "50"]):
+        code, out, told = run("batch", *command)
+        assert (code, out) == (2, "1 jobs, 5 seconds of video, about 25 credits\n")
+        assert told == "useapi-runwayml: nothing was sent: say --yes to spend these credits\n"
+    assert len(server.simulator.state.tasks) == creates
+    again = child("batch", "retry-failed", "jobs.csv", "--yes", "--max-credits", "25")
+    out, told = again.communicate(timeout=60)
+    assert again.returncode == 5, out + told
+    assert len(server.simulator.state.tasks) == creates, "it keeps to the limit"
+    assert run("batch", "resume", "jobs.csv")[0] == 2, "the row is left, and would be paid"
+
+
+def test_what_costs_nothing_is_not_asked_for(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """A batch whose rows all have their task goes on without a question."""
+    (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [no-output],5\n")
+    child("batch", "run", "jobs.csv", "--yes", "--poll-interval", "5").communicate(timeout=60)
+    for command in ("retry-failed", "resume"):
+        process = child("batch", command, "jobs.csv")
+        out, told = process.communicate(timeout=60)
+        assert process.returncode == 1, out + told
+        assert "credits" not in out
+    assert len(server.simulator.state.tasks) == 1
+
+
 def test_a_broken_journal_is_a_line(run: Run, folder: Path) -> None:
     """A journal that is none is said, without a traceback, and not written over."""
     journal = folder / ".useapi-runwayml" / "jobs.csv" / "journal.sqlite"
     journal.parent.mkdir(parents=True)
     journal.write_text("this is no database " * 100)
     (folder / "jobs.csv").write_text("video,prompt\nc.mp4,x\n")
-    for arguments in (["status", "jobs.csv"], ["resume", "jobs.csv"], ["run", "jobs.csv", "--yes"]):
+    for arguments in (["status", "jobs.csv"], ["resume", "jobs.csv", "--yes"], ["run", "jobs.csv", "--yes"]):
         code, out, told = run("batch", *arguments)
         assert code in (1, 2), out + told
         assert "Traceback" not in told
@@ -413,7 +444,7 @@ def test_a_budget_is_raised_by_resume(run: Run, folder: Path, monkeypatch: pytes
     first = child("batch", "run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")
     out, told = first.communicate(timeout=60)
     assert first.returncode == 5, out + told
-    again = child("batch", "resume", "jobs.csv", "--max-credits", "50")
+    again = child("batch", "resume", "jobs.csv", "--yes", "--max-credits", "50")
     out, told = again.communicate(timeout=60)
     assert again.returncode == 0, out + told
 

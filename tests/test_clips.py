@@ -265,7 +265,7 @@ def test_a_jobs_file_moves_from_one_endpoint_to_the_other(
     assert code == 5, "the third row would cost more than was allowed"
     tasks = list(server.simulator.state.tasks.values())
     assert [task.operation for task in tasks] == ["createAleph"] * 2
-    code, _, _ = call(capsys, "batch", "resume", "jobs.csv", "--max-credits", "90")
+    code, _, _ = call(capsys, "batch", "resume", "jobs.csv", "--yes", "--max-credits", "90")
     assert (code, len(server.simulator.state.tasks)) == (0, 3)
     images = [task.request.get("image_assetId") for task in server.simulator.state.tasks.values()]
     assert images.count(None) == 1

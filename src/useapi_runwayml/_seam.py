@@ -14,7 +14,7 @@ from ._core.retry import is_transient
 from ._core.uploading import media_type_of
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
-from ._io.files import partial_prefix
+from ._io.files import partial_prefix, take_name
 from ._io.names import as_on_disk
 
 
@@ -49,5 +49,6 @@ __all__ = [
     "partial_prefix",
     "redact",
     "remarks",
+    "take_name",
     "told",
 ]

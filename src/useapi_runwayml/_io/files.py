@@ -65,6 +65,29 @@ def partial_prefix(path: Path) -> str:
     return f".{path.name[:60]}."
 
 
+def take_name(file: Path, name: Path) -> None:
+    """Gives a whole file its name in one step, if nobody has that; FileExistsError if somebody has. The file may keep its own as well."""
+    try:
+        try:
+            os.link(file, name)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            _take_name_without_links(file, name)
+    except FileExistsError:
+        told = "It came into being meanwhile, and overwrite is not set"
+        raise FileExistsError(17, told, str(name)) from None
+
+
+def _take_name_without_links(file: Path, name: Path) -> None:
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        os.replace(file, name)
+    except BaseException:
+        name.unlink(missing_ok=True)  # the empty one that held the name
+        raise
+
+
 class Partial:
     """The temporary file of a download, beside its destination. `open` comes first."""
 
@@ -107,29 +130,8 @@ class Partial:
             if overwrite:
                 os.replace(self.partial, self.path)
             else:
-                self._take_name()
+                take_name(self.partial, self.path)
         return self.path
-
-    def _take_name(self) -> None:
-        """Gives the file its name in one step, if nobody has that."""
-        try:
-            try:
-                os.link(self.partial, self.path)
-            except OSError as error:
-                if error.errno not in NO_LINKS:
-                    raise
-                self._take_name_without_links()
-        except FileExistsError:
-            told = "It came into being meanwhile, and overwrite is not set"
-            raise FileExistsError(17, told, str(self.path)) from None
-
-    def _take_name_without_links(self) -> None:
-        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        try:
-            os.replace(self.partial, self.path)
-        except BaseException:
-            self.path.unlink(missing_ok=True)  # the empty one that held the name
-            raise
 
     def discard(self) -> None:
         with self._lock:

@@ -27,12 +27,20 @@ class Account:
         self._now = now
         self._busy_at = -CALM
         self._changed = asyncio.Condition()
+        self._waiting: list[int] = []
 
-    async def take(self, *, force: bool = False) -> None:
-        """Waits for a slot; a task that exists already has one in any case. Held when the gate is closed."""
+    async def take(self, order: int = 0, *, force: bool = False) -> None:
+        """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed."""
         async with self._changed:
             if not force:
-                await self._changed.wait_for(lambda: self.closed or self.taken < self.limit)
+                self._waiting.append(order)
+                try:
+                    await self._changed.wait_for(
+                        lambda: self.closed or (self.taken < self.limit and order == min(self._waiting))
+                    )
+                finally:
+                    self._waiting.remove(order)
+                    self._changed.notify_all()
                 self.check_open()
             self.taken += 1
 
@@ -66,12 +74,13 @@ class Account:
 class Slot:
     """A slot of an account that one row has, or has given back."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, order: int = 0) -> None:
         self._account = account
+        self._order = order
         self._held = False
 
     async def take(self, *, force: bool = False) -> None:
-        await self._account.take(force=force)
+        await self._account.take(self._order, force=force)
         self._held = True
 
     async def give(self) -> None:

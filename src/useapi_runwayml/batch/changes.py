@@ -11,6 +11,7 @@ from .facts import Facts
 
 Decision = Literal["adopt", "send again", "give up"]
 TAKEN_UP_AGAIN = ("wait", "download")
+OPEN = ("queued", "uploaded", "submitting")
 
 
 def next_attempt(
@@ -52,6 +53,13 @@ def to_retry(latest: Sequence[Facts]) -> list[Job]:
         for each in latest
         if each.state == "failed" and each.stage != "moderation"
     ]
+
+
+def to_pay(latest: Sequence[Facts], more: Sequence[Job]) -> list[Job]:
+    """What a run of these rows, with these further attempts, may pay for: every row that has no task yet, unless it is over."""
+    again = {each.row for each in more}
+    left = [each.job for each in latest if each.state in OPEN and each.job.row not in again and each.task_id is None]
+    return sorted([*left, *(each for each in more if each.task_id is None)], key=lambda job: job.row)
 
 
 def resolved(known: Facts, decision: Decision, task_id: str | None) -> Job:

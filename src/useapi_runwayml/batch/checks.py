@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -104,17 +105,18 @@ def check(
     """
     problems = list(jobs.problems)
     found: list[Job] = []
-    taken: dict[str, int] = {}
+    taken = Taken()
+    look_at_file = cache(lambda file, kind: [*_file_problems(file, kind)])  # many rows name one file
     for number, row in enumerate(jobs.rows, 1):
         creation = CREATIONS[row.endpoint]
         known = tuple(each for each in (*OWN_COLUMNS, *parameters(row.endpoint)) if each != "image" or creation.image)
         values = {**{name: value for name, value in defaults.items() if name in known}, **row.values}
         said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
         video = _file(values.get("video"), base)
-        said += (f"line {row.line}: {each}" for each in _file_problems(video, "video"))
+        said += (f"line {row.line}: {each}" for each in look_at_file(video, "video"))
         image = _file(values.get("image"), base)
         if values.get("image") is not None:
-            said += (f"line {row.line}: {each}" for each in _file_problems(image, "image"))
+            said += (f"line {row.line}: {each}" for each in look_at_file(image, "image"))
         output = _output(values.get("output"), video, number, output_dir)
         said += (f"line {row.line}: {each}" for each in _output_problems(output, row, taken))
         problems += said
@@ -182,17 +184,32 @@ def _output(given: Any, video: str | Path | None, number: int, output_dir: Path)
     return output_dir / f"{number:04}-{stem}.mp4"
 
 
-def _output_problems(output: Path, row: Row, taken: dict[str, int]) -> Iterator[str]:
+@dataclass
+class Taken:
+    """Where results of rows go by now, and the folders that they need, each with the line of the first."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    folders: dict[str, int] = field(default_factory=dict)
+
+
+def _above(path: str) -> Iterator[str]:
+    """All folders that a path lies in."""
+    while (folder := os.path.dirname(path)) != path:
+        yield folder
+        path = folder
+
+
+def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
     try:
         key = unicodedata.normalize("NFC", os.path.realpath(output)).casefold()
-        if key in taken:
-            yield f"output {output}: line {taken[key]} has the same"
-        yield from (
-            f"output {output}: line {line} has a file where one of the two needs a folder"
-            for other, line in taken.items()
-            if other.startswith(key + os.sep) or key.startswith(other + os.sep)
-        )
-        taken.setdefault(key, row.line)
+        folders = [*_above(key)]
+        if line := taken.files.get(key):
+            yield f"output {output}: line {line} has the same"
+        for line in dict.fromkeys(filter(None, (taken.folders.get(key), *map(taken.files.get, folders)))):
+            yield f"output {output}: line {line} has a file where one of the two needs a folder"
+        taken.files.setdefault(key, row.line)
+        for each in folders:
+            taken.folders.setdefault(each, row.line)
         os.lstat(output)
         yield f"output {output}: it exists already"
     except FileNotFoundError:
@@ -207,8 +224,8 @@ def _output_problems(output: Path, row: Row, taken: dict[str, int]) -> Iterator[
         yield f"output {output}: {folder} cannot be written to"
 
 
-def estimate(jobs: list[Job]) -> Estimate:
-    """What all jobs come to."""
+def estimate(jobs: Sequence[Job]) -> Estimate:
+    """What these jobs come to."""
     seconds, credits = [job.seconds() for job in jobs], [job.credits() for job in jobs]
     sums = sum(each or 0 for each in seconds), sum(each or 0 for each in credits)
     return Estimate(len(jobs), *sums, seconds.count(None), credits.count(None))

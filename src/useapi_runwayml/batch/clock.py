@@ -1,14 +1,18 @@
-"""Time for a batch: what the client's clock tells, and the date, which outlives a process."""
+"""Time for a batch: what the client's clock tells, and what the service's answers tell, which outlives a process."""
 
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
 
 from .._seam import SystemClock
 
 
 class BatchClock(SystemClock):
-    """The machine's time; `speed` times as fast beside a simulator that runs so."""
+    """The machine's time since it started; `speed` times as fast beside a simulator that runs so. Its date is asked for nowhere."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
@@ -16,12 +20,31 @@ class BatchClock(SystemClock):
     def monotonic(self) -> float:
         return time.monotonic() * self._speed
 
-    def time(self) -> float:
-        """Seconds since 1970, by the machine's own clock; only differences are used."""
-        return time.time() * self._speed
-
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds / self._speed)
 
     async def asleep(self, seconds: float) -> None:
         await super().asleep(seconds / self._speed)
+
+
+class ServiceClock:
+    """The service's own time, by the Date of its answers: the same for every process and every machine, whatever their dates."""
+
+    def __init__(self, clock: BatchClock) -> None:
+        self._clock = clock
+        self._offset: float | None = None
+
+    async def __call__(self, response: httpx.Response) -> None:
+        try:
+            told = parsedate_to_datetime(response.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        found = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.monotonic()
+        self._offset = (
+            found if self._offset is None else max(self._offset, found)
+        )  # that of the answer least on its way
+
+    def now(self) -> float | None:
+        """Seconds since 1970; None before the first answer with a date."""
+        return None if self._offset is None else self._clock.monotonic() + self._offset

@@ -6,6 +6,7 @@ A create follows the table in the design: the intent, with a replyRef that nobod
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -61,7 +62,7 @@ class Engine:
                     return ended_as(uploaded["kind"], "upload", uploaded)
                 assets += [uploaded["asset_id"]] if file is not None else []
         account = self.steps.account(email_of(task_id or assets[0]) or job.email)
-        slot = Slot(account)
+        slot = Slot(account, job.row)
         await slot.take(force=task_id is not None or self._has_begun(job))
         try:
             if task_id is None:
@@ -77,7 +78,13 @@ class Engine:
         if ended["kind"] != "succeeded":
             return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
         self._tell(job, "downloading")
-        saved = await self._record("download", self.steps.download, job, task_id, self._has_begun(job))
+        for number in itertools.count(1):
+            fetched = await self._record(f"fetch-{number}", self.steps.fetch, job, task_id)
+            if fetched["kind"] != "fetched":
+                return ended_as("failed", "download", fetched)
+            saved = await self._record(f"download-{number}", self.steps.publish, job, fetched)
+            if saved["kind"] != "lost":
+                break
         return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
 
     async def _uploaded(self, job: Job, step: str, file: str | None, email: str | None) -> dict[str, Any]:

@@ -82,11 +82,19 @@ class Journal:
         """Puts jobs into the queues of their accounts, all or none; with the options of a new batch."""
         with self.engine.begin() as connection:
             for job in jobs:
-                self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict())
+                self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict(), priority=job.row)
             if options is not None:
                 self._put(connection, OPTIONS, "options", "options", dict(options))
 
-    def _put(self, connection: Any, workflow: str, queue: str, workflow_id: str, argument: Mapping[str, Any]) -> None:
+    def _put(
+        self,
+        connection: Any,
+        workflow: str,
+        queue: str,
+        workflow_id: str,
+        argument: Mapping[str, Any],
+        priority: int = 1,
+    ) -> None:
         self._client.enqueue_in_transaction(
             connection,
             {
@@ -94,6 +102,7 @@ class Journal:
                 "queue_name": queue,
                 "workflow_id": workflow_id,
                 "app_version": APPLICATION_VERSION,
+                "priority": priority,
             },
             argument,
         )
@@ -113,10 +122,10 @@ class Journal:
 
     def facts(self, *, steps: bool = True) -> list[Facts]:
         """What is known of every attempt of every row."""
-        found = self._client.list_workflows(name=ROW)
+        known = self._steps() if steps else {}
         return [
-            facts_of(Job(**_argument(each)), each.status, each.output, self._steps(each.workflow_id) if steps else {})
-            for each in found
+            facts_of(Job(**_argument(each)), each.status, each.output, known.get(each.workflow_id, {}))
+            for each in self._client.list_workflows(name=ROW)
         ]
 
     def is_open(self) -> bool:
@@ -124,8 +133,16 @@ class Journal:
         states = ["PENDING", "ENQUEUED"]
         return bool(self._client.list_workflows(name=ROW, status=states, limit=1, load_input=False, load_output=False))
 
-    def _steps(self, workflow_id: str) -> dict[str, Any]:
-        return {step["function_name"]: step["output"] for step in self._client.list_workflow_steps(workflow_id)}
+    def _steps(self) -> dict[str, dict[str, Any]]:
+        """What the steps of all rows gave, in one question: DBOS itself answers for one row at a time."""
+        from sqlalchemy import column, select, table
+
+        outputs = table("operation_outputs", *map(column, ("workflow_uuid", "function_id", "function_name", "output")))
+        found: dict[str, dict[str, Any]] = {}
+        with self.engine.connect() as connection:
+            for workflow, _, name, output in connection.execute(select(outputs).order_by(outputs.c.function_id)):
+                found.setdefault(workflow, {})[name] = None if output is None else json.loads(output)
+        return found
 
 
 def _argument(workflow: Any) -> Mapping[str, Any]:

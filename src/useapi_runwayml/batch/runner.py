@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -16,7 +14,7 @@ from .. import AsyncRunwayClient, errors
 from .._seam import email_of
 from .accounts import Budget
 from .checks import Job
-from .clock import BatchClock
+from .clock import BatchClock, ServiceClock
 from .engine import Engine
 from .facts import Facts, latest
 from .journal import ROW, Journal, queue_of
@@ -41,23 +39,6 @@ async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any
     return await DBOS.run_step_async({"name": name}, call)
 
 
-class ServiceClock:
-    """How far the service's clock is ahead of ours, by the Date of its answers: by the one that was the least on its way."""
-
-    def __init__(self, clock: BatchClock) -> None:
-        self._clock = clock
-        self.offset: float | None = None
-
-    async def __call__(self, response: httpx.Response) -> None:
-        try:
-            told = parsedate_to_datetime(response.headers.get("date", ""))
-        except (TypeError, ValueError):
-            return
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        found = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.time()
-        self.offset = found if self.offset is None else max(self.offset, found)
-
-
 async def _run(
     journal: Journal,
     settings: Settings,
@@ -72,7 +53,7 @@ async def _run(
         runway._use_clock(clock)
         spent = spent_by(known)
         budget = Budget(settings.max_credits, spent)
-        engine = Engine(Steps(runway, settings, clock, budget, lambda: service.offset), _step)
+        engine = Engine(Steps(runway, settings, clock, budget, service), _step)
         engine.on_event = on_event
         _remember(engine, known)
         _running.append(engine)

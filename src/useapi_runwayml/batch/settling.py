@@ -28,14 +28,16 @@ def judge(
     listed: Sequence[Task],
     *,
     intended_at: float | None,
-    elapsed: float,
+    elapsed: float | None,
     settle: float,
+    is_whole: bool,
 ) -> Verdict:
     """What the scheduler and the list say of a replyRef that is ours alone.
 
-    `intended_at` is the moment of the intent on the service's clock, in seconds since 1970, if that is known. That nothing bears the reference counts
-    only once `settle` seconds have passed, and if the list proves that it would show it: it has tasks from before the intent, it
-    shows replyRefs, and it is not in an order that could hide the newest.
+    `intended_at` is the moment of the intent on the service's clock, in seconds since 1970, if that is known, and `elapsed` the time since it
+    by the same clock. That nothing bears the reference counts only once `settle` seconds have passed, and if the list proves that it
+    would show it: it is the whole list, or has tasks from before the intent; it shows replyRefs, or nothing that could be ours; and it
+    is not in an order that could hide the newest.
     """
     entries = [
         *((each.task_id, each.reply_ref) for each in tracked),
@@ -48,10 +50,12 @@ def judge(
         return Verdict(
             "uncertain", why=f"{len(bearing)} tasks bear its replyRef: {', '.join(sorted(map(str, bearing)))}"
         )
-    if elapsed < settle:
+    if elapsed is None or elapsed < settle:
         return Verdict("early")
-    if not any(each.reply_ref for each in listed):
+    if listed and not any(each.reply_ref for each in listed):
         return Verdict("uncertain", why="the list of tasks shows no replyRef, so that it proves nothing")
+    if is_whole:
+        return Verdict("absent")
     created = [each.created_at.timestamp() for each in listed if each.created_at]
     if not created or intended_at is None or min(created) > intended_at - CLOCK_SLACK:
         return Verdict("uncertain", why="the list of tasks does not reach back before the create")

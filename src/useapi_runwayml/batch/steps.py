@@ -7,8 +7,7 @@ for its task instead.
 from __future__ import annotations
 
 import asyncio
-import glob
-import hashlib
+import contextlib
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,16 +16,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
-from .._seam import email_of, is_transient, partial_prefix
+from .._seam import email_of, is_transient
+from . import results
 from .accounts import Account, Budget, Held
 from .checks import Job
-from .clock import BatchClock
+from .clock import BatchClock, ServiceClock
 from .settling import judge
 
 T = TypeVar("T")
 BUSY_PAUSE = (10.0, 30.0)
 PATIENCE = 900.0
 LONGEST_PAUSE = 60.0
+PAGE = 100  # of the client's first page of tasks: a list that is shorter is the whole list
 A_WEEK = 7 * 24 * 3600.0
 OVER = (errors.NotFoundError, errors.GoneError)
 CLOSING = (
@@ -68,7 +69,7 @@ class Steps:
         settings: Settings,
         clock: BatchClock,
         budget: Budget,
-        service_offset: Callable[[], float | None],
+        service: ServiceClock,
     ) -> None:
         self.runway = runway
         self.settings = settings
@@ -78,7 +79,7 @@ class Steps:
         self.handled: set[str] = set()
         self._accounts: dict[str, Account] = {}
         self._homes: dict[str | None, str] = {}
-        self._service_offset = service_offset
+        self._service = service
         self._fresh: set[str] = set()
 
     def learn_home(self, email: str | None, asset_id: str) -> None:
@@ -93,7 +94,7 @@ class Steps:
     async def upload(self, path: str, email: str | None) -> dict[str, Any]:
         """The asset of a row's file."""
         try:
-            digest = await asyncio.to_thread(_sha256, Path(path))
+            digest = await asyncio.to_thread(results.digest_of, Path(path))
         except OSError as error:
             return {"kind": "failed", "why": f"{path}: {error.strerror or error}"}
         key = digest, email
@@ -111,13 +112,12 @@ class Steps:
         return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
 
     async def intend(self, job: Job) -> dict[str, Any]:
-        """The replyRef of a POST that is about to be sent, and when: by our clock, and by the service's."""
+        """The replyRef of a POST that is about to be sent, and when: by the service's clock."""
         unique = f"batch-{uuid.uuid4().hex}"
         given = job.parameters.get("reply_ref")
         reference = f"{given}~{unique}" if given else unique
         self._fresh.add(reference)
-        now, offset = self.clock.time(), self._service_offset()
-        return {"reply_ref": reference, "at": now, "service_at": None if offset is None else now + offset}
+        return {"reply_ref": reference, "service_at": self._service.now()}
 
     async def create(
         self, job: Job, assets: Sequence[str], intent: Mapping[str, Any], account: Account
@@ -132,11 +132,11 @@ class Steps:
             except Held as held:
                 return told("held", held, error=held.error)
             outcome = await self._post(job, assets, reference, account)
-            intent = {**intent, "at": self.clock.time()}  # from now on it may still be on its way
+            since = self._service.now()  # until now it may have been on its way
         else:  # an earlier process may have sent it; the budget counts it already
-            outcome = {"kind": "unknown"}
+            outcome, since = {"kind": "unknown"}, intent["service_at"]
         if outcome["kind"] == "unknown":
-            outcome = await self.settle(intent, account, email_of(assets[0]))
+            outcome = await self.settle(intent, since, account, email_of(assets[0]))
         if outcome["kind"] not in ("created", "uncertain"):
             self.budget.release(cost)
         return outcome
@@ -166,11 +166,12 @@ class Steps:
             return told("refused", error, stage=stage_of(error, "create"))
         return {"kind": "created", "task_id": task.task_id}
 
-    async def settle(self, intent: Mapping[str, Any], account: Account, email: str | None) -> dict[str, Any]:
-        """Finds the task of an intent, proves that there is none, or says that it is uncertain."""
-        tries = 0
+    async def settle(
+        self, intent: Mapping[str, Any], since: float | None, account: Account, email: str | None
+    ) -> dict[str, Any]:
+        """Finds the task of an intent, proves that there is none, or says that it is uncertain. Time is the service's; a process of ours may be new."""
+        tries, begun = 0, self.clock.monotonic()
         while True:
-            elapsed = self.clock.time() - intent["at"]
             try:
                 tracked = await self.runway.scheduler.list()
                 listed = [task async for task in self.runway.tasks.list(email=email)]
@@ -179,10 +180,13 @@ class Steps:
                 return {**intent, **told("uncertain", error)}
             except errors.UseapiError as error:
                 tries += 1
-                if elapsed >= self.settings.settle and tries > 3:
+                if self.clock.monotonic() - begun >= self.settings.settle and tries > 3:
                     return {**intent, "kind": "uncertain", "why": f"the service cannot be read: {error}"}
                 await self.clock.asleep(min(5.0 * tries, LONGEST_PAUSE))
                 continue
+            now = self._service.now()
+            since = now if since is None else since
+            elapsed = None if now is None or since is None else now - since
             verdict = judge(
                 intent["reply_ref"],
                 tracked,
@@ -190,53 +194,90 @@ class Steps:
                 intended_at=intent["service_at"],
                 elapsed=elapsed,
                 settle=self.settings.settle,
+                is_whole=len(listed) < PAGE,
             )
             if verdict.kind == "found":
                 return {"kind": "created", "task_id": verdict.task_id}
             if verdict.kind != "early":
                 return {**intent, "kind": verdict.kind, "why": verdict.why}
-            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - elapsed)))
+            if elapsed is None and self.clock.monotonic() - begun >= self.settings.settle:
+                return {
+                    **intent,
+                    "kind": "uncertain",
+                    "why": "the service's answers tell no date, so that nothing is proved",
+                }
+            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - (elapsed or 0.0))))
 
     async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
         """How the task ended. All rows wait in one client, which asks for them together."""
-        begun = self.clock.time()
-        try:
-            task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
-        except CLOSING as error:
-            await account.close(error)
-            return told("held", error)
-        except (*OVER, errors.TaskFailedError, errors.TaskCancelledError) as error:
-            return told("failed", error, stage=stage_of(error, "task"))
-        except errors.UseapiError as error:
-            return told("failed", error)
+        begun = self.clock.monotonic()
+        while True:
+            try:
+                task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
+                break
+            except CLOSING as error:
+                await account.close(error)
+                return told("held", error)
+            except OVER as error:
+                if (gone := await self._is_gone(task_id)) is not None:
+                    return told("failed", error, stage="task" if gone else "wait")
+            except (errors.TaskFailedError, errors.TaskCancelledError) as error:
+                return told("failed", error, stage=stage_of(error, "task"))
+            except errors.UseapiError as error:
+                return told("failed", error)
         seed = task.options.seed if task.options else None
         took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
-        seconds = took.total_seconds() if took is not None else self.clock.time() - begun
+        seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
         return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
 
-    async def download(self, job: Job, task_id: str, begun: bool) -> dict[str, Any]:
-        """The file, whole. A file that is there already is replaced only if an earlier process may have fetched it for this row."""
+    async def _is_gone(self, task_id: str) -> bool | None:
+        """Whether a task whose id we were given is gone for good: read as such, and in no list, for as long as `settle` by the service's clock.
+
+        None when it is there after all; False when that cannot be told.
+        """
+        begun, since = self.clock.monotonic(), self._service.now()
+        while True:
+            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle / 4)))
+            with contextlib.suppress(errors.UseapiError):
+                try:
+                    await self.runway.tasks.retrieve(task_id)
+                    return None
+                except OVER:
+                    listed = {task.task_id async for task in self.runway.tasks.list(email=email_of(task_id))}
+                    if task_id in listed | {entry.task_id for entry in await self.runway.scheduler.list()}:
+                        return None
+                    now = self._service.now()
+                    if now is not None and since is not None and now - since >= self.settings.settle:
+                        return True
+            if self.clock.monotonic() - begun > max(PATIENCE, 2 * self.settings.settle):
+                return False
+
+    async def fetch(self, job: Job, task_id: str) -> dict[str, Any]:
+        """The result beside its place, whole, and what it is known by, which is recorded before it takes its name."""
+        path = Path(job.output)
+        place = results.place_of(path, job.id)
+        try:
+            await asyncio.to_thread(results.make_room, path)
+            await self._patiently(lambda: self.runway.tasks.download(task_id, place, overwrite=True))
+            return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
+        except OVER as error:
+            return told("failed", error, stage="task" if await self._is_gone(task_id) else "download")
+        except (
+            errors.UseapiError,
+            OSError,
+        ) as error:  # also one that succeeded with nothing to fetch: it costs nothing to look again
+            return told("failed", error)
+
+    async def publish(self, job: Job, fetched: Mapping[str, Any]) -> dict[str, Any]:
+        """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""
         path = Path(job.output)
         try:
-            await asyncio.to_thread(_make_room, path)
-            replace = begun and await self._is_ours(path, task_id)
-            saved = await self._patiently(lambda: self.runway.tasks.download(task_id, path, overwrite=replace))
-            size = (await asyncio.to_thread(saved.stat)).st_size
-        except (*OVER, errors.TaskOutputMissingError) as error:
-            return told("failed", error, stage="task")
+            found = await asyncio.to_thread(results.publish, path, results.place_of(path, job.id), fetched)
         except FileExistsError as error:
             return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
-        except (errors.UseapiError, OSError) as error:
+        except OSError as error:
             return told("failed", error)
-        return {"kind": "saved", "bytes": size}
-
-    async def _is_ours(self, path: Path, task_id: str) -> bool:
-        """Whether a file that is there has the size of the task's result."""
-        if not await asyncio.to_thread(path.is_file):
-            return False
-        task = await self._patiently(lambda: self.runway.tasks.retrieve(task_id))
-        size = (await asyncio.to_thread(path.stat)).st_size
-        return any(each.url and each.file_size == size for each in task.artifacts)
+        return {"kind": found, "bytes": fetched["bytes"]}
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
@@ -251,13 +292,6 @@ class Steps:
             pause = min(LONGEST_PAUSE, pause * 2)
 
 
-def _make_room(path: Path) -> None:
-    """The folder, without what a killed download of this very file left there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
-        left.unlink(missing_ok=True)
-
-
 def told(kind: str, failure: Exception, **more: Any) -> dict[str, Any]:
     """What a step gives that did not do what it should: why, and by which error."""
     return {"kind": kind, "why": str(failure), "error": type(failure).__name__, **more}
@@ -265,8 +299,3 @@ def told(kind: str, failure: Exception, **more: Any) -> dict[str, Any]:
 
 def stage_of(error: Exception, otherwise: str) -> str:
     return "moderation" if isinstance(error, errors.ContentModerated) else otherwise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

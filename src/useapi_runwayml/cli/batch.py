@@ -12,7 +12,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
 from . import output
-from .batch_asking import agreed, defaults_of, positive, refuse
+from .batch_asking import ask, defaults_of, positive, refuse
 from .batch_folder import Begun, Project, opened
 from .batch_view import again, show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ..batch.checks import Job
     from ..batch.facts import Facts
     from ..batch.journal import Journal
+
+
+Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask before spending credits.")]
+Most = Annotated[int | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
 
 
 def run_command(
@@ -38,7 +42,7 @@ def run_command(
     delete_assets: bool = False,
     project: Project = None,
     dry_run: bool = False,
-    yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False,
+    yes: Yes = False,
 ) -> int:
     """Runs all jobs of a file. All rows are checked first; a crash loses nothing, `batch resume` goes on.
 
@@ -67,11 +71,10 @@ def run_command(
         Delete each upload once all its rows are done.
     dry_run
         Only check, and tell what it would cost.
-    yes
-        Do not ask before spending credits.
     """
     with extra("batch"):
         from ..batch import checks, clips, rows
+        from ..batch import runner as _  # noqa: F401  # what is missing is told before the price
         from ..batch.steps import Settings
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     positive(credits_per_job=credits_per_job)
@@ -96,17 +99,16 @@ def run_command(
         problems += unpriced
     if problems:
         return refuse(jobs, problems)
-    plan = checks.estimate(found)
-    output.say(str(plan))
     tell_remarks(remarks)
     if dry_run:
+        plan = checks.estimate(found)
+        output.say(str(plan))
         output.show(
             {**plan.to_dict(), "warnings": [each._asdict() for each in remarks]},
             lambda: print("Nothing was sent (--dry-run)."),
         )
         return OK
-    if not yes and not agreed(plan):
-        raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
+    ask(found, yes=yes)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
     with opened(jobs, project, new=True, lock=True) as journal:
         journal.add(found, asdict(settings))
@@ -134,34 +136,41 @@ def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
         return latest(journal.facts())
 
 
-def resume_command(jobs: Begun, *, max_credits: int | None = None, project: Project = None) -> int:
+def resume_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:
     """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
 
-    Parameters
-    ----------
-    max_credits
-        Another limit than the one that `batch run` was given, for this time.
+    Rows that have no task yet are paid: it asks for them as `batch run` does.
     """
     from ..batch.changes import to_resume
 
-    positive(max_credits=max_credits)
-    return _with_more(jobs, project, to_resume, max_credits)
+    return _with_more(jobs, project, to_resume, max_credits, yes=yes)
 
 
-def retry_failed_command(jobs: Begun, *, project: Project = None) -> int:
-    """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid."""
+def retry_failed_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:
+    """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
     from ..batch.changes import to_retry
 
-    return _with_more(jobs, project, to_retry)
+    return _with_more(jobs, project, to_retry, max_credits, yes=yes)
 
 
 def _with_more(
-    jobs: Path, project: Path | None, more: Callable[[list[Facts]], list[Job]], max_credits: int | None = None
+    jobs: Path,
+    project: Path | None,
+    more: Callable[[list[Facts]], list[Job]],
+    max_credits: int | None,
+    *,
+    yes: bool,
 ) -> int:
+    positive(max_credits=max_credits)
     with opened(jobs, project, lock=True) as journal:
+        from ..batch.changes import to_pay
         from ..batch.facts import latest
 
-        journal.add(more(latest(journal.facts())))
+        known = latest(journal.facts())
+        added = more(known)
+        if paid := to_pay(known, added):
+            ask(paid, yes=yes)
+        journal.add(added)
         return go(journal, jobs, project, max_credits)
 
 
@@ -173,6 +182,7 @@ def resolve_command(
     send_again: bool = False,
     give_up: bool = False,
     project: Project = None,
+    yes: Yes = False,
 ) -> int:
     """Decides uncertain rows: creates of which nobody knows whether they started a paid task. Without a row, lists them.
 
@@ -211,7 +221,10 @@ def resolve_command(
             raise Stop(f"there is no row {row}", USAGE)
         try:
             decision: Any = chosen[0]
-            journal.add([resolved(known, decision, adopt)])
+            job = resolved(known, decision, adopt)
+            if send_again:
+                ask([job], yes=yes)
+            journal.add([job])
         except ValueError as error:
             raise Stop(str(error), USAGE) from None
     after = again("resume", jobs, project)

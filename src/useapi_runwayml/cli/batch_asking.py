@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from . import output
 from .exits import REFUSED, USAGE, Stop, json_object
 
 if TYPE_CHECKING:
-    from ..batch.checks import Estimate
+    from ..batch.checks import Estimate, Job
 
 
 def positive(**values: float | None) -> None:
@@ -42,6 +43,16 @@ def refuse(jobs: Path, problems: list[str]) -> int:
         told = "\n".join(f"  {each}" for each in problems)
         print(f"useapi-runwayml: {message}\n{told}", file=sys.stderr)
     return REFUSED
+
+
+def ask(jobs: Sequence[Job], *, yes: bool) -> None:
+    """Tells what these rows may cost, and asks a person at a terminal whether to spend it; Stop when nobody agrees."""
+    from ..batch.checks import estimate
+
+    plan = estimate(jobs)
+    output.say(str(plan))
+    if not yes and not agreed(plan):
+        raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
 
 
 def agreed(plan: Estimate) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -49,7 +48,7 @@ def say(line: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere, unless COLUMNS is set. Colours where NO_COLOR and the terminal allow."""
+    """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere. Colours where NO_COLOR and the terminal allow."""
     made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for column in made.columns:
         column.overflow = "fold"
@@ -57,8 +56,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     for row in rows:
         count += 1
         made.add_row(*(Text("" if cell is None else _plain(cell)) for cell in row))
-    is_shown = sys.stdout.isatty() or "COLUMNS" in os.environ
-    console = Console(width=None if is_shown else WIDEST)
+    console = Console(width=None if sys.stdout.isatty() else WIDEST)
     if count or title:
         console.print(made)
     else:

@@ -1,0 +1,289 @@
+"""Verdicts of a batch rest on what the service proves: never on one answer, the machine's date, or a file's name and size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml.batch import results
+from useapi_runwayml.batch.changes import to_pay, to_resume, to_retry
+from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.facts import Facts
+from useapi_runwayml.batch.steps import Steps
+
+from .conftest import MP4
+from .test_batch_run import Batch, make
+
+__all__ = ["make"]
+
+
+def a_task(batch: Batch, prompt: str = "row 9 x") -> str:
+    """A task of the service that this batch's client has not created."""
+    from useapi_runwayml.simulator.plan import make_plan
+    from useapi_runwayml.simulator.state import Asset, Task
+    from useapi_runwayml.simulator.wire import Blob
+
+    state, email, now = batch.sim.state, "maker@example.com", batch.clock.now()
+    asset = Asset(state.new_id(email, "asset"), email, "clip.mp4", "video/mp4", now, Blob([MP4]))
+    state.assets[asset.asset_id] = asset
+    state.blobs[asset.asset_id] = (asset.blob, "video/mp4")
+    body = {"text_prompt": prompt, "replyRef": "theirs"}
+    task = Task(
+        state.new_id(email, "task"),
+        email,
+        now,
+        make_plan(state.chance, "", 30),
+        body,
+        1,
+        asset.asset_id,
+        50,
+        "createVideoToVideo",
+    )
+    state.add_task(task, now)
+    return task.task_id
+
+
+# -- a verdict from one answer -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_task_that_cannot_be_read_for_a_while_is_waited_for(make: Any, status: int) -> None:
+    """404 for the first minute, of tasks of this process and of one that an earlier process had created: all are done, none is made anew."""
+    batch = make()
+    known = a_task(batch)
+    batch.sim.faults.add("status", "getTask", status=status, times=5)
+    rows = batch.begin([batch.job(1), batch.job(2), batch.job(3, task_id=known)], settle=60)
+    assert batch.states(rows) == ["done"] * 3, [each.why for each in rows]
+    assert batch.calls("createVideoToVideo") == 2
+
+
+def test_a_task_that_a_list_still_shows_is_not_gone(make: Any) -> None:
+    """However long its own page answers 404: the list is asked before anything is final."""
+    batch = make()
+    known = a_task(batch)
+    batch.sim.faults.add("status", "getTask", status=404, times=12)
+    rows = batch.begin([batch.job(1, task_id=known)], settle=60)
+    assert batch.states(rows) == ["done"]
+
+
+def test_a_task_that_stays_gone_fails_its_row(make: Any) -> None:
+    """In no list, and read as gone, for as long as --settle by the service's clock: then it is over, and a retry is a new create."""
+    batch = make()
+    known = a_task(batch)
+    batch.sim.state.drop(batch.sim.state.tasks[known])
+    begun = batch.clock.now()
+    rows = batch.begin([batch.job(1, task_id=known)], settle=60)
+    assert (rows[0].state, rows[0].stage, rows[0].error) == ("failed", "task", "NotFoundError")
+    assert batch.clock.now() - begun >= 59
+    assert [job.task_id for job in to_retry(rows)] == [None]
+    assert to_resume(rows) == []
+
+
+def test_without_the_services_date_nothing_is_gone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time that nobody has told proves nothing: the row is taken up again from its task."""
+    monkeypatch.setattr("useapi_runwayml.batch.clock.ServiceClock.now", lambda self: None)
+    monkeypatch.setattr("useapi_runwayml.batch.steps.PATIENCE", 100)
+    batch = make()
+    known = a_task(batch)
+    batch.sim.state.drop(batch.sim.state.tasks[known])
+    rows = batch.begin([batch.job(1, task_id=known)], settle=60)
+    assert (rows[0].state, rows[0].stage) == ("failed", "wait")
+    assert [job.task_id for job in to_retry(rows)] == [known]
+
+
+@pytest.mark.parametrize("word", ["[no-output]", "x"])
+def test_a_file_that_cannot_be_had_is_looked_for_each_time_for_nothing(make: Any, word: str) -> None:
+    """A result without a file, a host that refuses: resume and retry fetch, and never pay."""
+    batch = make()
+    if word == "x":
+        batch.sim.faults.add("status", "download", status=403)
+    rows = batch.begin([batch.job(1, word)])
+    for change in (to_retry, to_resume, to_retry):
+        assert (rows[0].state, rows[0].stage) == ("failed", "download")
+        jobs = change(rows)
+        assert [job.task_id for job in jobs] == [rows[0].task_id]
+        assert to_pay(rows, jobs) == []
+        rows = batch.more(jobs)
+    assert batch.calls("createVideoToVideo") == 1
+
+
+# -- the machine's date ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("left", [True, False])
+def test_the_machines_date_decides_nothing(make: Any, monkeypatch: pytest.MonkeyPatch, hours: int, left: bool) -> None:
+    """Killed around the POST, resumed with the clock an hour off: never paid twice, and no hour is waited for."""
+    batch = make()
+    batch.begin([batch.job(1)], settle=60)
+    post = Steps._post
+
+    async def interrupted(self: Any, *given: Any) -> Any:
+        if left:
+            await post(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Steps, "_post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.more([batch.job(2)])
+    monkeypatch.setattr(Steps, "_post", post)
+    resumed = batch.clock.now()
+    for name in ("newest_first", "tracked"):  # what is new is not shown for the first twenty seconds
+        shown: Any = getattr(batch.sim.state, name)
+
+        def late(email: str, now: float, shown: Any = shown) -> Any:
+            return [task for task in shown(email, now) if now > resumed + 20 or task.created < resumed - 30]
+
+        monkeypatch.setattr(batch.sim.state, name, late)
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600)
+    begun = batch.clock.now()
+    assert batch.states(batch.run()) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+    assert batch.clock.now() - begun < 3000
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_around_the_rename_is_no_strangers_file(make: Any, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """The digest was recorded before: the file that is there is this row's, and nothing is left beside it."""
+    publish = results.publish
+
+    def killed(*given: Any) -> Any:
+        if moment == "after":
+            publish(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "publish", killed)
+    batch = make()
+    with pytest.raises(KeyboardInterrupt):
+        batch.begin([batch.job(1)])
+    monkeypatch.setattr(results, "publish", publish)
+    downloads = batch.calls("download")
+    assert batch.states(batch.run()) == ["done"]
+    assert batch.calls("download") == downloads, "it was whole, and is not fetched twice"
+    assert (batch.folder / "1.mp4").read_bytes() == MP4
+    assert not list(batch.folder.glob(".*.part"))
+
+
+def test_a_result_that_was_lost_before_it_had_its_name_is_fetched_again(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hidden file was tidied up by somebody: no failure, one more download."""
+    publish = results.publish
+    lost: list[Path] = []
+
+    def tidied(path: Path, place: Path, known: Any) -> Any:
+        if not lost:
+            lost.append(place)
+            place.unlink()
+        return publish(path, place, known)
+
+    monkeypatch.setattr(results, "publish", tidied)
+    batch = make()
+    assert batch.states(batch.begin([batch.job(1)])) == ["done"]
+    assert batch.calls("download") == 2
+    assert batch.calls("createVideoToVideo") == 1
+
+
+SAME_SIZE = MP4[:-1] + bytes([MP4[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("there", "place", "found"),
+    [
+        (None, MP4, "saved"),
+        (MP4, MP4, "saved"),
+        (MP4, None, "saved"),
+        (None, None, "lost"),
+        (None, SAME_SIZE, "lost"),
+        (MP4, b"half", "saved"),
+        (SAME_SIZE, MP4, FileExistsError),
+        (SAME_SIZE, None, FileExistsError),
+        (b"", MP4, FileExistsError),
+    ],
+)
+def test_a_file_is_known_by_its_digest(tmp_path: Path, there: Any, place: Any, found: Any) -> None:
+    """Neither its name nor its size makes it this row's, and another's is never replaced."""
+    path, beside, whole = tmp_path / "1.mp4", tmp_path / ".1.part", tmp_path / "whole"
+    whole.write_bytes(MP4)
+    known = results.measure(whole)
+    for file, content in ((path, there), (beside, place)):
+        if content is not None:
+            file.write_bytes(content)
+    if isinstance(found, str):
+        assert results.publish(path, beside, known) == found
+        assert path.exists() == (found == "saved")
+        assert not path.exists() or path.read_bytes() == MP4
+        assert not beside.exists() or found == "lost"
+    else:
+        with pytest.raises(found):
+            results.publish(path, beside, known)
+        assert path.read_bytes() == there
+
+
+# -- what may be paid --------------------------------------------------------------------------------------------------
+def known(state: str, *, row: int = 1, stage: str = "", task_id: str | None = None, intent: Any = None) -> Facts:
+    job = Job(row, row + 1, "c.mp4", "x", f"{row}.mp4", parameters={"seconds": 5})
+    return Facts(job, state=state, stage=stage, task_id=task_id, intent=intent, reply_ref="r" if intent else None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "change", "paid"),
+    [
+        (known("queued"), to_resume, True),
+        (known("uploaded"), to_resume, True),
+        (known("submitting", intent={"reply_ref": "r"}), to_resume, True),
+        (known("waiting", task_id="t"), to_resume, False),
+        (known("done", task_id="t"), to_resume, False),
+        (known("held", stage="account"), to_resume, True),
+        (known("held", stage="wait", task_id="t"), to_resume, False),
+        (known("uncertain", intent={"reply_ref": "r"}), to_resume, True),
+        (known("failed", stage="task", task_id="t"), to_resume, False),
+        (known("failed", stage="task", task_id="t"), to_retry, True),
+        (known("failed", stage="download", task_id="t"), to_retry, False),
+        (known("failed", stage="upload"), to_retry, True),
+        (known("failed", stage="moderation"), to_retry, False),
+        (known("given up"), to_retry, False),
+    ],
+)
+def test_what_a_command_may_pay_for(facts: Facts, change: Callable[[list[Facts]], list[Job]], paid: bool) -> None:
+    """Each row without a task that is not over, each new create, and each that may prove to have come to nothing."""
+    jobs = to_pay([facts], change([facts]))
+    assert [job.row for job in jobs] == ([1] if paid else [])
+
+
+ODD_NAMES = [
+    "a?b",
+    "100%",
+    "a#b",
+    "a&b;c+d",
+    "it's",
+    'say "x"',
+    " two  spaces ",
+    "é",
+    "e\u0301",
+    "-dash",
+    "%2e%2e",
+    "a=b",
+    "new\nline",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_name_of_a_folder_has_a_journal(make: Any, tmp_path: Path, name: str) -> None:
+    """Paths are no URLs: the journal lies where it was asked for, and a batch runs there."""
+    from useapi_runwayml.batch.journal import FILE, Journal
+
+    folder = tmp_path / name
+    folder.mkdir()
+    before = set(tmp_path.iterdir())
+    journal = Journal(folder)
+    try:
+        journal.prepare()
+        journal.add([Job(1, 2, "c.mp4", "x", "o.mp4")], {"max_jobs": 1})
+        assert journal.options() == {"max_jobs": 1}
+    finally:
+        journal.close()
+    assert (folder / FILE).exists()
+    assert set(tmp_path.iterdir()) == before
