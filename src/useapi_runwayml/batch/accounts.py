@@ -28,21 +28,35 @@ class Account:
         self._busy_at = -CALM
         self._changed = asyncio.Condition()
         self._waiting: list[int] = []
+        self._expected: set[int] = set()
 
     async def take(self, order: int = 0, *, force: bool = False) -> None:
         """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed."""
+        await self.expect_no_more(order)
         async with self._changed:
             if not force:
                 self._waiting.append(order)
                 try:
                     await self._changed.wait_for(
-                        lambda: self.closed or (self.taken < self.limit and order == min(self._waiting))
+                        lambda: (
+                            self.closed or (self.taken < self.limit and order == min({*self._waiting, *self._expected}))
+                        )
                     )
                 finally:
                     self._waiting.remove(order)
                     self._changed.notify_all()
                 self.check_open()
             self.taken += 1
+
+    def expect(self, order: int) -> None:
+        """Whoever comes later in order waits for this one, until it takes a slot or is expected no more."""
+        self._expected.add(order)
+
+    async def expect_no_more(self, order: int) -> None:
+        if order in self._expected:
+            async with self._changed:
+                self._expected.discard(order)
+                self._changed.notify_all()
 
     async def give(self) -> None:
         """Gives a slot back; after a while without a 429 the account is tried with one more."""

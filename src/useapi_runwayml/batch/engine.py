@@ -33,12 +33,17 @@ class Engine:
 
     async def process(self, job: Job) -> dict[str, Any]:
         """What became of the row: a state, and why. Never raises but to be interrupted."""
+        account = self.steps.account(job.email or email_of(job.video))
+        if job.task_id is None:
+            account.expect(job.row)
         try:
             result = await self._process(job)
         except Held as held:
             result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
+        finally:
+            await account.expect_no_more(job.row)
         self._tell(job, result["state"], result.get("why", ""))
         return result
 

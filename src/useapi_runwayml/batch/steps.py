@@ -83,8 +83,10 @@ class Steps:
         self._fresh: set[str] = set()
 
     def learn_home(self, email: str | None, asset_id: str) -> None:
-        """Remembers which account the uploads of an email, or of none, belong to."""
-        self._homes[email] = email_of(asset_id) or ""
+        """Remembers which account the uploads of an email, or of none, belong to: what was known of it without a name, it keeps."""
+        home = self._homes[email] = email_of(asset_id) or ""
+        if email is None and "" in self._accounts:
+            self._accounts.setdefault(home, self._accounts[""])
 
     def account(self, email: str | None) -> Account:
         """The account of an email; that of rows that name none is known once something of theirs was uploaded."""
