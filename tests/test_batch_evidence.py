@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_a_task_that_stays_gone_fails_its_row(make: Any) -> None:
 def test_without_the_services_date_nothing_is_gone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time that nobody has told proves nothing: the row is taken up again from its task."""
     monkeypatch.setattr("useapi_runwayml.batch.clock.ServiceClock.now", lambda self: None)
-    monkeypatch.setattr("useapi_runwayml.batch.steps.PATIENCE", 100)
+    monkeypatch.setattr("useapi_runwayml.batch.endings.PATIENCE", 100)
     batch = make()
     known = a_task(batch)
     batch.sim.state.drop(batch.sim.state.tasks[known])
@@ -141,6 +142,35 @@ def test_the_machines_date_decides_nothing(make: Any, monkeypatch: pytest.Monkey
     assert batch.states(batch.run()) == ["done", "done"]
     assert batch.tasks() == {"1": 1, "2": 1}
     assert batch.clock.now() - begun < 3000
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_orderly_end_before_the_post_needs_no_person(
+    make: Any, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Ctrl-C, SIGTERM or SIGHUP between intent and POST: what was about to be sent is taken back; after the POST it is looked for."""
+    batch = make()
+    post = Steps._post
+
+    async def interrupted(self: Any, *given: Any) -> Any:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        if moment == "after":
+            await post(self, *given)
+        asyncio.get_running_loop().call_later(0.05, interrupt)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Steps, "_post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.begin([batch.job(1)], settle=600)
+    monkeypatch.setattr(Steps, "_post", post)
+    (row,) = batch.rows()
+    assert (row.intent is None) == (moment == "before")
+    begun = batch.clock.now()
+    assert batch.states(batch.run()) == ["done"]
+    assert batch.tasks() == {"1": 1}
+    assert batch.clock.now() - begun < 600, "nobody waits for what was never sent, or is there"
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

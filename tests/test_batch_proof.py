@@ -27,7 +27,7 @@ pytestmark = [
 SPEED = 60
 ROWS = 200
 CLIPS = 7
-STEPS = ("upload", "intent", "create", "wait", "download")
+STEPS = ("upload", "intent", "create", "wait", "fetch", "download")
 MOMENTS = ("before", "inside", "after")
 
 # The command line with a clock as fast as the simulator's, which kills itself where it is told: before a step, after what the step

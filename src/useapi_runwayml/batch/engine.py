@@ -5,6 +5,7 @@ A create follows the table in the design: the intent, with a replyRef that nobod
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +14,8 @@ from typing import Any
 from .._seam import email_of, is_asset_id
 from .accounts import Account, Held, Slot
 from .checks import Job
-from .steps import PATIENCE, Steps
+from .endings import PATIENCE
+from .steps import Steps
 
 MOST_SENDS = 3
 
@@ -123,10 +125,12 @@ class Engine:
             absent += outcome["kind"] == "absent"
             if absent >= MOST_SENDS:
                 return {"kind": "refused", "why": f"{absent} creates came to nothing, the last so: {outcome['why']}"}
-            if outcome["kind"] not in ("busy", "unsent", "absent"):
+            if outcome["kind"] not in ("busy", "unsent", "absent", "withdrawn"):
                 return outcome
             if intent["reply_ref"] not in self.steps.handled:
                 continue  # an earlier process has had this outcome, and its pause
+            if outcome["kind"] == "withdrawn":
+                raise asyncio.CancelledError  # that is recorded now, and the process ends
             self.with_intent.discard(job.id)
             if outcome["kind"] == "unsent":
                 now = self.steps.clock.monotonic()

@@ -53,7 +53,9 @@ async def _run(
         runway._use_clock(clock)
         spent = spent_by(known)
         budget = Budget(settings.max_credits, spent)
-        engine = Engine(Steps(runway, settings, clock, budget, service), _step)
+        steps = Steps(runway, settings, clock, budget, service)
+        http.event_hooks = {"request": [steps.posting], "response": [service]}
+        engine = Engine(steps, _step)
         engine.on_event = on_event
         _remember(engine, known)
         _running.append(engine)

@@ -7,13 +7,11 @@ for its task instead.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .. import AsyncRunwayClient, errors
 from .._seam import email_of, is_transient
@@ -21,32 +19,13 @@ from . import results
 from .accounts import Account, Budget, Held
 from .checks import Job
 from .clock import BatchClock, ServiceClock
+from .endings import CLOSING, LONGEST_PAUSE, Endings, stage_of, told
+from .endings import Settings as Settings
+from .posting import Posting
 from .settling import judge
 
-T = TypeVar("T")
 BUSY_PAUSE = (10.0, 30.0)
-PATIENCE = 900.0
-LONGEST_PAUSE = 60.0
 PAGE = 100  # of the client's first page of tasks: a list that is shorter is the whole list
-A_WEEK = 7 * 24 * 3600.0
-OVER = (errors.NotFoundError, errors.GoneError)
-CLOSING = (
-    errors.InsufficientCreditsError,
-    errors.SubscriptionError,
-    errors.AuthenticationError,
-    errors.AccountSessionError,
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a batch runs; kept in the journal."""
-
-    max_jobs: int = 5
-    max_credits: int | None = None
-    poll_interval: float | None = None
-    settle: float = 60.0
-    delete_assets: bool = False
 
 
 class Uploads:
@@ -60,7 +39,7 @@ class Uploads:
         return self._locks.setdefault(key, asyncio.Lock())
 
 
-class Steps:
+class Steps(Endings):
     """What the steps of all rows do, with one client."""
 
     def __init__(
@@ -71,15 +50,13 @@ class Steps:
         budget: Budget,
         service: ServiceClock,
     ) -> None:
-        self.runway = runway
-        self.settings = settings
-        self.clock = clock
+        super().__init__(runway, settings, clock, service)
         self.budget = budget
         self.uploads = Uploads()
+        self.posting = Posting()
         self.handled: set[str] = set()
         self._accounts: dict[str, Account] = {}
         self._homes: dict[str | None, str] = {}
-        self._service = service
         self._fresh: set[str] = set()
 
     def learn_home(self, email: str | None, asset_id: str) -> None:
@@ -133,7 +110,12 @@ class Steps:
                 self.budget.reserve(cost)
             except Held as held:
                 return told("held", held, error=held.error)
-            outcome = await self._post(job, assets, reference, account)
+            try:
+                outcome = await self._post(job, assets, reference, account)
+            except asyncio.CancelledError:  # whoever ends this process in an orderly way
+                if self.posting.was_sent(reference):
+                    raise
+                outcome = {"kind": "withdrawn"}
             since = self._service.now()  # until now it may have been on its way
         else:  # an earlier process may have sent it; the budget counts it already
             outcome, since = {"kind": "unknown"}, intent["service_at"]
@@ -150,7 +132,8 @@ class Steps:
         if creation.image is not None and len(assets) > 1:
             parameters[creation.image.name] = assets[1]
         try:
-            task = await getattr(self.runway, job.endpoint).create(busy_timeout=0, **parameters)
+            with self.posting.of(reference):
+                task = await getattr(self.runway, job.endpoint).create(busy_timeout=0, **parameters)
         except errors.RateLimitError as error:
             account.lower()
             pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
@@ -209,95 +192,3 @@ class Steps:
                     "why": "the service's answers tell no date, so that nothing is proved",
                 }
             await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - (elapsed or 0.0))))
-
-    async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
-        """How the task ended. All rows wait in one client, which asks for them together."""
-        begun = self.clock.monotonic()
-        while True:
-            try:
-                task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
-                break
-            except CLOSING as error:
-                await account.close(error)
-                return told("held", error)
-            except OVER as error:
-                if (gone := await self._is_gone(task_id)) is not None:
-                    return told("failed", error, stage="task" if gone else "wait")
-            except (errors.TaskFailedError, errors.TaskCancelledError) as error:
-                return told("failed", error, stage=stage_of(error, "task"))
-            except errors.UseapiError as error:
-                return told("failed", error)
-        seed = task.options.seed if task.options else None
-        took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
-        seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
-        return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
-
-    async def _is_gone(self, task_id: str) -> bool | None:
-        """Whether a task whose id we were given is gone for good: read as such, and in no list, for as long as `settle` by the service's clock.
-
-        None when it is there after all; False when that cannot be told.
-        """
-        begun, since = self.clock.monotonic(), self._service.now()
-        while True:
-            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle / 4)))
-            with contextlib.suppress(errors.UseapiError):
-                try:
-                    await self.runway.tasks.retrieve(task_id)
-                    return None
-                except OVER:
-                    listed = {task.task_id async for task in self.runway.tasks.list(email=email_of(task_id))}
-                    if task_id in listed | {entry.task_id for entry in await self.runway.scheduler.list()}:
-                        return None
-                    now = self._service.now()
-                    if now is not None and since is not None and now - since >= self.settings.settle:
-                        return True
-            if self.clock.monotonic() - begun > max(PATIENCE, 2 * self.settings.settle):
-                return False
-
-    async def fetch(self, job: Job, task_id: str) -> dict[str, Any]:
-        """The result beside its place, whole, and what it is known by, which is recorded before it takes its name."""
-        path = Path(job.output)
-        place = results.place_of(path, job.id)
-        try:
-            await asyncio.to_thread(results.make_room, path)
-            await self._patiently(lambda: self.runway.tasks.download(task_id, place, overwrite=True))
-            return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
-        except OVER as error:
-            return told("failed", error, stage="task" if await self._is_gone(task_id) else "download")
-        except (
-            errors.UseapiError,
-            OSError,
-        ) as error:  # also one that succeeded with nothing to fetch: it costs nothing to look again
-            return told("failed", error)
-
-    async def publish(self, job: Job, fetched: Mapping[str, Any]) -> dict[str, Any]:
-        """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""
-        path = Path(job.output)
-        try:
-            found = await asyncio.to_thread(results.publish, path, results.place_of(path, job.id), fetched)
-        except FileExistsError as error:
-            return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
-        except OSError as error:
-            return told("failed", error)
-        return {"kind": found, "bytes": fetched["bytes"]}
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
-        begun, pause = self.clock.monotonic(), 1.0
-        while True:
-            try:
-                return await call()
-            except errors.UseapiError as error:
-                if not is_transient(error) or self.clock.monotonic() - begun > PATIENCE:
-                    raise
-            await self.clock.asleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
-
-
-def told(kind: str, failure: Exception, **more: Any) -> dict[str, Any]:
-    """What a step gives that did not do what it should: why, and by which error."""
-    return {"kind": kind, "why": str(failure), "error": type(failure).__name__, **more}
-
-
-def stage_of(error: Exception, otherwise: str) -> str:
-    return "moderation" if isinstance(error, errors.ContentModerated) else otherwise

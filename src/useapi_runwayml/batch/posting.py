@@ -1,0 +1,33 @@
+"""Which creates have begun to leave: what an orderly end may take back, and what it may not."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
+import httpx
+
+
+class Posting:
+    """A hook of the client that sends creates, and the creates whose request came to it."""
+
+    def __init__(self) -> None:
+        self._sent: set[str] = set()
+        self._now: contextvars.ContextVar[str] = contextvars.ContextVar("useapi_runwayml_posting", default="")
+
+    @contextlib.contextmanager
+    def of(self, reference: str) -> Iterator[None]:
+        """Requests of this task are those of a create, as long as the block lasts."""
+        mark = self._now.set(reference)
+        try:
+            yield
+        finally:
+            self._now.reset(mark)
+
+    async def __call__(self, request: httpx.Request) -> None:
+        if request.method == "POST":
+            self._sent.add(self._now.get())
+
+    def was_sent(self, reference: str) -> bool:
+        return reference in self._sent
