@@ -283,6 +283,36 @@ def test_what_a_command_may_pay_for(facts: Facts, change: Callable[[list[Facts]]
     assert [job.row for job in jobs] == ([1] if paid else [])
 
 
+def test_a_row_is_known_by_what_it_asks_for(tmp_path: Path) -> None:
+    """The clip's bytes, prompt, parameters, endpoint, and its number among equal rows; not its line, its output or the name of its clip."""
+    from useapi_runwayml.batch.identity import reference_of, with_keys
+
+    for name, content in (("a.mp4", MP4), ("b.mp4", MP4), ("c.mp4", SAME_SIZE)):
+        (tmp_path / name).write_bytes(content)
+
+    def job(row: int, video: str = "a.mp4", prompt: str = "x", **more: Any) -> Job:
+        return Job(row, row + 1, str(tmp_path / video), prompt, f"{row}.mp4", **more)
+
+    one, moved, renamed = (with_keys([each])[0].key for each in (job(1), job(7), job(1, "b.mp4")))
+    assert one == moved == renamed
+    different = [
+        job(1),
+        job(2),
+        job(3, "c.mp4"),
+        job(4, prompt="y"),
+        job(5, parameters={"seed": 1}),
+        job(6, endpoint="aleph"),
+        job(7, image=str(tmp_path / "c.mp4")),
+        Job(8, 9, "user:1-runwayml:a@b.test-asset:1", "x", "8.mp4"),
+    ]
+    keys = [each.key for each in with_keys(different)]
+    assert len(set(keys)) == len(different)
+    assert keys == [each.key for each in with_keys(different)], "the same each time"
+    first, second = with_keys([job(1), job(2, parameters={"reply_ref": "mine"})])
+    assert reference_of(first, 3) == f"batch-{one}-1.3"
+    assert reference_of(second, 1) == f"mine~batch-{second.key}-1.1"
+
+
 ODD_NAMES = [
     "a?b",
     "100%",

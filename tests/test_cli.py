@@ -412,6 +412,47 @@ def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Pat
     assert run("batch", "resume", "jobs.csv")[0] == 2, "the row is left, and would be paid"
 
 
+def test_the_journal_is_not_the_only_memory(run: Run, server: SimulatorServer, folder: Path) -> None:
+    """The same jobs under another project, or after the journal was lost: what the service has is shown, adopted or paid again as told."""
+    import shutil
+
+    (folder / "jobs.csv").write_text("video,prompt,seconds\n" + "c.mp4,same,5\n" * 3 + "c.mp4,other,5\n")
+    (folder / "more.csv").write_text("video,prompt,seconds\nc.mp4,same,5\nc.mp4,third,5\n")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        process = child("batch", "run", *arguments, "--yes", "--poll-interval", "5")
+        out, told = process.communicate(timeout=120)
+        return process.returncode, out, told
+
+    def tasks() -> int:
+        return len(server.simulator.state.tasks)
+
+    code, out, told = call("jobs.csv")
+    assert (code, tasks()) == (0, 4), out + told
+    shutil.rmtree(folder / "results")
+    code, out, told = call("jobs.csv", "--project", "elsewhere")
+    assert (code, tasks()) == (2, 4)
+    assert "4 of 4 rows have a task at the service already" in out
+    assert "4 rows have a task already: --adopt takes them, --anew pays for them again. Nothing was sent" in told
+    assert not (folder / "elsewhere").exists()
+    code, out, told = call("jobs.csv", "--project", "elsewhere", "--adopt")
+    assert (code, tasks()) == (0, 4), out + told
+    assert len(list((folder / "results" / "jobs").iterdir())) == 4
+    shutil.rmtree(folder / ".useapi-runwayml")
+    shutil.rmtree(folder / "results")
+    code, out, told = call("jobs.csv", "--anew")
+    assert (code, tasks()) == (0, 8), out + told
+    assert call("jobs.csv", "--anew")[0] == 3, "its results are there"
+    shutil.rmtree(folder / "results")
+    code, out, told = call("jobs.csv", "--anew")
+    assert (code, tasks()) == (2, 8)
+    assert "has a batch already" in told
+    assert "1 of 2 rows" in call("more.csv")[1], "a row of another file is a row"
+    assert call("more.csv", "--adopt")[0] == 0
+    assert tasks() == 9
+    assert call("more.csv", "--adopt", "--anew")[0] == 2
+
+
 def test_what_costs_nothing_is_not_asked_for(run: Run, server: SimulatorServer, folder: Path) -> None:
     """A batch whose rows all have their task goes on without a question."""
     (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [no-output],5\n")

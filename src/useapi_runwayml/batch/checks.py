@@ -24,7 +24,7 @@ LONGEST_REFERENCE = 960  # of the 1024 that the service takes; the rest makes it
 class Job:
     """One row, ready to run: paths are absolute, `endpoint` names the creation, `parameters` are its own by their Python names.
 
-    A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
+    `key` is what the row is known by at the service: the beginning of all its replyRefs. A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
     """
 
     row: int
@@ -37,6 +37,7 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     image: str | None = None
     credits_if_unknown: float | None = None
+    key: str = ""
     attempt: int = 1
     task_id: str | None = None
     reply_ref: str | None = None

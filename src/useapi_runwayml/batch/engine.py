@@ -118,7 +118,7 @@ class Engine:
                 if not self._has_begun(job):
                     account.check_open()
                 self._tell(job, "submitting")
-                intent = await self._record(f"intent-{number}", self.steps.intend, job)
+                intent = await self._record(f"intent-{number}", self.steps.intend, job, number)
             outcome: dict[str, Any] = await self._record(
                 f"create-{number}", self.steps.create, job, assets, intent, account
             )

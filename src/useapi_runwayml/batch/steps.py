@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .endings import CLOSING, LONGEST_PAUSE, Endings, stage_of, told
 from .endings import Settings as Settings
+from .identity import reference_of
 from .posting import Posting
 from .settling import judge
 
@@ -90,11 +90,9 @@ class Steps(Endings):
         self.learn_home(email, self.uploads.known[key])
         return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
 
-    async def intend(self, job: Job) -> dict[str, Any]:
+    async def intend(self, job: Job, number: int) -> dict[str, Any]:
         """The replyRef of a POST that is about to be sent, and when: by the service's clock."""
-        unique = f"batch-{uuid.uuid4().hex}"
-        given = job.parameters.get("reply_ref")
-        reference = f"{given}~{unique}" if given else unique
+        reference = reference_of(job, number)
         self._fresh.add(reference)
         return {"reply_ref": reference, "service_at": self._service.now()}
 

@@ -12,8 +12,8 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
 from . import output
-from .batch_asking import ask, defaults_of, positive, refuse
-from .batch_folder import Begun, Project, opened
+from .batch_asking import ask, defaults_of, not_paid_twice, positive, refuse
+from .batch_folder import Begun, Project, opened, refuse_a_second
 from .batch_view import again, show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
 from .needs import extra
@@ -41,6 +41,8 @@ def run_command(
     endpoint: str = DEFAULT_CREATION,
     delete_assets: bool = False,
     project: Project = None,
+    adopt: bool = False,
+    anew: bool = False,
     dry_run: bool = False,
     yes: Yes = False,
 ) -> int:
@@ -69,15 +71,21 @@ def run_command(
         The model for rows that name none, as the client calls it.
     delete_assets
         Delete each upload once all its rows are done.
+    adopt
+        Rows of which the service has a task already, of a batch whose journal was lost or lies elsewhere, begin with it.
+    anew
+        Such rows are paid again.
     dry_run
         Only check, and tell what it would cost.
     """
     with extra("batch"):
-        from ..batch import checks, clips, rows
+        from ..batch import checks, clips, identity, rows
         from ..batch import runner as _  # noqa: F401  # what is missing is told before the price
         from ..batch.steps import Settings
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     positive(credits_per_job=credits_per_job)
+    if adopt and anew:
+        raise Stop("give one of --adopt, --anew", USAGE)
     if endpoint not in CREATIONS:
         raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
     given = defaults_of(defaults)
@@ -108,7 +116,10 @@ def run_command(
             lambda: print("Nothing was sent (--dry-run)."),
         )
         return OK
-    ask(found, yes=yes)
+    refuse_a_second(jobs, project)
+    found = not_paid_twice(identity.with_keys(found), adopt=adopt, anew=anew)
+    if paid := [job for job in found if job.task_id is None]:
+        ask(paid, yes=yes)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
     with opened(jobs, project, new=True, lock=True) as journal:
         journal.add(found, asdict(settings))

@@ -55,6 +55,27 @@ def ask(jobs: Sequence[Job], *, yes: bool) -> None:
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
 
 
+def not_paid_twice(jobs: list[Job], *, adopt: bool, anew: bool) -> list[Job]:
+    """The jobs of a new journal; Stop when the service has tasks of them already, and nobody said what to do with those."""
+    from ..batch import identity
+
+    known = identity.known_to_service(jobs)
+    if not known:
+        return jobs
+    lines = {job.row: job.line for job in jobs}
+    output.say(
+        f"{len(known)} of {len(jobs)} rows have a task at the service already, of a batch whose journal is not this one:"
+    )
+    for row, task_id in list(known.items())[:10]:
+        output.say(f"  row {row} (line {lines[row]}): {task_id}")
+    if not adopt and not anew:
+        told = (
+            f"{len(known)} rows have a task already: --adopt takes them, --anew pays for them again. Nothing was sent"
+        )
+        raise Stop(told, USAGE)
+    return identity.adopted(jobs, known) if adopt else identity.anew(jobs, known)
+
+
 def agreed(plan: Estimate) -> bool:
     """Whether a person at a terminal agrees."""
     if output.is_json() or not sys.stdin.isatty():

@@ -50,12 +50,27 @@ def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = 
         stack.callback(journal.close)
         there = bool(journal.options())
         if new and there:
-            raise Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
+            raise _begun(folder, jobs, project)
         if new:
             journal.prepare()
         elif not there:
             raise _no_batch(folder, jobs)
         yield journal
+
+
+def refuse_a_second(jobs: Path, project: Path | None) -> None:
+    """Stop when the folder has a batch already."""
+    folder = project_of(jobs, project)
+    with extra("batch"):
+        from ..batch.journal import FILE, Journal
+    if (folder / FILE).exists():
+        with contextlib.closing(Journal(folder)) as journal:
+            if journal.options():
+                raise _begun(folder, jobs, project)
+
+
+def _begun(folder: Path, jobs: Path, project: Path | None) -> Stop:
+    return Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
 
 
 def _no_batch(folder: Path, jobs: Path) -> Stop:

@@ -1,0 +1,67 @@
+"""What a row is known by at the service, whatever becomes of the journal: a digest of what it asks for, in each of its replyRefs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .. import RunwayClient, errors
+from .._seam import email_of, is_asset_id
+from .checks import Job
+from .results import digest_of
+
+LENGTH = 32  # hexadecimal digits of a key: enough that no two rows of the world have the same
+
+
+def with_keys(jobs: Iterable[Job]) -> list[Job]:
+    """The same jobs, each with its key. Equal rows are told apart by their number among them; OSError for a clip that cannot be read."""
+    digests: dict[str, str] = {}
+    equal: Counter[str] = Counter()
+    found = []
+    for job in jobs:
+        for file in filter(None, (job.video, job.image)):
+            if file not in digests:
+                digests[file] = file if is_asset_id(file) else digest_of(Path(file))
+        clip, image = digests[job.video], digests.get(job.image or "")
+        content = json.dumps([job.endpoint, clip, image, job.prompt, job.parameters], sort_keys=True)
+        equal[content] += 1
+        told = hashlib.sha256(f"{equal[content]} {content}".encode(errors="surrogatepass"))
+        found.append(replace(job, key=told.hexdigest()[:LENGTH]))
+    return found
+
+
+def reference_of(job: Job, number: int) -> str:
+    """The replyRef of a row's create: nobody else has it, and whoever has the same jobs file can tell it. A caller's own comes first."""
+    own = f"batch-{job.key or uuid.uuid4().hex}-{job.attempt}.{number}"
+    given = job.parameters.get("reply_ref")
+    return f"{given}~{own}" if given else own
+
+
+def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = RunwayClient) -> dict[int, str]:
+    """Rows that the service has a task of already, with the newest one's id: as far as its lists can be read, and reach back."""
+    rows = {job.key: job.row for job in jobs}
+    found: dict[int, str] = {}
+    with client() as runway:
+        for email in dict.fromkeys(job.email or email_of(job.video) for job in jobs):
+            with contextlib.suppress(errors.UseapiError):
+                for task in runway.tasks.list(email=email):
+                    key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
+                    if key in rows and task.task_id and task.status not in ("FAILED", "CANCELLED"):
+                        found.setdefault(rows[key], task.task_id)
+    return found
+
+
+def adopted(jobs: Iterable[Job], known: dict[int, str]) -> list[Job]:
+    """The same jobs; those that the service knows begin with their task, and cost nothing."""
+    return [replace(job, task_id=known[job.row], decision="adopt") if job.row in known else job for job in jobs]
+
+
+def anew(jobs: Iterable[Job], known: dict[int, str]) -> list[Job]:
+    """The same jobs; those that the service knows are told apart from what it knows, and are paid again."""
+    return [replace(job, key=uuid.uuid4().hex[:LENGTH]) if job.row in known else job for job in jobs]
