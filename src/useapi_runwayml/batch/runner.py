@@ -82,7 +82,8 @@ async def _stop_all() -> None:
     """Ends all rows before their client is closed: an interrupted step leaves no trace and is done again by the next run."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for each in others:
-        each.cancel()
+        if not each.cancelling():  # a second time would interrupt what it still records
+            each.cancel()
     await asyncio.gather(*others, return_exceptions=True)
 
 
