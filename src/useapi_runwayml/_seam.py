@@ -6,11 +6,12 @@ sent, and where the service answers.
 
 import os
 
-from ._core.answers import redact
+from ._core.answers import http_date, redact
 from ._core.calls import as_problems
 from ._core.clips import Clip, check_needs, is_no_video, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
+from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
@@ -35,12 +36,14 @@ DEFAULT_CREATION = "video_to_video"
 __all__ = [
     "BASE_URL",
     "DEFAULT_CREATION",
+    "TASKS_PAGE",
     "Clip",
     "SystemClock",
     "as_on_disk",
     "as_problems",
     "check_needs",
     "email_of",
+    "http_date",
     "is_asset_id",
     "is_no_video",
     "is_transient",

@@ -14,13 +14,14 @@ from .answers import read
 from .calls import call
 from .effects import Answer, Core, Options, Send
 from .ids import email_of
+from .paging import LAST_OFFSET
 from .retry import is_transient
 from .surroundings import Context
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
 
-PAGE = LAST_OFFSET = 1000
+PAGE = 1000
 FEW = 2
 REFUSED_PAUSE = 60.0
 SCHEDULER = "/scheduler/"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 
-from .._seam import SystemClock
+from .._seam import SystemClock, http_date
 
 
 class BatchClock(SystemClock):
@@ -35,12 +33,10 @@ class ServiceClock:
         self._offset: float | None = None
 
     async def __call__(self, response: httpx.Response) -> None:
-        try:
-            told = parsedate_to_datetime(response.headers.get("date", ""))
-        except (TypeError, ValueError):
+        told = http_date(response.headers.get("date", ""))
+        if told is None:
             return
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        found = (told - datetime.fromtimestamp(0, UTC)).total_seconds() - self._clock.monotonic()
+        found = told.timestamp() - self._clock.monotonic()
         self._offset = (
             found if self._offset is None else max(self._offset, found)
         )  # that of the answer least on its way

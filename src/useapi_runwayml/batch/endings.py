@@ -103,11 +103,8 @@ class Endings:
             return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
         except OVER as error:
             return told("failed", error, stage="task" if await self._is_gone(task_id) else "download")
-        except (
-            errors.UseapiError,
-            OSError,
-        ) as error:  # also one that succeeded with nothing to fetch: it costs nothing to look again
-            return told("failed", error)
+        except (errors.UseapiError, OSError) as error:
+            return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
 
     async def publish(self, job: Job, fetched: Mapping[str, Any]) -> dict[str, Any]:
         """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import AsyncRunwayClient, errors
-from .._seam import email_of, is_transient
+from .._seam import TASKS_PAGE, email_of, is_transient
 from . import results
 from .accounts import Account, Budget, Held
 from .checks import Job
@@ -25,7 +25,6 @@ from .posting import Posting
 from .settling import judge
 
 BUSY_PAUSE = (10.0, 30.0)
-PAGE = 100  # of the client's first page of tasks: a list that is shorter is the whole list
 
 
 class Uploads:
@@ -177,7 +176,7 @@ class Steps(Endings):
                 intended_at=intent["service_at"],
                 elapsed=elapsed,
                 settle=self.settings.settle,
-                is_whole=len(listed) < PAGE,
+                is_whole=len(listed) < TASKS_PAGE,  # a first page that is shorter than its limit is all
             )
             if verdict.kind == "found":
                 return {"kind": "created", "task_id": verdict.task_id}
