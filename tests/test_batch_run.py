@@ -36,7 +36,7 @@ class Batch:
         self.clock = RunningClock(SPEED)
         self.journal = Journal(folder)
         self.journal.prepare()
-        self.events: list[tuple[int, str]] = []
+        self.told: list[tuple[str, str]] = []
         (folder / "c.mp4").write_bytes(MP4)
 
     def job(self, row: int, prompt: str = "x", **more: Any) -> Job:
@@ -57,9 +57,13 @@ class Batch:
             self.journal,
             self.settings,
             clock=BatchClock(SPEED),
-            on_event=lambda job, state, why: self.events.append((job.row, state)),
+            on_event=lambda job, state, why: self.told.append((f"row {job.row}: {state}" if job else state, why)),
             http_client=lambda **how: httpx.AsyncClient(transport=SimulatorTransport(self.sim, self.clock), **how),
         )
+
+    def words(self, about: str) -> list[str]:
+        """What was said of it."""
+        return [why for said, why in self.told if said == about and why]
 
     def rows(self) -> list[Facts]:
         return latest(self.journal.facts())
@@ -424,7 +428,7 @@ def test_a_terminal_that_went_away_ends_no_row(make: Any) -> None:
     batch = make()
     batch.journal.add([batch.job(number) for number in range(1, 4)])
 
-    def broken(job: Job, state: str, why: str) -> None:
+    def broken(job: Job | None, state: str, why: str) -> None:
         raise BrokenPipeError
 
     rows = runner.run(

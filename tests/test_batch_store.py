@@ -50,7 +50,7 @@ def driver(connection: type[sqlite3.Connection]) -> ModuleType:
 @pytest.mark.parametrize("module", [sqlite3, driver(WithoutClock), driver(BeforeIt), sqlean.dbapi2])
 def test_every_sqlite_tells_the_time_in_parts_of_a_second(module: ModuleType, tmp_path: Path) -> None:
     """The clock that DBOS asks from Python 3.12 on is there, SQLite's own or ours, on each connection."""
-    engine = store.open_store(tmp_path / "s.sqlite", module)
+    engine = store.open_store(tmp_path / "s.sqlite", module=module)
     for _ in range(2):
         with engine.connect() as connection:
             now, reference = connection.execute(
@@ -84,7 +84,8 @@ def test_a_journal_is_made_where_sqlite_has_no_clock(tmp_path: Path, monkeypatch
         folder = tmp_path / module.__name__
         folder.mkdir()
         monkeypatch.setattr(
-            "useapi_runwayml.batch.journal.open_store", lambda path, module=module: store.open_store(path, module)
+            "useapi_runwayml.batch.journal.open_store",
+            lambda *given, module=module: store.open_store(*given, module=module),
         )
         journal = Journal(folder)
         journal.prepare()
@@ -108,7 +109,9 @@ def test_a_database_that_cannot_hold_a_journal_is_told_in_a_line(
         def cursor(self, factory: Any = Refusing) -> Any:
             return super().cursor(factory)
 
-    monkeypatch.setattr("useapi_runwayml.batch.journal.open_store", lambda path: store.open_store(path, driver(Broken)))
+    monkeypatch.setattr(
+        "useapi_runwayml.batch.journal.open_store", lambda *given: store.open_store(*given, module=driver(Broken))
+    )
     journal = Journal(tmp_path)
     with pytest.raises(
         OSError, match=r"nothing was sent .*version_timestamp.*SQLite 3\.\d+.*use one with 3\.42"

@@ -6,11 +6,12 @@ sent, and where the service answers.
 
 import os
 
-from ._core.answers import http_date, redact
+from ._core.answers import http_date, redact, retry_after
 from ._core.calls import as_problems
 from ._core.clips import Clip, check_needs, is_no_video, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
+from ._core.surveying import wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
 from ._io.clock import SystemClock
@@ -52,6 +53,8 @@ __all__ = [
     "partial_prefix",
     "redact",
     "remarks",
+    "retry_after",
     "take_name",
     "told",
+    "wish_of",
 ]

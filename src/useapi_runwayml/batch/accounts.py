@@ -19,12 +19,13 @@ class Held(Exception):
 class Account:
     """One account: how many of its slots are taken, how many it may have now, and whether its gate is closed."""
 
-    def __init__(self, most: int, now: Callable[[], float]) -> None:
+    def __init__(self, most: int, now: Callable[[], float], on_close: Callable[[str], None] = lambda why: None) -> None:
         self.most = self.limit = most
         self.taken = 0
         self.closed = ""
         self.error = ""
         self._now = now
+        self._on_close = on_close
         self._busy_at = -CALM
         self._changed = asyncio.Condition()
         self._waiting: list[int] = []
@@ -82,6 +83,7 @@ class Account:
         async with self._changed:
             if not self.closed:
                 self.closed, self.error = str(error), type(error).__name__
+                self._on_close(self.closed)
             self._changed.notify_all()
 
 

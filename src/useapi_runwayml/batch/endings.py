@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
-from .._seam import email_of, is_transient
+from .._seam import email_of, is_transient, wish_of
 from . import results
 from .accounts import Account
 from .checks import Job
 from .clock import BatchClock, ServiceClock
+from .pulse import LONG, lasting
 
 T = TypeVar("T")
 PATIENCE = 900.0
@@ -48,6 +49,7 @@ class Endings:
         self.settings = settings
         self.clock = clock
         self._service = service
+        self.tell: Callable[[Job | None, str, str], None] = lambda job, state, why: None
 
     async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
         """How the task ended. All rows wait in one client, which asks for them together."""
@@ -60,8 +62,9 @@ class Endings:
                 await account.close(error)
                 return told("held", error)
             except OVER as error:
-                if (gone := await self._is_gone(task_id)) is not None:
+                if (gone := await self._is_gone(job, task_id)) is not None:
                     return told("failed", error, stage="task" if gone else "wait")
+                self.tell(job, "waiting", "")
             except (errors.TaskFailedError, errors.TaskCancelledError) as error:
                 return told("failed", error, stage=stage_of(error, "task"))
             except errors.UseapiError as error:
@@ -71,12 +74,13 @@ class Endings:
         seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
         return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
 
-    async def _is_gone(self, task_id: str) -> bool | None:
+    async def _is_gone(self, job: Job, task_id: str) -> bool | None:
         """Whether a task whose id we were given is gone for good: read as such, and in no list, for as long as `settle` by the service's clock.
 
         None when it is there after all; False when that cannot be told.
         """
         begun, since = self.clock.monotonic(), self._service.now()
+        self.tell(job, "waiting", f"its task cannot be found: looked for over {lasting(self.settings.settle)}")
         while True:
             await self.clock.asleep(min(10.0, max(1.0, self.settings.settle / 4)))
             with contextlib.suppress(errors.UseapiError):
@@ -99,10 +103,12 @@ class Endings:
         place = results.place_of(path, job.id)
         try:
             await asyncio.to_thread(results.make_room, path)
-            await self._patiently(lambda: self.runway.tasks.download(task_id, place, overwrite=True))
+            await self._patiently(
+                job, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
+            )
             return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
         except OVER as error:
-            return told("failed", error, stage="task" if await self._is_gone(task_id) else "download")
+            return told("failed", error, stage="task" if await self._is_gone(job, task_id) else "download")
         except (errors.UseapiError, OSError) as error:
             return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
 
@@ -117,16 +123,20 @@ class Endings:
             return told("failed", error)
         return {"kind": found, "bytes": fetched["bytes"]}
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour."""
-        begun, pause = self.clock.monotonic(), 1.0
+    async def _patiently(self, job: Job, state: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour, or as long as the service asks to wait."""
+        until, pause = self.clock.monotonic() + PATIENCE, 1.0
         while True:
             try:
                 return await call()
             except errors.UseapiError as error:
-                if not is_transient(error) or self.clock.monotonic() - begun > PATIENCE:
+                wish = wish_of(error)
+                if not is_transient(error) or (self.clock.monotonic() > until and not wish):
                     raise
-            await self.clock.asleep(pause)
+                wait = max(pause, wish)
+                self.tell(job, state, f"{error}; again in {lasting(wait)}" if wait >= LONG else "")
+            await self.clock.asleep(wait)
+            until = max(until, self.clock.monotonic() + PATIENCE) if wish else until
             pause = min(LONGEST_PAUSE, pause * 2)
 
 

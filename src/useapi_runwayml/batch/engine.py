@@ -15,7 +15,9 @@ from .._seam import email_of, is_asset_id
 from .accounts import Account, Held, Slot
 from .checks import Job
 from .endings import PATIENCE
+from .pulse import LONG, lasting
 from .steps import Steps
+from .store import StoreFailed
 
 MOST_SENDS = 3
 
@@ -30,8 +32,9 @@ class Engine:
         self.steps = steps
         self.with_task: set[str] = set()
         self.with_intent: set[str] = set()
-        self.on_event: Callable[[Job, str, str], None] = lambda job, state, why: None
+        self.on_event: Callable[[Job | None, str, str], None] = lambda job, state, why: None
         self._record = record
+        steps.tell = self.tell
 
     async def process(self, job: Job) -> dict[str, Any]:
         """What became of the row: a state, and why. Never raises but to be interrupted."""
@@ -42,14 +45,16 @@ class Engine:
             result = await self._process(job)
         except Held as held:
             result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
+        except StoreFailed:
+            raise asyncio.CancelledError from None  # nothing more can be recorded: the process ends, and the row stays as it is
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
         finally:
             await account.expect_no_more(job.row)
-        self._tell(job, result["state"], result.get("why", ""))
+        self.tell(job, result["state"], result.get("why", ""))
         return result
 
-    def _tell(self, job: Job, state: str, why: str = "") -> None:
+    def tell(self, job: Job | None, state: str, why: str = "") -> None:
         """Whoever looks on, a terminal that went away too, can do nothing to a row."""
         with contextlib.suppress(Exception):
             self.on_event(job, state, why)
@@ -78,13 +83,13 @@ class Engine:
                     state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
                     return ended_as(state, "create", created)
                 task_id = created["task_id"]
-            self._tell(job, "waiting")
+            self.tell(job, "waiting")
             ended = await self._record("wait", self.steps.wait, job, task_id, account)
         finally:
             await slot.give()
         if ended["kind"] != "succeeded":
             return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
-        self._tell(job, "downloading")
+        self.tell(job, "downloading")
         for number in itertools.count(1):
             fetched = await self._record(f"fetch-{number}", self.steps.fetch, job, task_id)
             if fetched["kind"] != "fetched":
@@ -98,8 +103,8 @@ class Engine:
         """The asset of a file; that of an asset's id is the asset, that of no file none."""
         if file is None or is_asset_id(file):
             return {"asset_id": file}
-        self._tell(job, "uploading")
-        found: dict[str, Any] = await self._record(step, self.steps.upload, file, email)
+        self.tell(job, "uploading")
+        found: dict[str, Any] = await self._record(step, self.steps.upload, job, file, email)
         return found
 
     def _has_begun(self, job: Job) -> bool:
@@ -117,7 +122,7 @@ class Engine:
             else:
                 if not self._has_begun(job):
                     account.check_open()
-                self._tell(job, "submitting")
+                self.tell(job, "submitting")
                 intent = await self._record(f"intent-{number}", self.steps.intend, job, number)
             outcome: dict[str, Any] = await self._record(
                 f"create-{number}", self.steps.create, job, assets, intent, account
@@ -138,7 +143,8 @@ class Engine:
                 if now - unsent_since > PATIENCE:
                     raise Held(outcome["why"], outcome["error"])
             if outcome["kind"] != "absent":
-                self._tell(job, "waiting for a slot", outcome["why"])
+                again = f"{outcome['why']}; again in {lasting(outcome['pause'])}" if outcome["pause"] >= LONG else ""
+                self.tell(job, "waiting for a slot", again)
                 await slot.give()
                 await self.steps.clock.asleep(outcome["pause"])
                 await slot.take()

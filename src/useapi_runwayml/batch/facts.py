@@ -8,6 +8,7 @@ from typing import Any
 
 from .checks import Job
 
+ENDS = ("done", "failed", "uncertain", "held", "given up")
 OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 

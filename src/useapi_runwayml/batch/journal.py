@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, DBOSClient, Serializer
+from sqlalchemy import inspect
 
 from .checks import Job
 from .facts import Facts, facts_of
-from .store import cannot_hold, open_store
+from .notices import Notices
+from .store import StoreFailed, cannot_hold, open_store
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -45,9 +47,14 @@ class Journal:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        self.engine = open_store(project / FILE)
+        self.failure: StoreFailed | None = None
+        self.engine = open_store(project / FILE, self._fail)
+        self.notices = Notices(self.engine)
         quiet()
         self._client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
+
+    def _fail(self, error: StoreFailed) -> None:
+        self.failure = error
 
     def close(self) -> None:
         self._client.destroy()
@@ -108,16 +115,10 @@ class Journal:
         )
 
     def options(self) -> dict[str, Any]:
-        """The options of the batch; empty when there is none. OSError when the file is no journal."""
-        from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
-
-        try:
-            found = self._client.list_workflows(workflow_ids=["options"])
-        except DatabaseError as error:
-            missing = isinstance(error, ProgrammingError) or "no such table" in str(error.orig)
-            if isinstance(error, (OperationalError, ProgrammingError)) and missing:
-                return {}
-            raise OSError(0, f"its journal cannot be read: {error.orig}", str(self.project)) from None
+        """The options of the batch; empty when there is none. StoreFailed when the file is no journal."""
+        if not inspect(self.engine).has_table("workflow_status"):
+            return {}
+        found = self._client.list_workflows(workflow_ids=["options"])
         return dict(_argument(found[0])) if found else {}
 
     def facts(self, *, steps: bool = True) -> list[Facts]:
@@ -129,7 +130,9 @@ class Journal:
         ]
 
     def is_open(self) -> bool:
-        """Whether any row is not over."""
+        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
+        if self.failure is not None:
+            raise self.failure
         states = ["PENDING", "ENQUEUED"]
         return bool(self._client.list_workflows(name=ROW, status=states, limit=1, load_input=False, load_output=False))
 

@@ -16,8 +16,9 @@ from .accounts import Budget
 from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .engine import Engine
-from .facts import Facts, latest
+from .facts import ENDS, Facts, latest
 from .journal import ROW, Journal, queue_of
+from .pulse import Pulse
 from .steps import Settings, Steps
 
 POLL_SECONDS = 0.1
@@ -43,7 +44,7 @@ async def _run(
     journal: Journal,
     settings: Settings,
     clock: BatchClock,
-    on_event: Callable[[Job, str, str], None],
+    on_event: Callable[[Job | None, str, str], None],
     http_client: Callable[..., httpx.AsyncClient],
 ) -> list[Facts]:
     known = journal.facts()
@@ -54,9 +55,10 @@ async def _run(
         spent = spent_by(known)
         budget = Budget(settings.max_credits, spent)
         steps = Steps(runway, settings, clock, budget, service)
-        http.event_hooks = {"request": [steps.posting], "response": [service]}
         engine = Engine(steps, _step)
-        engine.on_event = on_event
+        engine.on_event = _noting(journal, on_event)
+        pulse = Pulse(clock, lambda about, told: engine.tell(None, about, told))
+        http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
         _remember(engine, known)
         _running.append(engine)
         try:
@@ -65,7 +67,8 @@ async def _run(
             DBOS(config=journal.config())
             DBOS.launch()
             await _open_queues({each.job.email for each in known}, settings)
-            while await asyncio.to_thread(journal.is_open):  # noqa: ASYNC110  # the journal is the truth, and has no event
+            while await asyncio.to_thread(journal.is_open):  # the journal is the truth, and has no event
+                pulse.check()
                 await asyncio.sleep(POLL_SECONDS * 2)
             ended = latest(journal.facts())
             if settings.delete_assets:
@@ -76,6 +79,22 @@ async def _run(
             raise
         finally:
             _running.remove(engine)
+            with contextlib.suppress(OSError):
+                journal.notices.begin()
+
+
+def _noting(
+    journal: Journal, on_event: Callable[[Job | None, str, str], None]
+) -> Callable[[Job | None, str, str], None]:
+    """What is waited for stands in the journal too, for `status`; who looks on hears of it once."""
+    journal.notices.begin()
+
+    def noted(job: Job | None, state: str, why: str) -> None:
+        is_new = journal.notices.tell(state if job is None else job.id, "" if state in ENDS else why)
+        if is_new or job is not None:
+            on_event(job, state, why)
+
+    return noted
 
 
 async def _stop_all() -> None:
@@ -146,7 +165,7 @@ def run(
     settings: Settings,
     *,
     clock: BatchClock | None = None,
-    on_event: Callable[[Job, str, str], None] = lambda job, state, why: None,
+    on_event: Callable[[Job | None, str, str], None] = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
 ) -> list[Facts]:
     """Runs until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""

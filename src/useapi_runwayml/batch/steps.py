@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import AsyncRunwayClient, errors
-from .._seam import TASKS_PAGE, email_of, is_transient
+from .._seam import TASKS_PAGE, email_of, is_transient, wish_of
 from . import results
 from .accounts import Account, Budget, Held
 from .checks import Job
@@ -22,6 +22,7 @@ from .endings import CLOSING, LONGEST_PAUSE, Endings, stage_of, told
 from .endings import Settings as Settings
 from .identity import reference_of
 from .posting import Posting
+from .pulse import lasting
 from .settling import judge
 
 BUSY_PAUSE = (10.0, 30.0)
@@ -67,9 +68,16 @@ class Steps(Endings):
     def account(self, email: str | None) -> Account:
         """The account of an email; that of rows that name none is known once something of theirs was uploaded."""
         email = email or self._homes.get(email)
-        return self._accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic))
 
-    async def upload(self, path: str, email: str | None) -> dict[str, Any]:
+        def on_close(why: str) -> None:
+            name = email or self._homes.get(None)
+            self.tell(
+                None, f"account {name}" if name else "the account", f"no more creates until `batch resume`: {why}"
+            )
+
+        return self._accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic, on_close))
+
+    async def upload(self, job: Job, path: str, email: str | None) -> dict[str, Any]:
         """The asset of a row's file."""
         try:
             digest = await asyncio.to_thread(results.digest_of, Path(path))
@@ -79,7 +87,9 @@ class Steps(Endings):
         async with self.uploads.lock(key):
             if key not in self.uploads.known:
                 try:
-                    asset = await self._patiently(lambda: self.runway.assets.upload(path, email=email))
+                    asset = await self._patiently(
+                        job, "uploading", lambda: self.runway.assets.upload(path, email=email)
+                    )
                 except CLOSING as error:
                     await self.account(email).close(error)
                     return told("held", error)
@@ -117,7 +127,7 @@ class Steps(Endings):
         else:  # an earlier process may have sent it; the budget counts it already
             outcome, since = {"kind": "unknown"}, intent["service_at"]
         if outcome["kind"] == "unknown":
-            outcome = await self.settle(intent, since, account, email_of(assets[0]))
+            outcome = await self.settle(job, intent, since, account, email_of(assets[0]))
         if outcome["kind"] not in ("created", "uncertain"):
             self.budget.release(cost)
         return outcome
@@ -149,10 +159,15 @@ class Steps(Endings):
         return {"kind": "created", "task_id": task.task_id}
 
     async def settle(
-        self, intent: Mapping[str, Any], since: float | None, account: Account, email: str | None
+        self, job: Job, intent: Mapping[str, Any], since: float | None, account: Account, email: str | None
     ) -> dict[str, Any]:
         """Finds the task of an intent, proves that there is none, or says that it is uncertain. Time is the service's; a process of ours may be new."""
         tries, begun = 0, self.clock.monotonic()
+        self.tell(
+            job,
+            "submitting",
+            f"whether its create arrived is not known: its task is looked for, up to {lasting(self.settings.settle)}",
+        )
         while True:
             try:
                 tracked = await self.runway.scheduler.list()
@@ -164,7 +179,7 @@ class Steps(Endings):
                 tries += 1
                 if self.clock.monotonic() - begun >= self.settings.settle and tries > 3:
                     return {**intent, "kind": "uncertain", "why": f"the service cannot be read: {error}"}
-                await self.clock.asleep(min(5.0 * tries, LONGEST_PAUSE))
+                await self.clock.asleep(max(min(5.0 * tries, LONGEST_PAUSE), wish_of(error)))
                 continue
             now = self._service.now()
             since = now if since is None else since
@@ -188,4 +203,10 @@ class Steps(Endings):
                     "kind": "uncertain",
                     "why": "the service's answers tell no date, so that nothing is proved",
                 }
+            if elapsed is None:
+                self.tell(
+                    job,
+                    "submitting",
+                    "its task is looked for, but the answers tell no date: without one its absence is not proved",
+                )
             await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - (elapsed or 0.0))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +13,46 @@ from sqlalchemy import event
 if TYPE_CHECKING:
     from types import ModuleType
 
+GONE_WRONG = {  # by SQLite's code
+    8: "may it be written to?",
+    10: "is the disk full?",
+    11: "the file is broken",
+    13: "make room",
+    14: "may it be written to?",
+    26: "the file is no journal",
+}
 CLOCK = "select unixepoch('subsec')"
 BUSY_MILLISECONDS = 30_000
 POOL_SIZE = 20  # what DBOS takes for an engine of its own
 
 
-def open_store(path: Path, module: ModuleType | None = None) -> sqlalchemy.Engine:
+class StoreFailed(OSError):
+    """The journal's file can be written, or read, no more: that is no row's failure."""
+
+
+def open_store(
+    path: Path, on_failure: Callable[[StoreFailed], None] = lambda error: None, module: ModuleType | None = None
+) -> sqlalchemy.Engine:
     """The engine of the SQLite file at this path, whatever characters the path has; nothing is opened yet.
 
+    StoreFailed comes out of it in place of what the driver says of the file, in whatever thread; `on_failure` gets it as well.
     `module` is another driver with the interface of sqlite3.
     """
     more = {} if module is None else {"module": module}
     url = sqlalchemy.URL.create("sqlite", database=str(path.resolve()))
     engine = sqlalchemy.create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=30, **more)
     event.listen(engine, "connect", _prepared)
+
+    def told(context: Any) -> StoreFailed | None:
+        error = context.original_exception
+        meaning = GONE_WRONG.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        if meaning is None:
+            return None
+        failed = StoreFailed(5, f"the journal cannot be used: {error}; {meaning}", str(path))
+        on_failure(failed)
+        return failed
+
+    event.listen(engine, "handle_error", told)
     return engine
 
 

@@ -142,9 +142,15 @@ def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | No
 def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
     """What became of each row by now."""
     with opened(jobs, project) as journal:
-        from ..batch.facts import latest
+        from ..batch.facts import ENDS, latest
 
-        return latest(journal.facts())
+        rows, waited_for = latest(journal.facts()), journal.notices.all()
+        for each in rows:
+            told = waited_for.pop(each.job.id, "")
+            each.why = each.why if each.state in ENDS else told
+        for about, told in waited_for.items():
+            output.say(f"{about}: {told}")
+        return rows
 
 
 def resume_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:

@@ -23,17 +23,23 @@ def again(name: str, jobs: Path, project: Path | None) -> str:
 
 
 @contextlib.contextmanager
-def watching(journal: Journal) -> Iterator[Callable[[Job, str, str], None]]:
-    """A bar on a terminal; elsewhere a line for each row that is over."""
+def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None]]:
+    """A bar on a terminal; elsewhere a line for each row that is over, and everywhere one for what is waited for, and why."""
+    from ..batch.facts import ENDS
+
     with output.bar() as bar:
         line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
 
-        def on_event(job: Job, state: str, why: str) -> None:
-            if state in ("done", "failed", "uncertain", "held", "given up"):
+        def say(told: str) -> None:
+            (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
+
+        def on_event(job: Job | None, state: str, why: str) -> None:
+            about = f"row {job.row} (line {job.line}): {state}" if job else state
+            is_over = job is not None and state in ENDS
+            if is_over:
                 bar.advance(line)
-                if bar.disable or state != "done":
-                    told = f"row {job.row} (line {job.line}): {state}" + (f": {why}" if why else "")
-                    (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
+            if why or (is_over and bar.disable) or (is_over and state != "done"):
+                say(about + (f": {why}" if why else ""))
 
         yield on_event
 
