@@ -288,7 +288,8 @@ def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: 
     assert (code, told) == (1, "")
     assert "row 1 (line 2): done\n" in out
     assert "3 rows: 2 failed, 1 done\nfailed: useapi-runwayml batch retry-failed jobs.csv\n" in out
-    assert call("run", "jobs.csv", "--yes")[0] == 3, "the result is there already"
+    assert call("run", "jobs.csv", "--yes")[0] == 2, "there is a batch already"
+    assert call("run", "jobs.csv", "--yes", "--project", "other")[0] == 3, "the result is there already"
     code, out, _ = call("status", "jobs.csv", "--json")
     assert [row["state"] for row in json.loads(out)] == ["done", "failed", "failed"]
     for name in ("status", "report"):
@@ -442,7 +443,7 @@ def test_the_journal_is_not_the_only_memory(run: Run, server: SimulatorServer, f
     shutil.rmtree(folder / "results")
     code, out, told = call("jobs.csv", "--anew")
     assert (code, tasks()) == (0, 8), out + told
-    assert call("jobs.csv", "--anew")[0] == 3, "its results are there"
+    assert call("jobs.csv", "--anew", "--project", "third")[0] == 3, "its results are there"
     shutil.rmtree(folder / "results")
     code, out, told = call("jobs.csv", "--anew")
     assert (code, tasks()) == (2, 8)

@@ -99,26 +99,27 @@ def check(
     output_dir: Path,
     defaults: Mapping[str, Any],
     credits_if_unknown: float | None = None,
+    begun: Sequence[Job] = (),
 ) -> tuple[list[Job], list[str]]:
     """The jobs, and every problem with its line. Paths of videos are relative to `base`, those of results to `output_dir`.
 
-    A default that a row's endpoint does not know is not for that row.
+    `begun` are the rows of the batch that these are added to: they are numbered on from those.
     """
     problems = list(jobs.problems)
     found: list[Job] = []
     taken = Taken()
+    for job in begun:
+        taken.put(job.output, f"row {job.row} of the batch")
     look_at_file = cache(lambda file, kind: [*_file_problems(file, kind)])  # many rows name one file
-    for number, row in enumerate(jobs.rows, 1):
-        creation = CREATIONS[row.endpoint]
-        known = tuple(each for each in (*OWN_COLUMNS, *parameters(row.endpoint)) if each != "image" or creation.image)
-        values = {**{name: value for name, value in defaults.items() if name in known}, **row.values}
+    for number, row in enumerate(jobs.rows, 1 + max((job.row for job in begun), default=0)):
+        creation, values = CREATIONS[row.endpoint], values_of(row, defaults)
         said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
-        video = _file(values.get("video"), base)
+        video = file_of(values.get("video"), base)
         said += (f"line {row.line}: {each}" for each in look_at_file(video, "video"))
-        image = _file(values.get("image"), base)
+        image = file_of(values.get("image"), base)
         if values.get("image") is not None:
             said += (f"line {row.line}: {each}" for each in look_at_file(image, "image"))
-        output = _output(values.get("output"), video, number, output_dir)
+        output = output_of(values.get("output"), video, number, output_dir)
         said += (f"line {row.line}: {each}" for each in _output_problems(output, row, taken))
         problems += said
         if not said:
@@ -126,6 +127,18 @@ def check(
             texts = str(video), values["prompt"], str(output), values.get("email"), row.endpoint
             found.append(Job(number, row.line, *texts, more, None if image is None else str(image), credits_if_unknown))
     return found, problems
+
+
+def values_of(row: Row, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says by column. A default that its endpoint does not know is not for it."""
+    known = _columns(row.endpoint)
+    return {**{name: value for name, value in defaults.items() if name in known}, **row.values}
+
+
+@cache
+def _columns(endpoint: str) -> frozenset[str]:
+    names = (*OWN_COLUMNS, *parameters(endpoint))
+    return frozenset(each for each in names if each != "image" or CREATIONS[endpoint].image)
 
 
 def _problems(values: Mapping[str, Any], creation: Creation) -> Iterator[str]:
@@ -146,7 +159,7 @@ def _problems(values: Mapping[str, Any], creation: Creation) -> Iterator[str]:
     )
 
 
-def _file(given: Any, base: Path) -> str | Path | None:
+def file_of(given: Any, base: Path) -> str | Path | None:
     """An asset id, or a path; one with backslashes may have been written on Windows."""
     if not isinstance(given, str) or not given:
         return None
@@ -177,7 +190,7 @@ def _file_problems(file: str | Path | None, kind: str) -> Iterator[str]:
             yield f"{kind} {str(file)!r}: it is no path"
 
 
-def _output(given: Any, video: str | Path | None, number: int, output_dir: Path) -> Path:
+def output_of(given: Any, video: str | Path | None, number: int, output_dir: Path) -> Path:
     if isinstance(given, str) and given:
         path = output_dir / given
         return output_dir / Path(*PureWindowsPath(given).parts) if os.name != "nt" and "\\" in given else path
@@ -187,10 +200,23 @@ def _output(given: Any, video: str | Path | None, number: int, output_dir: Path)
 
 @dataclass
 class Taken:
-    """Where results of rows go by now, and the folders that they need, each with the line of the first."""
+    """Where results go by now, and the folders that they need, each with the first that goes there."""
 
-    files: dict[str, int] = field(default_factory=dict)
-    folders: dict[str, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+
+    def put(self, output: str | Path, who: str) -> list[str]:
+        """Takes it for somebody, and gives what stands in the way."""
+        key = unicodedata.normalize("NFC", os.path.realpath(output)).casefold()
+        folders = [*_above(key)]
+        other = self.files.get(key)
+        found = [f"{other} has the same"] if other else []
+        for other in dict.fromkeys(filter(None, (self.folders.get(key), *map(self.files.get, folders)))):
+            found.append(f"{other} has a file where one of the two needs a folder")
+        self.files.setdefault(key, who)
+        for each in folders:
+            self.folders.setdefault(each, who)
+        return found
 
 
 def _above(path: str) -> Iterator[str]:
@@ -202,15 +228,7 @@ def _above(path: str) -> Iterator[str]:
 
 def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
     try:
-        key = unicodedata.normalize("NFC", os.path.realpath(output)).casefold()
-        folders = [*_above(key)]
-        if line := taken.files.get(key):
-            yield f"output {output}: line {line} has the same"
-        for line in dict.fromkeys(filter(None, (taken.folders.get(key), *map(taken.files.get, folders)))):
-            yield f"output {output}: line {line} has a file where one of the two needs a folder"
-        taken.files.setdefault(key, row.line)
-        for each in folders:
-            taken.folders.setdefault(each, row.line)
+        yield from (f"output {output}: {each}" for each in taken.put(output, f"line {row.line}"))
         os.lstat(output)
         yield f"output {output}: it exists already"
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +19,11 @@ from .results import digest_of
 LENGTH = 32  # hexadecimal digits of a key: enough that no two rows of the world have the same
 
 
-def with_keys(jobs: Iterable[Job]) -> list[Job]:
-    """The same jobs, each with its key. Equal rows are told apart by their number among them; OSError for a clip that cannot be read."""
+def with_keys(jobs: Iterable[Job], taken: Container[str] = ()) -> list[Job]:
+    """The same jobs, each with its key, none of which is taken. Equal rows are told apart by their number among them.
+
+    OSError for a clip that cannot be read.
+    """
     digests: dict[str, str] = {}
     equal: Counter[str] = Counter()
     found = []
@@ -30,9 +33,12 @@ def with_keys(jobs: Iterable[Job]) -> list[Job]:
                 digests[file] = file if is_asset_id(file) else digest_of(Path(file))
         clip, image = digests[job.video], digests.get(job.image or "")
         content = json.dumps([job.endpoint, clip, image, job.prompt, job.parameters], sort_keys=True)
-        equal[content] += 1
-        told = hashlib.sha256(f"{equal[content]} {content}".encode(errors="surrogatepass"))
-        found.append(replace(job, key=told.hexdigest()[:LENGTH]))
+        key = ""
+        while not key or key in taken:
+            equal[content] += 1
+            told = hashlib.sha256(f"{equal[content]} {content}".encode(errors="surrogatepass"))
+            key = told.hexdigest()[:LENGTH]
+        found.append(replace(job, key=key))
     return found
 
 

@@ -13,6 +13,7 @@ from dbos import DBOS, DBOSClient, Serializer
 from sqlalchemy import inspect
 
 from .checks import Job
+from .comparing import Reading
 from .facts import Facts, facts_of
 from .notices import Notices
 from .store import StoreFailed, cannot_hold, open_store
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "useapi-runwayml-batch"
 APPLICATION_VERSION = "1"
 EXECUTOR = "local"
-ROW, OPTIONS = "row", "options"
+ROW, OPTIONS, READING = "row", "options", "reading"
 FILE = "journal.sqlite"
 
 
@@ -85,13 +86,16 @@ class Journal:
             "serializer": PlainJson(),
         }
 
-    def add(self, jobs: Iterable[Job], options: Mapping[str, Any] | None = None) -> None:
-        """Puts jobs into the queues of their accounts, all or none; with the options of a new batch."""
+    def add(
+        self, jobs: Iterable[Job], options: Mapping[str, Any] | None = None, reading: Reading | None = None
+    ) -> None:
+        """Puts jobs into the queues of their accounts, all or none; with the options of a new batch, and how its file was read."""
         with self.engine.begin() as connection:
             for job in jobs:
                 self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict(), priority=job.row)
             if options is not None:
-                self._put(connection, OPTIONS, "options", "options", dict(options))
+                more = {} if reading is None else {READING: reading.to_dict()}
+                self._put(connection, OPTIONS, "options", "options", {**options, **more})
 
     def _put(
         self,
@@ -118,8 +122,16 @@ class Journal:
         """The options of the batch; empty when there is none. StoreFailed when the file is no journal."""
         if not inspect(self.engine).has_table("workflow_status"):
             return {}
+        return {name: value for name, value in self._options().items() if name != READING}
+
+    def reading(self) -> Reading | None:
+        """How the jobs file was read; None of a batch that was begun before that was kept."""
+        told = self._options().get(READING)
+        return None if told is None else Reading(**told)
+
+    def _options(self) -> Mapping[str, Any]:
         found = self._client.list_workflows(workflow_ids=["options"])
-        return dict(_argument(found[0])) if found else {}
+        return _argument(found[0]) if found else {}
 
     def facts(self, *, steps: bool = True) -> list[Facts]:
         """What is known of every attempt of every row."""

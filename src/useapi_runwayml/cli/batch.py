@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,8 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
 from . import output
-from .batch_asking import ask, defaults_of, not_paid_twice, positive, refuse
+from .batch_asking import ask, defaults_of, either, not_paid_twice, positive, refuse
+from .batch_changes import added_rows, tell_changes
 from .batch_folder import Begun, Project, opened, refuse_a_second
 from .batch_view import again, show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
@@ -79,23 +79,21 @@ def run_command(
         Only check, and tell what it would cost.
     """
     with extra("batch"):
-        from ..batch import checks, clips, identity, rows
+        from ..batch import checks, clips, identity, results, rows
         from ..batch import runner as _  # noqa: F401  # what is missing is told before the price
+        from ..batch.comparing import Reading
         from ..batch.steps import Settings
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     positive(credits_per_job=credits_per_job)
-    if adopt and anew:
-        raise Stop("give one of --adopt, --anew", USAGE)
+    either(adopt=adopt, anew=anew)
     if endpoint not in CREATIONS:
         raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
     given = defaults_of(defaults)
-    found, problems = checks.check(
-        rows.read_jobs(jobs, endpoint),
-        jobs.parent.resolve(),
-        (output_dir or jobs.parent / "results" / jobs.stem).resolve(),
-        given,
-        credits_per_job,
-    )
+    if not dry_run:
+        refuse_a_second(jobs, project)
+    results_in = (output_dir or jobs.parent / "results" / jobs.stem).resolve()
+    reading = Reading(results.digest_of(jobs), str(results_in), given, endpoint, credits_per_job)
+    found, problems = reading.check(rows.read_jobs(jobs, endpoint), jobs.parent.resolve())
     remarks, more = clips.look(found)
     problems += more
     if max_credits is not None:
@@ -116,13 +114,12 @@ def run_command(
             lambda: print("Nothing was sent (--dry-run)."),
         )
         return OK
-    refuse_a_second(jobs, project)
     found = not_paid_twice(identity.with_keys(found), adopt=adopt, anew=anew)
     if paid := [job for job in found if job.task_id is None]:
         ask(paid, yes=yes)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
     with opened(jobs, project, new=True, lock=True) as journal:
-        journal.add(found, asdict(settings))
+        journal.add(found, asdict(settings), reading)
         return go(journal, jobs, project)
 
 
@@ -149,46 +146,82 @@ def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
             told = waited_for.pop(each.job.id, "")
             each.why = each.why if each.state in ENDS else told
         for about, told in waited_for.items():
-            output.say(f"{about}: {told}")
+            output.remark(f"{about}: {told}")
+        tell_changes(journal, jobs, project, rows)
         return rows
 
 
-def resume_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:
+def resume_command(
+    jobs: Begun,
+    *,
+    add: bool = False,
+    adopt: bool = False,
+    anew: bool = False,
+    max_credits: Most = None,
+    project: Project = None,
+    yes: Yes = False,
+) -> int:
     """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
 
     Rows that have no task yet are paid: it asks for them as `batch run` does.
+
+    Parameters
+    ----------
+    add
+        Rows of the jobs file that are new or changed since the batch began join it, as new rows.
+    adopt
+        Such rows of which the service has a task already begin with it.
+    anew
+        Such rows are paid again.
     """
     from ..batch.changes import to_resume
 
-    return _with_more(jobs, project, to_resume, max_credits, yes=yes)
+    positive(max_credits=max_credits)
+    either(adopt=adopt, anew=anew)
+    with opened(jobs, project, lock=True) as journal:
+        from ..batch.facts import latest
+
+        known = latest(journal.facts())
+        added: list[Job] = []
+        if add:
+            added, problems = added_rows(journal, jobs, known)
+            if problems:
+                return refuse(jobs, problems)
+            added = not_paid_twice(added, adopt=adopt, anew=anew) if added else added
+            output.say(f"{len(added)} rows join the batch")
+        else:
+            tell_changes(journal, jobs, project, known)
+        return _go_on(journal, jobs, project, known, [*to_resume(known), *added], max_credits, yes=yes)
 
 
 def retry_failed_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:
     """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
     from ..batch.changes import to_retry
 
-    return _with_more(jobs, project, to_retry, max_credits, yes=yes)
+    positive(max_credits=max_credits)
+    with opened(jobs, project, lock=True) as journal:
+        from ..batch.facts import latest
+
+        known = latest(journal.facts())
+        return _go_on(journal, jobs, project, known, to_retry(known), max_credits, yes=yes)
 
 
-def _with_more(
+def _go_on(
+    journal: Journal,
     jobs: Path,
     project: Path | None,
-    more: Callable[[list[Facts]], list[Job]],
+    known: list[Facts],
+    more: list[Job],
     max_credits: int | None,
     *,
     yes: bool,
 ) -> int:
-    positive(max_credits=max_credits)
-    with opened(jobs, project, lock=True) as journal:
-        from ..batch.changes import to_pay
-        from ..batch.facts import latest
+    from ..batch.changes import to_pay
 
-        known = latest(journal.facts())
-        added = more(known)
-        if paid := to_pay(known, added):
-            ask(paid, yes=yes)
-        journal.add(added)
-        return go(journal, jobs, project, max_credits)
+    if paid := to_pay(known, more):
+        ask(paid, yes=yes)
+    journal.add(more)
+    return go(journal, jobs, project, max_credits)
 
 
 def resolve_command(

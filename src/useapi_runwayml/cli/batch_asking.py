@@ -23,6 +23,11 @@ def positive(**values: float | None) -> None:
             raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
 
 
+def either(**flags: bool) -> None:
+    if all(flags.values()):
+        raise Stop(f"give one of {', '.join(f'--{name}' for name in flags)}", USAGE)
+
+
 def defaults_of(text: str) -> dict[str, Any]:
     found = json_object("--defaults", text)
     from ..batch.rows import OWN_COLUMNS, parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from .batch_changes import tell_changes
 from .batch_view import again
 from .exits import USAGE, Stop, command
 from .needs import extra
@@ -59,13 +60,14 @@ def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = 
 
 
 def refuse_a_second(jobs: Path, project: Path | None) -> None:
-    """Stop when the folder has a batch already."""
+    """Stop when the folder has a batch already; what has changed in the file since it began is told."""
     folder = project_of(jobs, project)
     with extra("batch"):
         from ..batch.journal import FILE, Journal
     if (folder / FILE).exists():
         with contextlib.closing(Journal(folder)) as journal:
             if journal.options():
+                tell_changes(journal, jobs, project)
                 raise _begun(folder, jobs, project)
 
 

@@ -30,8 +30,8 @@ def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None
     with output.bar() as bar:
         line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
 
-        def say(told: str) -> None:
-            (bar.console.print(told, markup=False) if not bar.disable else output.say(told))
+        def say(told: str, plain: Callable[[str], None]) -> None:
+            (bar.console.print(told, markup=False) if not bar.disable else plain(told))
 
         def on_event(job: Job | None, state: str, why: str) -> None:
             about = f"row {job.row} (line {job.line}): {state}" if job else state
@@ -39,7 +39,7 @@ def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None
             if is_over:
                 bar.advance(line)
             if why or (is_over and bar.disable) or (is_over and state != "done"):
-                say(about + (f": {why}" if why else ""))
+                say(about + (f": {why}" if why else ""), output.say if is_over else output.remark)
 
         yield on_event
 

@@ -47,6 +47,11 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def remark(line: str) -> None:
+    """A line for whoever looks on, beside what the command gives: on standard error, also where machines read."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere. Colours where NO_COLOR and the terminal allow."""
     made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)

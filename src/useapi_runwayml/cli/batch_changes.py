@@ -1,0 +1,78 @@
+"""What a person hears of a jobs file that is not as it was when its batch began, and how its new rows join the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import output
+from .batch_view import again, tell_remarks
+
+if TYPE_CHECKING:
+    from ..batch.checks import Job
+    from ..batch.facts import Facts
+    from ..batch.journal import Journal
+    from ..batch.rows import Jobs
+
+SHOWN = 10
+
+
+def tell_changes(journal: Journal, jobs: Path, project: Path | None, known: list[Facts] | None = None) -> None:
+    """Each row that is changed, added or gone, and that the batch goes on without that; nothing when the file is the same."""
+    from ..batch.comparing import compare
+    from ..batch.facts import latest
+    from ..batch.rows import read_jobs
+
+    reading = journal.reading()
+    if reading is None or _digest(jobs) == reading.sha256:
+        return
+    try:
+        now = read_jobs(jobs, reading.endpoint)
+    except OSError as error:
+        output.remark(f"{jobs} cannot be compared with its batch: {error.strerror or error}")
+        return
+    begun = [each.job for each in known or latest(journal.facts(steps=False))]
+    differences, new = compare(now.rows, begun, reading, jobs.parent.resolve())
+    told = [
+        *(f"{each}; the batch goes on with it as it was" if each.kind != "added" else str(each) for each in differences)
+    ]
+    told += now.problems
+    if not told:
+        return
+    output.remark(f"{jobs} is not as it was when its batch began:")
+    for each in told[:SHOWN]:
+        output.remark(f"  {each}")
+    if len(told) > SHOWN:
+        output.remark(f"  and {len(told) - SHOWN} more")
+    if new:
+        output.remark(f"New rows: {again('resume', jobs, project)} --add")
+
+
+def added_rows(journal: Journal, jobs: Path, known: list[Facts]) -> tuple[list[Job], list[str]]:
+    """The rows of the file that the batch has not, numbered on from its own, each with a key; and what is wrong with them."""
+    from ..batch import clips, identity
+    from ..batch.comparing import compare
+    from ..batch.rows import read_jobs
+
+    reading = journal.reading()
+    if reading is None:
+        return [], [f"{jobs}: how its batch read it is not known: begin another batch for new rows"]
+    base = jobs.parent.resolve()
+    now: Jobs = read_jobs(jobs, reading.endpoint)
+    begun = [each.job for each in known]
+    _, new = compare(now.rows, begun, reading, base)
+    found, problems = reading.check(replace(now, rows=new), base, begun)
+    remarks, more = clips.look(found)
+    tell_remarks(remarks)
+    problems += more
+    return ([] if problems else identity.with_keys(found, {job.key for job in begun})), problems
+
+
+def _digest(jobs: Path) -> str:
+    from ..batch.results import digest_of
+
+    try:
+        return digest_of(jobs)
+    except OSError:
+        return ""
