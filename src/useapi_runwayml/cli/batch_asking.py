@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
 from useapi_runwayml_api.creations.registry import CREATIONS
 
 from . import output
@@ -14,6 +15,9 @@ from .exits import REFUSED, USAGE, Stop, json_object
 
 if TYPE_CHECKING:
     from ..batch.checks import Estimate, Job
+
+
+Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask before spending credits.")]
 
 
 def positive(**values: float | None) -> None:

@@ -1,0 +1,72 @@
+"""`useapi-runwayml batch resolve`: what a person decides of a create of which nobody knows whether it started a paid task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import output
+from .batch_asking import Yes, ask
+from .batch_folder import Begun, Project, opened
+from .batch_view import again
+from .exits import OK, USAGE, Stop
+
+
+def resolve_command(
+    jobs: Begun,
+    row: int | None = None,
+    *,
+    adopt: str | None = None,
+    send_again: bool = False,
+    give_up: bool = False,
+    project: Project = None,
+    yes: Yes = False,
+) -> int:
+    """Decides uncertain rows: creates of which nobody knows whether they started a paid task. Without a row, lists them.
+
+    Parameters
+    ----------
+    row
+        The number of the row.
+    adopt
+        It did: this is its task's id.
+    send_again
+        It did not: send it again at the next `batch resume`. If it did all the same, it is paid twice.
+    give_up
+        Leave it.
+    """
+    from ..batch.changes import resolved
+    from ..batch.facts import latest
+
+    choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
+    chosen = [name for name, is_chosen in choices.items() if is_chosen]
+    with opened(jobs, project, lock=row is not None) as journal:
+        rows = latest(journal.facts())
+        if row is None:
+            uncertain = [each for each in rows if each.state == "uncertain"]
+            output.show(
+                [each.to_dict() for each in uncertain],
+                lambda: output.table(
+                    ("row", "line", "replyRef", "why"),
+                    ((each.job.row, each.job.line, each.reply_ref, each.why) for each in uncertain),
+                ),
+            )
+            return OK
+        if len(chosen) != 1:
+            raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
+        known = next((each for each in rows if each.job.row == row), None)
+        if known is None:
+            raise Stop(f"there is no row {row}", USAGE)
+        try:
+            decision: Any = chosen[0]
+            job = resolved(known, decision, adopt)
+            if send_again:
+                ask([job], yes=yes)
+            journal.add([job])
+        except ValueError as error:
+            raise Stop(str(error), USAGE) from None
+    after = again("resume", jobs, project)
+    output.show(
+        {"row": row, "decision": chosen[0], "next": [after]},
+        lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
+    )
+    return OK
