@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from useapi_runwayml.batch import results
 from useapi_runwayml.batch.changes import to_pay, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.steps import Steps
 
@@ -67,6 +69,15 @@ def test_a_task_that_a_list_still_shows_is_not_gone(make: Any) -> None:
     batch.sim.faults.add("status", "getTask", status=404, times=12)
     rows = batch.begin([batch.job(1, task_id=known)], settle=60)
     assert batch.states(rows) == ["done"]
+
+
+def test_a_result_whose_task_cannot_be_read_for_a_while_is_fetched(make: Any) -> None:
+    """It ended by what a list showed, and its own page answers 404 a little longer: no failure, and no second create."""
+    batch = make()
+    batch.sim.faults.add("status", "getTask", status=404, times=9)
+    rows = batch.begin([batch.job(number) for number in range(1, 5)], max_jobs=4, settle=60)
+    assert batch.states(rows) == ["done"] * 4, [each.why for each in rows]
+    assert batch.calls("createVideoToVideo") == 4
 
 
 def test_a_task_that_stays_gone_fails_its_row(make: Any) -> None:
@@ -171,6 +182,80 @@ def test_an_orderly_end_before_the_post_needs_no_person(
     assert batch.states(batch.run()) == ["done"]
     assert batch.tasks() == {"1": 1}
     assert batch.clock.now() - begun < 600, "nobody waits for what was never sent, or is there"
+
+
+def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken back before anybody recorded it, then sent by the next process, which was killed: looked for, not taken for unsent."""
+    batch = make()
+    intend, post = Steps.intend, Steps._post
+
+    async def interrupted(self: Any, *given: Any) -> Any:
+        await intend(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Steps, "intend", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.begin([batch.job(1)])
+    monkeypatch.setattr(Steps, "intend", intend)
+    (taken_back,) = batch.journal.unsent.all()
+
+    async def killed(self: Any, *given: Any) -> Any:
+        await post(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Steps, "_post", killed)
+    with pytest.raises(KeyboardInterrupt):
+        batch.run()
+    monkeypatch.setattr(Steps, "_post", post)
+    assert batch.rows()[0].intent is not None
+    assert batch.rows()[0].reply_ref != taken_back
+    assert batch.states(batch.run()) == ["done"]
+    assert batch.tasks() == {"1": 1}
+    assert batch.journal.unsent.all() == {taken_back}
+
+
+def test_any_number_of_orderly_ends_counts_against_no_row(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creates that an earlier process may have sent, and that proved not to be there, are not those that the service loses."""
+    batch = make()
+    batch.begin([batch.job(1)])
+    monkeypatch.setattr(batch.journal.unsent, "add", lambda references: None)  # as if it had been killed
+    post = Steps._post
+
+    async def interrupted(self: Any, *given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    batch.journal.add([batch.job(2)])
+    for _ in range(4):
+        monkeypatch.setattr(Steps, "_post", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            batch.run()
+    monkeypatch.setattr(Steps, "_post", post)
+    assert batch.states(batch.run()) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+
+
+@pytest.mark.parametrize("moment", ["before", "amid"])
+def test_a_row_that_begins_while_the_process_ends_is_left_as_it_is(make: Any, moment: str) -> None:
+    """Its queue may hand one out to the last: it is not run with a client that is closed, and it does not fail."""
+    from useapi_runwayml.batch import runner
+    from useapi_runwayml.batch.engine import Engine
+
+    class Closed(Steps):
+        async def upload(self, *given: Any) -> Any:
+            engine.is_over = True
+            raise RuntimeError("Cannot send a request, as the client has been closed.")
+
+    async def record(name: str, function: Any, *given: Any) -> Any:
+        return await function(*given)
+
+    batch = make()
+    steps = Closed(None, runner.Settings(), BatchClock(), runner.Budget(None, 0), None)  # type: ignore[arg-type]
+    engine = Engine(steps, record)
+    engine.is_over = moment == "before"
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(engine.process(batch.job(1)))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(inspect.unwrap(runner._row)(batch.job(1).to_dict()))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The proof that a batch survives anything: SIGKILL at each step boundary and at random moments, with a faulty service."""
+"""The proof that a batch survives anything: SIGKILL and orderly ends at each step boundary and at random moments, with a faulty service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,12 +31,12 @@ CLIPS = 7
 STEPS = ("upload", "intent", "create", "wait", "fetch", "download")
 MOMENTS = ("before", "inside", "after")
 
-# The command line with a clock as fast as the simulator's, which kills itself where it is told: before a step, after what the step
+# The command line with a clock as fast as the simulator's, which ends itself where it is told: before a step, after what the step
 # does but before that is recorded, or after.
 CHILD = f"""
 import functools, os, signal, sys
+from useapi_runwayml.__main__ import main
 from useapi_runwayml.batch import runner
-from useapi_runwayml.cli.app import run
 
 runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
 step, counted = runner._step, []
@@ -45,7 +46,7 @@ def passes(kind, moment):
     if where == f"{{kind}}:{{moment}}":
         counted.append(1)
         if len(counted) == int(count):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
 async def watched(name, function, *arguments):
     kind = name.partition("-")[0]
@@ -61,14 +62,14 @@ async def watched(name, function, *arguments):
     return result
 
 runner._step = watched
-sys.exit(run(sys.argv[1:]))
+main()
 """
 
 
 class Batch:
     """A jobs file, a faulty service, and the command line in processes of its own."""
 
-    def __init__(self, folder: Path, base_url: str) -> None:
+    def __init__(self, folder: Path, base_url: str, rows: int = ROWS) -> None:
         self.folder = folder
         self.jobs = folder / "jobs.csv"
         self.clips = {
@@ -79,7 +80,7 @@ class Batch:
         with self.jobs.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["video", "prompt", "output", "seconds", "reply_ref"])
-            for row in range(1, ROWS + 1):
+            for row in range(1, rows + 1):
                 prompt = f'row {row}: a, "b"\nc 😀'
                 writer.writerow([self.clip_of(row), prompt, f"{row}.mp4", 5, "mine" if row % 2 else ""])
         environment = {key: value for key, value in os.environ.items() if not key.startswith("USEAPI")}
@@ -92,15 +93,17 @@ class Batch:
     def clip_of(self, row: int) -> str:
         return f"clip{row % CLIPS}.mp4"
 
-    def start(self, *arguments: str, kill: str = "") -> subprocess.Popen[str]:
+    def start(self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL)) -> subprocess.Popen[str]:
         return spawn(
             [sys.executable, "-W", "error", "-c", CHILD, "batch", *arguments],
             cwd=self.folder,
-            env={**self.environment, "KILL": kill},
+            env={**self.environment, "KILL": kill, "SIGNAL": str(by)},
         )
 
-    def until_killed(self, *arguments: str, kill: str = "", after: float | None = None) -> int:
-        process = self.start(*arguments, kill=kill)
+    def until_killed(
+        self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL), after: float | None = None
+    ) -> int:
+        process = self.start(*arguments, kill=kill, by=by)
         if after is not None:
             try:
                 process.wait(after)
@@ -117,13 +120,30 @@ class Batch:
         found: list[dict[str, Any]] = json.loads(out)
         return found
 
+    def left(self) -> list[dict[str, Any]]:
+        """What is not done, and why."""
+        return [
+            {name: row[name] for name in ("row", "state", "stage", "why", "task_id")}
+            for row in self.rows()
+            if row["state"] != "done"
+        ]
 
-def faulty() -> Simulator:
+    def is_whole(self, rows: int) -> bool:
+        """Whether each row has its file, and there is nothing else."""
+        results = self.folder / "results" / "jobs"
+        names = sorted(each.name for each in results.iterdir() if not each.name.startswith("."))
+        return names == sorted(f"{row}.mp4" for row in range(1, rows + 1)) and all(
+            (results / f"{row}.mp4").read_bytes() == self.clips[self.clip_of(row)] for row in range(1, rows + 1)
+        )
+
+
+def faulty(lost: float = 0.04) -> Simulator:
+    """A service that fails in all ways; `lost` is how likely a create is to come to nothing, for each of two ways."""
     sim = Simulator(max_jobs=12, credits=10**6, seed=5)
     add = sim.faults.add
     add("close_after_action", "createVideoToVideo", probability=0.04)
-    add("close_before_action", "createVideoToVideo", probability=0.04)
-    add("status", "createVideoToVideo", probability=0.04, status=502)
+    add("close_before_action", "createVideoToVideo", probability=lost)
+    add("status", "createVideoToVideo", probability=lost, status=502)
     add("status", "createVideoToVideo", probability=0.04, status=524, after=True)
     add("bad_json", "createVideoToVideo", probability=0.03)
     add("hide_in_scheduler", "createVideoToVideo", probability=0.3, seconds=15.0)
@@ -173,7 +193,92 @@ def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
         references = [task.request["replyRef"] for task in sim.state.tasks.values()]
         assert len(set(references)) == ROWS
         assert sum(reference.startswith("mine~") for reference in references) == ROWS // 2
-    for row in range(1, ROWS + 1):
-        assert (tmp_path / "results" / "jobs" / f"{row}.mp4").read_bytes() == batch.clips[batch.clip_of(row)]
-    left = sorted(each.name for each in (tmp_path / "results" / "jobs").iterdir())
-    assert [name for name in left if not name.startswith(".")] == sorted(f"{row}.mp4" for row in range(1, ROWS + 1))
+    assert batch.is_whole(ROWS)
+
+
+FEW = 24
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_an_orderly_end_at_each_boundary_needs_nobody(tmp_path: Path, name: str) -> None:
+    """On an account without history: each end has its code, and the last resume ends with 0, one task a row, all files whole."""
+    number, chance = int(getattr(signal, name)), random.Random(name)
+    sim = Simulator(max_jobs=6, credits=10**6, task_seconds=30)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        batch = Batch(tmp_path, server.base_url, FEW)
+        options = ["--yes", "--max-jobs", "6", "--poll-interval", "5", "--settle", "60"]
+        kills = [f"{step}:{moment}:{chance.randint(1, 2)}" for step in STEPS for moment in MOMENTS]
+        codes = [batch.until_killed("run", "jobs.csv", *options, kill=kills[0], by=number)]
+        codes += (batch.until_killed("resume", "jobs.csv", "--yes", kill=kill, by=number) for kill in kills[1:])
+        assert set(codes) <= {0, 130}, codes
+        assert codes.count(130) >= 9
+        assert batch.until_killed("resume", "jobs.csv", "--yes") == 0, batch.left()
+    assert tasks_by_row(sim) == Counter(range(1, FEW + 1))
+    assert batch.is_whole(FEW)
+
+
+SIXTY = 60
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_kills_need_nobody(tmp_path: Path, seed: int) -> None:
+    """Four SIGKILLs at random moments, a faulty service: resume ends with 0, sixty tasks, sixty whole files, nobody asked."""
+    chance = random.Random(seed)
+    sim = faulty(lost=0.005)  # three in turn would be told as a failure
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        batch = Batch(tmp_path, server.base_url, SIXTY)
+        options = ["--yes", "--max-jobs", "12", "--poll-interval", "5", "--settle", "60"]
+        for _ in range(4):
+            moment = chance.uniform(2.0, 5.0)
+            if (
+                batch.until_killed("resume", "jobs.csv", "--yes", after=moment) == 2
+            ):  # it was killed before it had begun
+                batch.until_killed("run", "jobs.csv", *options, after=moment)
+        assert batch.until_killed("resume", "jobs.csv", "--yes") == 0, batch.left()
+    assert tasks_by_row(sim) == Counter(range(1, SIXTY + 1))
+    assert batch.is_whole(SIXTY)
+
+
+def test_tasks_that_cannot_be_read_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404 for the first minute of each task, in a batch that is killed meanwhile: all are done, and none is made anew."""
+    from useapi_runwayml.simulator import operations
+
+    found = operations._task
+
+    def late(sim: Any, task_id: str, now: float) -> Any:
+        task = found(sim, task_id, now)
+        is_new = getattr(task, "created", now - 60) > now - 60
+        return operations.error_answer(404, "Not found.") if is_new else task
+
+    monkeypatch.setattr(operations, "_task", late)
+    sim = Simulator(max_jobs=6, credits=10**6, task_seconds=30)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        batch = Batch(tmp_path, server.base_url, FEW)
+        options = ["--yes", "--max-jobs", "6", "--poll-interval", "5", "--settle", "60"]
+        batch.until_killed("run", "jobs.csv", *options, kill="create:after:5")
+        batch.until_killed("resume", "jobs.csv", "--yes", kill="wait:before:4")
+        assert batch.until_killed("resume", "jobs.csv", "--yes") == 0, batch.left()
+    assert tasks_by_row(sim) == Counter(range(1, FEW + 1))
+    assert batch.is_whole(FEW)
+
+
+def test_a_journal_that_was_lost_after_ten_paid_rows(tmp_path: Path) -> None:
+    """Deleted, and begun anew: it stops with the count, `--adopt` takes what is paid, and pays for the rest alone."""
+    sim = Simulator(max_jobs=6, credits=10**6, task_seconds=30)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        batch = Batch(tmp_path, server.base_url, FEW)
+        options = ["--yes", "--max-jobs", "6", "--poll-interval", "5"]
+        batch.until_killed("run", "jobs.csv", *options, kill="create:after:10")
+        paid = sum(tasks_by_row(sim).values())
+        assert paid >= 10
+        shutil.rmtree(tmp_path / ".useapi-runwayml")
+        shutil.rmtree(tmp_path / "results", ignore_errors=True)
+        process = batch.start("run", "jobs.csv", *options)
+        out, told = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert f"{paid} of {FEW} rows have a task at the service already" in out
+        assert "--adopt takes them" in told
+        assert sum(tasks_by_row(sim).values()) == paid
+        assert batch.until_killed("run", "jobs.csv", *options, "--adopt") == 0, batch.left()
+    assert tasks_by_row(sim) == Counter(range(1, FEW + 1))
+    assert batch.is_whole(FEW)

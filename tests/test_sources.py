@@ -8,6 +8,7 @@ import io
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -378,3 +379,50 @@ def test_nothing_of_h11_is_seen(tmp_path: Path) -> None:
     told = asyncio.run(gather())
     assert [each.startswith("Cannot send big.mp4: it ") for each in told] == [True, True]
     assert not whole
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_file_that_is_opened_for_nobody_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """asyncio may cancel an upload while its thread opens the file, or once it has: it does not stay open."""
+    from useapi_runwayml._io import sources
+
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    opened: list[Any] = []
+    opening, go_on, has_opened = threading.Event(), threading.Event(), threading.Event()
+    real = sources._opened
+
+    def slowly(path: Path) -> Any:
+        opening.set()
+        if late:
+            assert go_on.wait(10)
+        opened.append(real(path))
+        return opened[-1]
+
+    extent = sources._extent
+
+    def told(file: Any) -> Any:
+        has_opened.set()
+        return extent(file)
+
+    monkeypatch.setattr(sources, "_opened", slowly)
+    monkeypatch.setattr(sources, "_extent", told)
+
+    async def main() -> None:
+        async with useapi_runwayml.AsyncRunwayClient(TOKEN) as runway:
+            upload = asyncio.ensure_future(runway.assets.upload(tmp_path / "a.mp4"))
+            while not (opening if late else has_opened).is_set():  # noqa: ASYNC110  # another thread's
+                await asyncio.sleep(0)
+            if not late:
+                time.sleep(0.05)  # noqa: ASYNC251  # the thread is done, and the loop has not heard of it
+            upload.cancel()
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await upload
+
+    asyncio.run(main())
+    until = time.monotonic() + 10
+    while not (opened and opened[0].closed):
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -266,3 +266,25 @@ def test_a_frozen_build_has_all_commands(quick: Simulator, tmp_path: Path) -> No
         done = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     assert (tmp_path / "out.mp4").read_bytes() == MP4
+
+
+@pytest.mark.parametrize("ctrl_c", ["as ever", "ignored", "a loop's"])
+def test_whoever_ends_the_process_is_heard(monkeypatch: pytest.MonkeyPatch, ctrl_c: str) -> None:
+    """SIGTERM and SIGHUP are as Ctrl-C: a loop ends its tasks first, and behind nohup, where Ctrl-C is ignored, the process ends too."""
+    import signal
+
+    from useapi_runwayml import __main__
+
+    heard: list[int] = []
+    handlers: dict[str, Any] = {
+        "as ever": signal.default_int_handler,
+        "ignored": signal.SIG_IGN,
+        "a loop's": lambda number, frame: heard.append(number),
+    }
+    monkeypatch.setattr(signal, "getsignal", lambda number: handlers[ctrl_c])
+    if ctrl_c == "a loop's":
+        __main__._interrupt(15, None)
+        assert heard == [signal.SIGINT]
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            __main__._interrupt(15, None)

@@ -1,7 +1,10 @@
 """The command line: `useapi-runwayml`, or `python -m useapi_runwayml`."""
 
+from __future__ import annotations
+
 import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
@@ -24,9 +27,13 @@ def main() -> None:
     sys.exit(code)
 
 
-def _interrupt(*_: object) -> None:
-    """Whoever ends this process gets the receipt as with Ctrl-C."""
-    raise KeyboardInterrupt
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Whoever ends this process gets the receipt as with Ctrl-C, in the same way: where a loop runs, its tasks end first."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:  # Ctrl-C is ignored here, as behind nohup
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

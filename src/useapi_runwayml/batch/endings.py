@@ -99,18 +99,22 @@ class Endings:
 
     async def fetch(self, job: Job, task_id: str) -> dict[str, Any]:
         """The result beside its place, whole, and what it is known by, which is recorded before it takes its name."""
-        path = Path(job.output)
+        path, begun = Path(job.output), self.clock.monotonic()
         place = results.place_of(path, job.id)
-        try:
-            await asyncio.to_thread(results.make_room, path)
-            await self._patiently(
-                job, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
-            )
-            return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
-        except OVER as error:
-            return told("failed", error, stage="task" if await self._is_gone(job, task_id) else "download")
-        except (errors.UseapiError, OSError) as error:
-            return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
+        while True:
+            try:
+                await asyncio.to_thread(results.make_room, path)
+                await self._patiently(
+                    job, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
+                )
+                return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
+            except OVER as error:
+                gone = await self._is_gone(job, task_id)
+                if gone is not None or self.clock.monotonic() - begun > PATIENCE:
+                    return told("failed", error, stage="task" if gone else "download")
+                self.tell(job, "downloading", "")
+            except (errors.UseapiError, OSError) as error:
+                return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
 
     async def publish(self, job: Job, fetched: Mapping[str, Any]) -> dict[str, Any]:
         """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""

@@ -33,11 +33,14 @@ class Engine:
         self.with_task: set[str] = set()
         self.with_intent: set[str] = set()
         self.on_event: Callable[[Job | None, str, str], None] = lambda job, state, why: None
+        self.is_over = False
         self._record = record
         steps.tell = self.tell
 
     async def process(self, job: Job) -> dict[str, Any]:
-        """What became of the row: a state, and why. Never raises but to be interrupted."""
+        """What became of the row: a state, and why. Never raises but to be interrupted, as it is once this process ends."""
+        if self.is_over:
+            raise asyncio.CancelledError
         account = self.steps.account(job.email or email_of(job.video))
         if job.task_id is None:
             account.expect(job.row)
@@ -48,6 +51,8 @@ class Engine:
         except StoreFailed:
             raise asyncio.CancelledError from None  # nothing more can be recorded: the process ends, and the row stays as it is
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
+            if self.is_over:
+                raise asyncio.CancelledError from None
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
         finally:
             await account.expect_no_more(job.row)
@@ -127,22 +132,20 @@ class Engine:
             outcome: dict[str, Any] = await self._record(
                 f"create-{number}", self.steps.create, job, assets, intent, account
             )
-            absent += outcome["kind"] == "absent"
+            absent += outcome["kind"] == "absent" and outcome.get("was_sent", False)
             if absent >= MOST_SENDS:
                 return {"kind": "refused", "why": f"{absent} creates came to nothing, the last so: {outcome['why']}"}
-            if outcome["kind"] not in ("busy", "unsent", "absent", "withdrawn"):
+            if outcome["kind"] not in ("busy", "unsent", "absent", "taken back"):
                 return outcome
             if intent["reply_ref"] not in self.steps.handled:
                 continue  # an earlier process has had this outcome, and its pause
-            if outcome["kind"] == "withdrawn":
-                raise asyncio.CancelledError  # that is recorded now, and the process ends
             self.with_intent.discard(job.id)
             if outcome["kind"] == "unsent":
                 now = self.steps.clock.monotonic()
                 unsent_since = now if unsent_since is None else unsent_since
                 if now - unsent_since > PATIENCE:
                     raise Held(outcome["why"], outcome["error"])
-            if outcome["kind"] != "absent":
+            if "pause" in outcome:
                 again = f"{outcome['why']}; again in {lasting(outcome['pause'])}" if outcome["pause"] >= LONG else ""
                 self.tell(job, "waiting for a slot", again)
                 await slot.give()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,11 +57,11 @@ class Facts:
         }
 
 
-def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any]) -> Facts:
-    """What one workflow says: its steps by name, and its result once it is over."""
+def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any], taken_back: Container[str] = ()) -> Facts:
+    """What one workflow says: its steps by name, and its result once it is over. An intent that was taken back is none."""
     found = Facts(job, task_id=job.task_id, intent=job.intent, reply_ref=job.reply_ref, steps=steps)
     for name, step in steps.items():
-        if isinstance(step, Mapping):
+        if isinstance(step, Mapping) and not (name.startswith("intent") and step["reply_ref"] in taken_back):
             _take(found, name if name.startswith("upload") else name.partition("-")[0], step)
     if job.decision == "give up":
         found.state, found.why = "given up", "by batch resolve"

@@ -42,9 +42,12 @@ def with_keys(jobs: Iterable[Job], taken: Container[str] = ()) -> list[Job]:
     return found
 
 
-def reference_of(job: Job, number: int) -> str:
-    """The replyRef of a row's create: nobody else has it, and whoever has the same jobs file can tell it. A caller's own comes first."""
-    own = f"batch-{job.key or uuid.uuid4().hex}-{job.attempt}.{number}"
+def reference_of(job: Job, number: int, taken: int = 0) -> str:
+    """The replyRef of a row's create: nobody else has it, and whoever has the same jobs file can tell it. A caller's own comes first.
+
+    `taken` is how many that were intended, and taken back before anybody recorded them, went before.
+    """
+    own = f"batch-{job.key or uuid.uuid4().hex}-{job.attempt}.{number}{f'.{taken}' if taken else ''}"
     given = job.parameters.get("reply_ref")
     return f"{given}~{own}" if given else own
 

@@ -17,6 +17,7 @@ from .comparing import Reading
 from .facts import Facts, facts_of
 from .notices import Notices
 from .store import StoreFailed, cannot_hold, open_store
+from .unsent import Unsent
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -51,6 +52,7 @@ class Journal:
         self.failure: StoreFailed | None = None
         self.engine = open_store(project / FILE, self._fail)
         self.notices = Notices(self.engine)
+        self.unsent = Unsent(self.engine)
         quiet()
         self._client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
 
@@ -82,7 +84,7 @@ class Journal:
             "executor_id": EXECUTOR,
             "log_level": "CRITICAL",
             "enable_otlp": False,
-            "max_executor_threads": 16,
+            "max_executor_threads": 4,
             "serializer": PlainJson(),
         }
 
@@ -135,9 +137,9 @@ class Journal:
 
     def facts(self, *, steps: bool = True) -> list[Facts]:
         """What is known of every attempt of every row."""
-        known = self._steps() if steps else {}
+        known, taken_back = (self._steps(), self.unsent.all()) if steps else ({}, set[str]())
         return [
-            facts_of(Job(**_argument(each)), each.status, each.output, known.get(each.workflow_id, {}))
+            facts_of(Job(**_argument(each)), each.status, each.output, known.get(each.workflow_id, {}), taken_back)
             for each in self._client.list_workflows(name=ROW)
         ]
 

@@ -28,6 +28,8 @@ _running: list[Engine] = []
 
 @DBOS.workflow(name=ROW, max_recovery_attempts=None)
 async def _row(job: dict[str, Any]) -> dict[str, Any]:
+    if not _running:
+        raise asyncio.CancelledError  # this process ends: the row is the next one's
     return await _running[-1].process(Job(**job))
 
 
@@ -55,6 +57,7 @@ async def _run(
         spent = spent_by(known)
         budget = Budget(settings.max_credits, spent)
         steps = Steps(runway, settings, clock, budget, service)
+        steps.taken_back = journal.unsent.all()
         engine = Engine(steps, _step)
         engine.on_event = _noting(journal, on_event)
         pulse = Pulse(clock, lambda about, told: engine.tell(None, about, told))
@@ -75,7 +78,10 @@ async def _run(
                 await delete_assets(runway, ended)
             return ended
         except BaseException:
+            engine.is_over = True
             await _stop_all()
+            with contextlib.suppress(OSError):
+                journal.unsent.add(steps.never_sent())
             raise
         finally:
             _running.remove(engine)

@@ -7,6 +7,7 @@ for its task instead.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,6 +59,12 @@ class Steps(Endings):
         self._accounts: dict[str, Account] = {}
         self._homes: dict[str | None, str] = {}
         self._fresh: set[str] = set()
+        self._intended: set[str] = set()
+        self.taken_back: set[str] = set()
+
+    def never_sent(self) -> list[str]:
+        """Intents of this process whose POST has not begun to leave."""
+        return [reference for reference in self._intended if not self.posting.was_sent(reference)]
 
     def learn_home(self, email: str | None, asset_id: str) -> None:
         """Remembers which account the uploads of an email, or of none, belong to: what was known of it without a name, it keeps."""
@@ -101,8 +108,10 @@ class Steps(Endings):
 
     async def intend(self, job: Job, number: int) -> dict[str, Any]:
         """The replyRef of a POST that is about to be sent, and when: by the service's clock."""
-        reference = reference_of(job, number)
+        names = (reference_of(job, number, taken) for taken in itertools.count())
+        reference = next(each for each in names if each not in self.taken_back)
         self._fresh.add(reference)
+        self._intended.add(reference)
         return {"reply_ref": reference, "service_at": self._service.now()}
 
     async def create(
@@ -117,17 +126,14 @@ class Steps(Endings):
                 self.budget.reserve(cost)
             except Held as held:
                 return told("held", held, error=held.error)
-            try:
-                outcome = await self._post(job, assets, reference, account)
-            except asyncio.CancelledError:  # whoever ends this process in an orderly way
-                if self.posting.was_sent(reference):
-                    raise
-                outcome = {"kind": "withdrawn"}
-            since = self._service.now()  # until now it may have been on its way
+            outcome = await self._post(job, assets, reference, account)
+            since, more = self._service.now(), {"was_sent": True}  # until now it may have been on its way
+        elif reference in self.taken_back:  # an earlier process has said that it did not send it
+            outcome, since, more = {"kind": "taken back"}, None, {}
         else:  # an earlier process may have sent it; the budget counts it already
-            outcome, since = {"kind": "unknown"}, intent["service_at"]
+            outcome, since, more = {"kind": "unknown"}, intent["service_at"], {}
         if outcome["kind"] == "unknown":
-            outcome = await self.settle(job, intent, since, account, email_of(assets[0]))
+            outcome = {**more, **await self.settle(job, intent, since, account, email_of(assets[0]))}
         if outcome["kind"] not in ("created", "uncertain"):
             self.budget.release(cost)
         return outcome
