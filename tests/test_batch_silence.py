@@ -76,9 +76,9 @@ def test_the_services_wish_is_told_of_reads_too(make: Any, seen: list[dict[str, 
 
 def test_a_service_that_is_silent_is_told_once(make: Any, seen: list[dict[str, str]]) -> None:
     """No connection for minutes: a word, and not one for each try; once it answers the word is gone."""
-    batch = make(task_seconds=600)
-    batch.sim.faults.add("close_before_action", "getTask", times=40)
-    batch.sim.faults.add("close_before_action", "listTasks", times=40)
+    batch = make(task_seconds=900)
+    batch.sim.faults.add("close_before_action", "getTask", times=200)
+    batch.sim.faults.add("close_before_action", "listTasks", times=200)
     assert batch.states(batch.begin([batch.job(1)])) == ["done"]
     assert batch.words("the service") == ["no answer, or no connection; it is asked again and again"]
     assert batch.told[-1][0] == "row 1: done"
@@ -222,3 +222,15 @@ def test_resume_takes_up_what_was_told(make: Any) -> None:
     rows = batch.begin([batch.job(1)])
     assert batch.journal.notices.all() == {}
     assert to_resume(rows) == []
+
+
+def test_what_cannot_be_recorded_ends_all_even_where_reads_work(make: Any) -> None:
+    """Whoever met it: the process asks no further."""
+    from useapi_runwayml.batch.store import StoreFailed
+
+    batch = make()
+    assert not batch.journal.is_open()
+    batch.journal._fail(StoreFailed(5, "the journal cannot be used: database or disk is full; make room", "j"))
+    with pytest.raises(StoreFailed, match="make room"):
+        batch.begin([batch.job(1)])
+    assert batch.rows()[0].state in ("queued", "uploaded")
