@@ -8,6 +8,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -174,8 +175,36 @@ def bench_batch() -> list[tuple[str, float, float]]:
     return [
         ("batch of 500 rows, makespan / ideal", makespan / (rows / slots * each), 1.10),
         ("batch of 500 rows, megabytes", large["megabytes"], 150),
+        ("batch of 500 rows, milliseconds of CPU a row", large["cpu"] / rows * 1000, 40),
         ("batch of 10,000 rows, seconds from the checks to the POST", start["first_post"], 10),
     ]
+
+
+def bench_many_rows() -> list[tuple[str, float, float]]:
+    """20,000 rows: the command line's seconds of CPU, and its memory."""
+    script = [sys.executable, str(Path(__file__).resolve().parent / "bench_batch.py")]
+    found: list[tuple[str, float, float]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        subprocess.run([*script, "20000", "--begin", str(folder)], check=True)
+        commands = {
+            "run --dry-run": (["run", "jobs.csv", "--dry-run", "--json", "--project", "none"], 5.0),
+            "status": (["status", "jobs.csv"], 2.0),
+            "status --json": (["status", "jobs.csv", "--json"], 2.0),
+        }
+        for told, (arguments, most) in commands.items():
+            taken = []
+            for _ in range(3):
+                done = subprocess.run(
+                    [*script, "--command", "batch", *arguments], cwd=folder, capture_output=True, text=True
+                )
+                assert done.returncode == 0, done.stderr
+                taken.append(json.loads(done.stderr.splitlines()[-1]))
+            found += [
+                (f"batch {told} of 20,000 rows, seconds of CPU", min(each["cpu"] for each in taken), most),
+                (f"batch {told} of 20,000 rows, megabytes", max(each["megabytes"] for each in taken), 150),
+            ]
+    return found
 
 
 BENCHES = {
@@ -185,6 +214,7 @@ BENCHES = {
     "waiting": bench_waiting,
     "simulator": bench_simulator,
     "batch": bench_batch,
+    "many rows": bench_many_rows,
 }
 
 

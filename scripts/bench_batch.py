@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""One batch in a process of its own, for bench.py: scripts/bench_batch.py ROWS SLOTS SPEED BASE_URL, or with --first-post.
+"""One batch in a process of its own, for bench.py: scripts/bench_batch.py ROWS SLOTS SPEED BASE_URL [--first-post | --begin FOLDER].
 
-Prints how long the checks and the start took, and how much memory the process had at the most.
+Prints how long the checks and the start took, how much memory the process had at the most, and the seconds of CPU from the start to the end.
+--first-post ends at the first create, --begin leaves a batch in a folder, without running it. scripts/bench_batch.py --command …
+is the command line, which prints what it took on standard error.
 """
 
 from __future__ import annotations
@@ -20,6 +22,49 @@ def memory() -> float:
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def cpu() -> float:
+    """The seconds that this process had of the processor."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def command(arguments: list[str]) -> None:
+    from useapi_runwayml.__main__ import main as run
+
+    sys.argv[1:] = arguments
+    try:
+        run()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print(json.dumps({"cpu": cpu(), "megabytes": memory()}), file=sys.stderr)
+
+
+def begin(rows: int, folder: Path) -> None:
+    """A jobs file, and its batch as `batch run` begins it."""
+    from useapi_runwayml.batch.comparing import Reading
+    from useapi_runwayml.batch.identity import with_keys
+    from useapi_runwayml.batch.journal import Journal
+    from useapi_runwayml.batch.results import digest_of
+    from useapi_runwayml.batch.rows import read_jobs
+
+    (folder / "c.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(5000))
+    path = folder / "jobs.csv"
+    lines = "".join(f"c.mp4,row {row},5\n" for row in range(rows))
+    path.write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+    reading = Reading(digest_of(path), str(folder / "results" / "jobs"))
+    jobs, problems = reading.check(read_jobs(path), folder)
+    assert not problems
+    project = folder / ".useapi-runwayml" / "jobs.csv"
+    project.mkdir(parents=True)
+    journal = Journal(project)
+    journal.prepare()
+    journal.add(with_keys(jobs), {"max_jobs": 5}, reading)
+    journal.close()
 
 
 def main(rows: int, slots: int, speed: float, base_url: str, first_post: bool) -> None:
@@ -43,19 +88,25 @@ def main(rows: int, slots: int, speed: float, base_url: str, first_post: bool) -
         journal.prepare()
         journal.add(jobs)
 
-        def on_event(job: checks.Job, state: str, why: str) -> None:
+        def on_event(job: checks.Job | None, state: str, why: str) -> None:
             if first_post and state == "submitting":
                 told = {"checks": checked - begun, "first_post": time.perf_counter() - checked, "megabytes": memory()}
                 print(json.dumps(told), flush=True)
                 os._exit(0)
 
-        ended = runner.run(
-            journal, Settings(max_jobs=slots, poll_interval=0.5), clock=BatchClock(speed), on_event=on_event
-        )
+        before = cpu()
+        settings = Settings(max_jobs=slots, poll_interval=0.5)
+        ended = runner.run(journal, settings, clock=BatchClock(speed), on_event=on_event)
+        spent = cpu() - before
         journal.close()
         assert {each.state for each in ended} == {"done"}
-        print(json.dumps({"megabytes": memory()}))
+        print(json.dumps({"megabytes": memory(), "cpu": spent}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], "--first-post" in sys.argv)
+    if sys.argv[1] == "--command":
+        command(sys.argv[2:])
+    elif "--begin" in sys.argv:
+        begin(int(sys.argv[1]), Path(sys.argv[3]))
+    else:
+        main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], "--first-post" in sys.argv)

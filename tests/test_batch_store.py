@@ -84,7 +84,7 @@ def test_a_journal_is_made_where_sqlite_has_no_clock(tmp_path: Path, monkeypatch
         folder = tmp_path / module.__name__
         folder.mkdir()
         monkeypatch.setattr(
-            "useapi_runwayml.batch.journal.open_store",
+            "useapi_runwayml.batch.records.open_store",
             lambda *given, module=module: store.open_store(*given, module=module),
         )
         journal = Journal(folder)
@@ -110,7 +110,7 @@ def test_a_database_that_cannot_hold_a_journal_is_told_in_a_line(
             return super().cursor(factory)
 
     monkeypatch.setattr(
-        "useapi_runwayml.batch.journal.open_store", lambda *given: store.open_store(*given, module=driver(Broken))
+        "useapi_runwayml.batch.records.open_store", lambda *given: store.open_store(*given, module=driver(Broken))
     )
     journal = Journal(tmp_path)
     with pytest.raises(

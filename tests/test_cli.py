@@ -589,3 +589,24 @@ def test_what_ctrl_c_came_before_is_not_told_of() -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_thousands_of_rows_are_told_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line for each, in columns, letters of two cells among them; as JSON a line for each too, and one value."""
+    from useapi_runwayml.cli import output
+
+    rows = [{"row": number, "prompt": "文 x" if number % 2 else "plain\ttext"} for number in range(1, 1500)]
+    output.table(("row", "prompt"), [(each["row"], f"{each['prompt']}") for each in rows])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["row   prompt", "1     文 x", "2     plain text"]
+    assert len(lines) == 1500
+    output.table(("prompt", "row"), [(each["prompt"], each["row"]) for each in rows])
+    assert capsys.readouterr().out.splitlines()[1:3] == ["文 x        1", "plain text  2"]
+    output.emit(rows, indent=1)
+    told = capsys.readouterr().out
+    assert json.loads(told) == rows
+    assert len(told.splitlines()) == 1501
+    output.emit(rows[:2], indent=1)
+    assert json.loads(capsys.readouterr().out) == rows[:2]

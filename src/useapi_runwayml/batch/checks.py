@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ class Job:
         return f"row-{self.row}-{self.attempt}"
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     @property
     def creation(self) -> Creation:
@@ -111,12 +111,13 @@ def check(
     for job in begun:
         taken.put(job.output, f"row {job.row} of the batch")
     look_at_file = cache(lambda file, kind: [*_file_problems(file, kind)])  # many rows name one file
+    place_of = cache(lambda given: file_of(given, base))
     for number, row in enumerate(jobs.rows, 1 + max((job.row for job in begun), default=0)):
         creation, values = CREATIONS[row.endpoint], values_of(row, defaults)
         said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
-        video = file_of(values.get("video"), base)
+        video = place_of(values.get("video"))
         said += (f"line {row.line}: {each}" for each in look_at_file(video, "video"))
-        image = file_of(values.get("image"), base)
+        image = place_of(values.get("image"))
         if values.get("image") is not None:
             said += (f"line {row.line}: {each}" for each in look_at_file(image, "image"))
         output = output_of(values.get("output"), video, number, output_dir)
@@ -204,19 +205,41 @@ class Taken:
 
     files: dict[str, str] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
+    _seen: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    _refusing: dict[Path, Path | None] = field(default_factory=dict)
 
     def put(self, output: str | Path, who: str) -> list[str]:
         """Takes it for somebody, and gives what stands in the way."""
-        key = unicodedata.normalize("NFC", os.path.realpath(output)).casefold()
-        folders = [*_above(key)]
+        place, name = os.path.split(output)
+        if place not in self._seen:  # many results lie in one folder
+            real = _folded(os.path.realpath(place))
+            self._seen[place] = real, [real, *_above(real)]
+        real, folders = self._seen[place]
+        key = os.path.join(real, _folded(name))
         other = self.files.get(key)
         found = [f"{other} has the same"] if other else []
         for other in dict.fromkeys(filter(None, (self.folders.get(key), *map(self.files.get, folders)))):
             found.append(f"{other} has a file where one of the two needs a folder")
         self.files.setdefault(key, who)
         for each in folders:
-            self.folders.setdefault(each, who)
+            if each in self.folders:
+                break
+            self.folders[each] = who
         return found
+
+    def refusing(self, folder: Path) -> Path | None:
+        """The folder, or the nearest above it that is there, if it cannot be written to."""
+        if folder not in self._refusing:
+            there = folder
+            while not there.exists() and there != there.parent:
+                there = there.parent
+            self._refusing[folder] = None if there.is_dir() and os.access(there, os.W_OK) else there
+        return self._refusing[folder]
+
+
+def _folded(path: str) -> str:
+    """As a file system may see it that tells neither case nor forms of Unicode apart."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _above(path: str) -> Iterator[str]:
@@ -236,10 +259,7 @@ def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
     except (OSError, ValueError) as error:
         yield f"output {str(output)!r}: no file can be put there ({getattr(error, 'strerror', '') or 'it is no path'})"
         return
-    folder = output.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if folder := taken.refusing(output.parent):
         yield f"output {output}: {folder} cannot be written to"
 
 

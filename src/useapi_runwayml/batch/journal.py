@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, DBOSClient, Serializer
-from sqlalchemy import inspect
 
 from .checks import Job
 from .comparing import Reading
-from .facts import Facts, facts_of
-from .notices import Notices
-from .store import StoreFailed, cannot_hold, open_store
-from .unsent import Unsent
+from .records import FILE as FILE
+from .records import OPTIONS, READING, ROW, Records
+from .store import cannot_hold
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 NAME = "useapi-runwayml-batch"
 APPLICATION_VERSION = "1"
 EXECUTOR = "local"
-ROW, OPTIONS, READING = "row", "options", "reading"
-FILE = "journal.sqlite"
 
 
 class PlainJson(Serializer):
@@ -44,24 +40,17 @@ class PlainJson(Serializer):
         return json.loads(serialized_data)
 
 
-class Journal:
+class Journal(Records):
     """Reads and writes a batch's journal without running anything."""
 
     def __init__(self, project: Path) -> None:
-        self.project = project
-        self.failure: StoreFailed | None = None
-        self.engine = open_store(project / FILE, self._fail)
-        self.notices = Notices(self.engine)
-        self.unsent = Unsent(self.engine)
+        super().__init__(project)
         quiet()
         self._client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
 
-    def _fail(self, error: StoreFailed) -> None:
-        self.failure = error
-
     def close(self) -> None:
         self._client.destroy()
-        self.engine.dispose()
+        super().close()
 
     def prepare(self) -> None:
         """Makes the tables of a new journal; DBOS does so when it is launched. OSError when this database cannot hold one."""
@@ -84,7 +73,7 @@ class Journal:
             "executor_id": EXECUTOR,
             "log_level": "CRITICAL",
             "enable_otlp": False,
-            "max_executor_threads": 4,
+            "max_executor_threads": 16,
             "serializer": PlainJson(),
         }
 
@@ -97,7 +86,7 @@ class Journal:
                 self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict(), priority=job.row)
             if options is not None:
                 more = {} if reading is None else {READING: reading.to_dict()}
-                self._put(connection, OPTIONS, "options", "options", {**options, **more})
+                self._put(connection, OPTIONS, "options", OPTIONS, {**options, **more})
 
     def _put(
         self,
@@ -119,52 +108,6 @@ class Journal:
             },
             argument,
         )
-
-    def options(self) -> dict[str, Any]:
-        """The options of the batch; empty when there is none. StoreFailed when the file is no journal."""
-        if not inspect(self.engine).has_table("workflow_status"):
-            return {}
-        return {name: value for name, value in self._options().items() if name != READING}
-
-    def reading(self) -> Reading | None:
-        """How the jobs file was read; None of a batch that was begun before that was kept."""
-        told = self._options().get(READING)
-        return None if told is None else Reading(**told)
-
-    def _options(self) -> Mapping[str, Any]:
-        found = self._client.list_workflows(workflow_ids=["options"])
-        return _argument(found[0]) if found else {}
-
-    def facts(self, *, steps: bool = True) -> list[Facts]:
-        """What is known of every attempt of every row."""
-        known, taken_back = (self._steps(), self.unsent.all()) if steps else ({}, set[str]())
-        return [
-            facts_of(Job(**_argument(each)), each.status, each.output, known.get(each.workflow_id, {}), taken_back)
-            for each in self._client.list_workflows(name=ROW)
-        ]
-
-    def is_open(self) -> bool:
-        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
-        if self.failure is not None:
-            raise self.failure
-        states = ["PENDING", "ENQUEUED"]
-        return bool(self._client.list_workflows(name=ROW, status=states, limit=1, load_input=False, load_output=False))
-
-    def _steps(self) -> dict[str, dict[str, Any]]:
-        """What the steps of all rows gave, in one question: DBOS itself answers for one row at a time."""
-        from sqlalchemy import column, select, table
-
-        outputs = table("operation_outputs", *map(column, ("workflow_uuid", "function_id", "function_name", "output")))
-        found: dict[str, dict[str, Any]] = {}
-        with self.engine.connect() as connection:
-            for workflow, _, name, output in connection.execute(select(outputs).order_by(outputs.c.function_id)):
-                found.setdefault(workflow, {})[name] = None if output is None else json.loads(output)
-        return found
-
-
-def _argument(workflow: Any) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = workflow.input["args"][0]
-    return found
 
 
 def queue_of(email: str | None) -> str:

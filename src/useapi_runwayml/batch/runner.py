@@ -17,8 +17,9 @@ from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .engine import Engine
 from .facts import ENDS, Facts, latest
-from .journal import ROW, Journal, queue_of
+from .journal import Journal, queue_of
 from .pulse import Pulse
+from .records import ROW
 from .steps import Settings, Steps
 
 POLL_SECONDS = 0.1

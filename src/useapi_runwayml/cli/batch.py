@@ -13,11 +13,11 @@ from .._seam import DEFAULT_CREATION
 from . import output
 from .batch_asking import Yes, ask, defaults_of, either, not_paid_twice, positive, refuse
 from .batch_changes import added_rows, tell_changes
-from .batch_folder import Begun, Project, opened, refuse_a_second
+from .batch_folder import Begun, Project, looked_into, opened, refuse_a_second
 from .batch_resolving import resolve_command as resolve_command
 from .batch_view import again, show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
-from .needs import extra
+from .needs import extra, there
 
 if TYPE_CHECKING:
     from ..batch.checks import Job
@@ -80,9 +80,10 @@ def run_command(
     """
     with extra("batch"):
         from ..batch import checks, clips, identity, results, rows
-        from ..batch import runner as _  # noqa: F401  # what is missing is told before the price
         from ..batch.comparing import Reading
-        from ..batch.steps import Settings
+        from ..batch.endings import Settings
+
+        there("dbos", "filelock")  # what is missing is told before the price
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
     positive(credits_per_job=credits_per_job)
     either(adopt=adopt, anew=anew)
@@ -118,7 +119,7 @@ def run_command(
     if paid := [job for job in found if job.task_id is None]:
         ask(paid, yes=yes)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
-    with opened(jobs, project, new=True, lock=True) as journal:
+    with opened(jobs, project, new=True) as journal:
         journal.add(found, asdict(settings), reading)
         return go(journal, jobs, project)
 
@@ -138,16 +139,16 @@ def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | No
 
 def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
     """What became of each row by now."""
-    with opened(jobs, project) as journal:
+    with looked_into(jobs, project) as records:
         from ..batch.facts import ENDS, latest
 
-        rows, waited_for = latest(journal.facts()), journal.notices.all()
+        rows, waited_for = latest(records.facts()), records.notices.all()
         for each in rows:
             told = waited_for.pop(each.job.id, "")
             each.why = each.why if each.state in ENDS else told
         for about, told in waited_for.items():
             output.remark(f"{about}: {told}")
-        tell_changes(journal, jobs, project, rows)
+        tell_changes(records, jobs, project, rows)
         return rows
 
 
@@ -178,7 +179,7 @@ def resume_command(
 
     positive(max_credits=max_credits)
     either(adopt=adopt, anew=anew)
-    with opened(jobs, project, lock=True) as journal:
+    with opened(jobs, project) as journal:
         from ..batch.facts import latest
 
         known = latest(journal.facts())
@@ -199,7 +200,7 @@ def retry_failed_command(jobs: Begun, *, max_credits: Most = None, project: Proj
     from ..batch.changes import to_retry
 
     positive(max_credits=max_credits)
-    with opened(jobs, project, lock=True) as journal:
+    with opened(jobs, project) as journal:
         from ..batch.facts import latest
 
         known = latest(journal.facts())

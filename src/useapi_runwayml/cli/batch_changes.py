@@ -12,19 +12,19 @@ from .batch_view import again, tell_remarks
 if TYPE_CHECKING:
     from ..batch.checks import Job
     from ..batch.facts import Facts
-    from ..batch.journal import Journal
+    from ..batch.records import Records
     from ..batch.rows import Jobs
 
 SHOWN = 10
 
 
-def tell_changes(journal: Journal, jobs: Path, project: Path | None, known: list[Facts] | None = None) -> None:
+def tell_changes(records: Records, jobs: Path, project: Path | None, known: list[Facts] | None = None) -> None:
     """Each row that is changed, added or gone, and that the batch goes on without that; nothing when the file is the same."""
     from ..batch.comparing import compare
     from ..batch.facts import latest
     from ..batch.rows import read_jobs
 
-    reading = journal.reading()
+    reading = records.reading()
     if reading is None or _digest(jobs) == reading.sha256:
         return
     try:
@@ -32,7 +32,7 @@ def tell_changes(journal: Journal, jobs: Path, project: Path | None, known: list
     except OSError as error:
         output.remark(f"{jobs} cannot be compared with its batch: {error.strerror or error}")
         return
-    begun = [each.job for each in known or latest(journal.facts(steps=False))]
+    begun = [each.job for each in known or latest(records.facts(steps=False))]
     differences, new = compare(now.rows, begun, reading, jobs.parent.resolve())
     told = [
         *(f"{each}; the batch goes on with it as it was" if each.kind != "added" else str(each) for each in differences)
@@ -49,13 +49,13 @@ def tell_changes(journal: Journal, jobs: Path, project: Path | None, known: list
         output.remark(f"New rows: {again('resume', jobs, project)} --add")
 
 
-def added_rows(journal: Journal, jobs: Path, known: list[Facts]) -> tuple[list[Job], list[str]]:
+def added_rows(records: Records, jobs: Path, known: list[Facts]) -> tuple[list[Job], list[str]]:
     """The rows of the file that the batch has not, numbered on from its own, each with a key; and what is wrong with them."""
     from ..batch import clips, identity
     from ..batch.comparing import compare
     from ..batch.rows import read_jobs
 
-    reading = journal.reading()
+    reading = records.reading()
     if reading is None:
         return [], [f"{jobs}: how its batch read it is not known: begin another batch for new rows"]
     base = jobs.parent.resolve()

@@ -16,6 +16,7 @@ from .needs import extra
 
 if TYPE_CHECKING:
     from ..batch.journal import Journal
+    from ..batch.records import Records
 
 FOLDER = ".useapi-runwayml"
 Project = Annotated[
@@ -33,8 +34,22 @@ def project_of(jobs: Path, project: Path | None) -> Path:
 
 
 @contextlib.contextmanager
-def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one; with `lock` for this process alone."""
+def looked_into(jobs: Path, project: Path | None) -> Iterator[Records]:
+    """What the journal of a batch has; nothing is written."""
+    folder = project_of(jobs, project)
+    with extra("batch"):
+        from ..batch.records import FILE, Records
+    if not (folder / FILE).exists():
+        raise _no_batch(folder, jobs)
+    with contextlib.closing(Records(folder)) as records:
+        if not records.options():
+            raise _no_batch(folder, jobs)
+        yield records
+
+
+@contextlib.contextmanager
+def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[Journal]:
+    """The journal of a batch that is there, or a new one, for this process alone."""
     folder = project_of(jobs, project)
     with extra("batch"):
         from ..batch.journal import FILE, Journal, locked
@@ -45,8 +60,7 @@ def opened(jobs: Path, project: Path | None, *, new: bool = False, lock: bool = 
     if not new and not (folder / FILE).exists():
         raise _no_batch(folder, jobs)
     with contextlib.ExitStack() as stack:
-        if lock:
-            stack.enter_context(locked(folder))
+        stack.enter_context(locked(folder))
         journal = Journal(folder)
         stack.callback(journal.close)
         there = bool(journal.options())
@@ -63,11 +77,11 @@ def refuse_a_second(jobs: Path, project: Path | None) -> None:
     """Stop when the folder has a batch already; what has changed in the file since it began is told."""
     folder = project_of(jobs, project)
     with extra("batch"):
-        from ..batch.journal import FILE, Journal
+        from ..batch.records import FILE, Records
     if (folder / FILE).exists():
-        with contextlib.closing(Journal(folder)) as journal:
-            if journal.options():
-                tell_changes(journal, jobs, project)
+        with contextlib.closing(Records(folder)) as records:
+            if records.options():
+                tell_changes(records, jobs, project)
                 raise _begun(folder, jobs, project)
 
 

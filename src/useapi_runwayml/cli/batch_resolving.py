@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from . import output
 from .batch_asking import Yes, ask
-from .batch_folder import Begun, Project, opened
+from .batch_folder import Begun, Project, looked_into, opened
 from .batch_view import again
 from .exits import OK, USAGE, Stop
 
@@ -39,18 +40,10 @@ def resolve_command(
 
     choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
-    with opened(jobs, project, lock=row is not None) as journal:
+    if row is None:
+        return _list(jobs, project)
+    with opened(jobs, project) as journal:
         rows = latest(journal.facts())
-        if row is None:
-            uncertain = [each for each in rows if each.state == "uncertain"]
-            output.show(
-                [each.to_dict() for each in uncertain],
-                lambda: output.table(
-                    ("row", "line", "replyRef", "why"),
-                    ((each.job.row, each.job.line, each.reply_ref, each.why) for each in uncertain),
-                ),
-            )
-            return OK
         if len(chosen) != 1:
             raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
         known = next((each for each in rows if each.job.row == row), None)
@@ -68,5 +61,20 @@ def resolve_command(
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
         lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
+    )
+    return OK
+
+
+def _list(jobs: Path, project: Path | None) -> int:
+    from ..batch.facts import latest
+
+    with looked_into(jobs, project) as records:
+        uncertain = [each for each in latest(records.facts()) if each.state == "uncertain"]
+    output.show(
+        [each.to_dict() for each in uncertain],
+        lambda: output.table(
+            ("row", "line", "replyRef", "why"),
+            ((each.job.row, each.job.line, each.reply_ref, each.why) for each in uncertain),
+        ),
     )
     return OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator
 
 from .exits import Stop
@@ -15,3 +16,10 @@ def extra(name: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise Stop(f"this needs more ({error.name} is missing): pip install 'useapi-runwayml[{name}]'") from None
+
+
+def there(*modules: str) -> None:
+    """ImportError for the first of these that is not installed; loads none of them."""
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from .. import Progress as TaskProgress
 
+MANY = 1000
 WIDEST = 1_000_000
 _state = {"json": False}
 
@@ -36,9 +38,16 @@ def show(data: Any, lines: Callable[[], None]) -> None:
 
 
 def emit(data: Any, *, indent: int | None = None) -> None:
-    """One JSON value; escaped where the terminal's encoding has not all letters."""
+    """One JSON value; escaped where the terminal's encoding has not all letters. Of many things each has a line."""
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(json.dumps(data, ensure_ascii=plain, indent=indent, default=str), flush=True)
+
+    def dumped(value: Any, indent: int | None = None) -> str:
+        return json.dumps(value, ensure_ascii=plain, indent=indent, default=str)
+
+    if isinstance(data, list) and len(data) > MANY:
+        print("[", ",\n".join(map(dumped, data)), "]", sep="\n", flush=True)
+    else:
+        print(dumped(data, indent), flush=True)
 
 
 def say(line: str) -> None:
@@ -54,25 +63,40 @@ def remark(line: str) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere. Colours where NO_COLOR and the terminal allow."""
-    made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
-    for column in made.columns:
-        column.overflow = "fold"
-    count = 0
-    for row in rows:
-        count += 1
-        made.add_row(*(Text("" if cell is None else _plain(cell)) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else WIDEST)
-    if count or title:
-        console.print(made)
+    cells = [["" if cell is None else _plain(cell) for cell in row] for row in rows]
+    if not cells and not title:
+        print("Nothing.")
+    elif len(cells) > MANY:
+        _plain_table(columns, cells)
     else:
-        console.print("Nothing.")
+        made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+        for column in made.columns:
+            column.overflow = "fold"
+        for row in cells:
+            made.add_row(*map(Text, row))
+        Console(width=None if sys.stdout.isatty() else WIDEST).print(made)
+
+
+def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """The same without colours, and a line for each row everywhere: a table of thousands takes a minute to lay out."""
+    lines = [columns, *cells]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+    sys.stdout.flush()
+
+
+def _width(cell: str) -> int:
+    return len(cell) if cell.isascii() else cell_len(cell)
 
 
 def _plain(cell: object) -> str:
     """Text of the service as text, without control characters."""
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
-    return "".join(letter if letter.isprintable() else " " for letter in str(cell))
+    text = str(cell)
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def fields(values: Mapping[str, object]) -> None:
