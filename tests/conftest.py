@@ -165,3 +165,18 @@ def clip(tmp_path: Any) -> Any:
     path = tmp_path / "clip.mp4"
     path.write_bytes(MP4)
     return path
+
+
+@pytest.fixture
+def unreadable_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulator in this process whose tasks answer 404 for their first minute, to whoever asks for one alone."""
+    from useapi_runwayml.simulator import operations
+
+    found = operations._task
+
+    def late(sim: Any, task_id: str, now: float) -> Any:
+        task = found(sim, task_id, now)
+        is_new = getattr(task, "created", now - 60) > now - 60
+        return operations.error_answer(404, "Not found.") if is_new else task
+
+    monkeypatch.setattr(operations, "_task", late)

@@ -71,18 +71,9 @@ def test_a_task_that_a_list_still_shows_is_not_gone(make: Any) -> None:
     assert batch.states(rows) == ["done"]
 
 
-def test_a_result_whose_task_cannot_be_read_for_a_while_is_fetched(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("unreadable_at_first")
+def test_a_result_whose_task_cannot_be_read_for_a_while_is_fetched(make: Any) -> None:
     """It ended by what a list showed, and its own page answers 404 a little longer: no failure, and no second create."""
-    from useapi_runwayml.simulator import operations
-
-    found = operations._task
-
-    def late(sim: Any, task_id: str, now: float) -> Any:
-        task = found(sim, task_id, now)
-        is_new = getattr(task, "created", now - 60) > now - 60
-        return operations.error_answer(404, "Not found.") if is_new else task
-
-    monkeypatch.setattr(operations, "_task", late)
     batch = make(task_seconds=20)
     rows = batch.begin([batch.job(number) for number in range(1, 5)], max_jobs=4, settle=60)
     assert batch.states(rows) == ["done"] * 4, [each.why for each in rows]

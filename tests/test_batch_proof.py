@@ -137,8 +137,8 @@ class Batch:
         )
 
 
-def faulty(lost: float = 0.04) -> Simulator:
-    """A service that fails in all ways; `lost` is how likely a create is to come to nothing, for each of two ways."""
+def faulty(lost: float = 0.04, cut: float = 0.1) -> Simulator:
+    """A service that fails in all ways; `lost` and `cut` are how likely a create comes to nothing, and a download breaks, for each of two ways."""
     sim = Simulator(max_jobs=12, credits=10**6, seed=5)
     add = sim.faults.add
     add("close_after_action", "createVideoToVideo", probability=0.04)
@@ -151,8 +151,8 @@ def faulty(lost: float = 0.04) -> Simulator:
     add("status", "getTask", probability=0.05, status=503)
     add("status", "listTasks", probability=0.05, status=522, content_type="text/plain")
     add("close_before_action", "uploadAsset", probability=0.1)
-    add("cut_body", "download", probability=0.1, bytes=1000)
-    add("status", "download", probability=0.05, status=503)
+    add("cut_body", "download", probability=cut, bytes=1000)
+    add("status", "download", probability=cut / 2, status=503)
     return sim
 
 
@@ -224,7 +224,7 @@ SIXTY = 60
 def test_random_kills_need_nobody(tmp_path: Path, seed: int) -> None:
     """Four SIGKILLs at random moments, a faulty service: resume ends with 0, sixty tasks, sixty whole files, nobody asked."""
     chance = random.Random(seed)
-    sim = faulty(lost=0.005)  # three in turn would be told as a failure
+    sim = faulty(lost=0.005, cut=0.02)  # several in turn would be told as a failure
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
         batch = Batch(tmp_path, server.base_url, SIXTY)
         options = ["--yes", "--max-jobs", "12", "--poll-interval", "5", "--settle", "60"]
@@ -239,18 +239,9 @@ def test_random_kills_need_nobody(tmp_path: Path, seed: int) -> None:
     assert batch.is_whole(SIXTY)
 
 
-def test_tasks_that_cannot_be_read_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("unreadable_at_first")
+def test_tasks_that_cannot_be_read_at_first(tmp_path: Path) -> None:
     """404 for the first minute of each task, in a batch that is killed meanwhile: all are done, and none is made anew."""
-    from useapi_runwayml.simulator import operations
-
-    found = operations._task
-
-    def late(sim: Any, task_id: str, now: float) -> Any:
-        task = found(sim, task_id, now)
-        is_new = getattr(task, "created", now - 60) > now - 60
-        return operations.error_answer(404, "Not found.") if is_new else task
-
-    monkeypatch.setattr(operations, "_task", late)
     sim = Simulator(max_jobs=6, credits=10**6, task_seconds=30)
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
         batch = Batch(tmp_path, server.base_url, FEW)
