@@ -214,6 +214,23 @@ def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatc
     assert batch.journal.unsent.all() == {taken_back}
 
 
+def test_what_was_taken_back_gives_no_credits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was never spent: the limit holds to the credit when its row goes on."""
+    batch = make()
+    post = Steps._post
+
+    async def interrupted(self: Any, *given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Steps, "_post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch.begin([batch.job(1), batch.job(2)], max_credits=25)
+    monkeypatch.setattr(Steps, "_post", post)
+    assert batch.journal.unsent.all()
+    assert sorted(batch.states(batch.run())) == ["done", "held"]
+    assert batch.sim.state.accounts["maker@example.com"].spent == 25
+
+
 def test_any_number_of_orderly_ends_counts_against_no_row(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Creates that an earlier process may have sent, and that proved not to be there, are not those that the service loses."""
     batch = make()

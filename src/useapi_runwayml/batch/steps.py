@@ -128,8 +128,8 @@ class Steps(Endings):
                 return told("held", held, error=held.error)
             outcome = await self._post(job, assets, reference, account)
             since, more = self._service.now(), {"was_sent": True}  # until now it may have been on its way
-        elif reference in self.taken_back:  # an earlier process has said that it did not send it
-            outcome, since, more = {"kind": "taken back"}, None, {}
+        elif reference in self.taken_back:  # an earlier process has said that it did not send it: it is in no budget
+            return {"kind": "taken back"}
         else:  # an earlier process may have sent it; the budget counts it already
             outcome, since, more = {"kind": "unknown"}, intent["service_at"], {}
         if outcome["kind"] == "unknown":
