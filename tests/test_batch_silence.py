@@ -49,6 +49,7 @@ def calls_between(batch: Batch, operation: str, seconds: float) -> int:
     [
         ("createVideoToVideo", "row 1: waiting for a slot"),
         ("uploadAsset", "row 1: uploading"),
+        ("download", "row 1: downloading"),
     ],
 )
 def test_a_wish_to_wait_is_heeded_and_told(make: Any, seen: list[dict[str, str]], operation: str, about: str) -> None:

@@ -291,6 +291,42 @@ def test_a_host_that_cannot_resume_starts_again(world: World, tmp_path: Path, he
     assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
 
 
+@pytest.mark.parametrize("asked", [7, 60])
+def test_a_host_that_asks_to_wait_is_heeded(world: World, tmp_path: Path, asked: int) -> None:
+    """Up to a minute: the next request comes no sooner."""
+    busy = httpx.Response(429, headers={"Retry-After": str(asked)})
+    times: list[float] = []
+
+    def seen(request: httpx.Request) -> httpx.Response:
+        times.append(world.clock.monotonic())
+        found: httpx.Response = busy if len(times) == 1 else whole()(request)
+        return found
+
+    client, _ = scripted(world, [seen])
+    client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert times[1] - times[0] >= asked
+    assert (tmp_path / "a.mp4").read_bytes() == MP4
+
+
+def test_a_wish_to_wait_for_what_is_refused_for_good_is_none(world: World, tmp_path: Path) -> None:
+    """Whoever heeds wishes would ask for ever."""
+    client, _ = scripted(world, [httpx.Response(404, headers={"Retry-After": "5"})])
+    with pytest.raises(DownloadError, match=r"answered 404. Download it again$") as info:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert info.value.retry_after is None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_for_more_than_there_is_time_is_left_alone(world: World, tmp_path: Path, status: int) -> None:
+    """One request, an error that says when to come again, and nothing left behind."""
+    client, sent = scripted(world, [httpx.Response(status, headers={"Retry-After": "61"})])
+    with pytest.raises(DownloadError, match=r"answered \d+. Download it again in 61 s") as info:
+        client.tasks.download(TASK, tmp_path / "a.mp4")
+    assert (info.value.retry_after, info.value.task_id) == (61, TASK)
+    assert [each.url.host for each in sent] == ["runway.simulator", "cdn.test"]
+    assert parts(tmp_path) == []
+
+
 def test_an_odd_range_starts_again(world: World, tmp_path: Path) -> None:
     """A 206 from elsewhere, and a 416, make it start from the beginning."""
     elsewhere = httpx.Response(206, content=b"zzz", headers={"Content-Range": "bytes 1-3/10"})

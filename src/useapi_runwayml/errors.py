@@ -314,4 +314,11 @@ class WaitTimeoutError(TaskError, TimeoutError):
 
 
 class DownloadError(UseapiError):
-    """A result could not be fetched; the task is not touched and can be downloaded again."""
+    """A result could not be fetched; the task is not touched and can be downloaded again.
+
+    `retry_after` are the seconds that its host asked to wait before that, or None.
+    """
+
+    def __init__(self, message: str, *, task_id: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, task_id=task_id)
+        self.retry_after = retry_after

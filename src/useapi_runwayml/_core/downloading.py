@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import APIConnectionError, DownloadError, TaskOutputMissingError
 from . import polling, retry
-from .answers import redact
+from .answers import redact, retry_after
 from .asking import with_id
 from .calls import call, fetch, limited
 from .checks import check_callbacks
@@ -84,6 +84,7 @@ class Target:
         self.total: int | None = None
         self.version: tuple[str, str] = ("", "")
         self.refused: int | None = None
+        self.wish: float | None = None
         self.page = self.framed = False
         self.head = b""
 
@@ -96,7 +97,7 @@ class Target:
 
     def accept(self, status: int, headers: Mapping[str, str]) -> bool:
         """Looks at the head of an answer; anything but the file itself is refused."""
-        self.refused = None
+        self.refused = self.wish = None
         self.page = status == 200 and is_page(headers.get("content-type", ""))
         version = headers.get("etag", ""), headers.get("last-modified", "")
         if status == 206 and (found := re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))):
@@ -115,6 +116,7 @@ class Target:
         if status in (206, 416):
             self.restart()
         self.refused = status
+        self.wish = retry_after(headers, None)
         return False
 
     def _is_same(self, version: tuple[str, str], total: int | None) -> bool:
@@ -218,7 +220,7 @@ def _fill(context: Context, target: Target, link: Link, task_id: str, options: O
 
     attempt, refreshed = 0, False
     while True:
-        trouble = ""
+        trouble, wish = "", None
         try:
             in_time = Options(options.extra_headers, options.timeout, deadline)
             yield Fetch(link.url, target.headers(), target.accept, target.write, after, in_time)
@@ -226,7 +228,7 @@ def _fill(context: Context, target: Target, link: Link, task_id: str, options: O
             check_time()
             trouble = str(error)
         else:
-            status = target.refused
+            status, wish = target.refused, target.wish
             if status is None and not (trouble := target.lacks()):
                 return
             if status is not None:
@@ -236,13 +238,19 @@ def _fill(context: Context, target: Target, link: Link, task_id: str, options: O
                 link = link_of((yield from read_task(context, task_id, options, deadline))) or link
                 continue
             if status is not None and 300 <= status < 500 and status not in PASSING and status != 416:
-                attempt = context.settings.max_retries
+                attempt, wish = context.settings.max_retries, None
+        left = deadline - context.clock.monotonic()
+        if wish is not None and wish > (retry.MAX_RETRY_AFTER if math.isinf(left) else left):
+            attempt = context.settings.max_retries
         if attempt >= context.settings.max_retries:
             place = redact(link.url).partition("?")[0]
+            later = f" in {wish:g} s" if wish else ""
             raise DownloadError(
-                f"Could not fetch {place} of task {task_id}: {trouble}. Download it again", task_id=task_id
+                f"Could not fetch {place} of task {task_id}: {trouble}. Download it again{later}",
+                task_id=task_id,
+                retry_after=wish,
             )
         log.info("download of task %s: %s; trying again", task_id, trouble)
-        pause = retry.backoff(attempt, context.uniform)
-        yield Sleep(min(pause, max(0.0, deadline - context.clock.monotonic())))
+        pause = max(retry.backoff(attempt, context.uniform), wish or 0.0)
+        yield Sleep(min(pause, max(0.0, left)))
         attempt = attempt + 1 if context.clock.monotonic() < deadline else context.settings.max_retries

@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AccountSessionError, APIStatusError, AuthenticationError, SubscriptionError, UseapiError
+from ..errors import (
+    AccountSessionError,
+    APIStatusError,
+    AuthenticationError,
+    DownloadError,
+    SubscriptionError,
+    UseapiError,
+)
 from . import polling
 from .answers import read
 from .calls import call
@@ -121,8 +128,8 @@ class Survey:
 
 
 def wish_of(error: UseapiError) -> float:
-    """The seconds that the service asks to wait."""
-    return (error.retry_after or 0.0) if isinstance(error, APIStatusError) else 0.0
+    """The seconds that the service, or a result's host, asks to wait."""
+    return (error.retry_after or 0.0) if isinstance(error, (APIStatusError, DownloadError)) else 0.0
 
 
 def is_whole(task: Task) -> bool:

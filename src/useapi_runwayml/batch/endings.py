@@ -135,7 +135,8 @@ class Endings:
                 return await call()
             except errors.UseapiError as error:
                 wish = wish_of(error)
-                if not is_transient(error) or (self.clock.monotonic() > until and not wish):
+                passing = is_transient(error) or (isinstance(error, errors.DownloadError) and wish)
+                if not passing or (self.clock.monotonic() > until and not wish):
                     raise
                 wait = max(pause, wish)
                 self.tell(job, state, f"{error}; again in {lasting(wait)}" if wait >= LONG else "")
