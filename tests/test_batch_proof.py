@@ -228,13 +228,16 @@ def test_random_kills_need_nobody(tmp_path: Path, seed: int) -> None:
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
         batch = Batch(tmp_path, server.base_url, SIXTY)
         options = ["--yes", "--max-jobs", "12", "--poll-interval", "5", "--settle", "60"]
+
+        def go_on(after: float | None = None) -> int:
+            code = batch.until_killed("resume", "jobs.csv", "--yes", after=after)
+            if code == 2:  # it had not begun
+                code = batch.until_killed("run", "jobs.csv", *options, after=after)
+            return code
+
         for _ in range(4):
-            moment = chance.uniform(2.0, 5.0)
-            if (
-                batch.until_killed("resume", "jobs.csv", "--yes", after=moment) == 2
-            ):  # it was killed before it had begun
-                batch.until_killed("run", "jobs.csv", *options, after=moment)
-        assert batch.until_killed("resume", "jobs.csv", "--yes") == 0, batch.left()
+            go_on(after=chance.uniform(2.0, 5.0))
+        assert go_on() == 0, batch.left()
     assert tasks_by_row(sim) == Counter(range(1, SIXTY + 1))
     assert batch.is_whole(SIXTY)
 
