@@ -44,6 +44,15 @@ def command(arguments: list[str]) -> None:
     print(json.dumps({"cpu": cpu(), "megabytes": memory()}), file=sys.stderr)
 
 
+def jobs_in(folder: Path, rows: int) -> Path:
+    """A jobs file, with the clip that all its rows name."""
+    (folder / "c.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(5000))
+    path = folder / "jobs.csv"
+    lines = "".join(f"c.mp4,row {row},5\n" for row in range(rows))
+    path.write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+    return path
+
+
 def begin(rows: int, folder: Path) -> None:
     """A jobs file, and its batch as `batch run` begins it."""
     from useapi_runwayml.batch.comparing import Reading
@@ -52,10 +61,7 @@ def begin(rows: int, folder: Path) -> None:
     from useapi_runwayml.batch.results import digest_of
     from useapi_runwayml.batch.rows import read_jobs
 
-    (folder / "c.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(5000))
-    path = folder / "jobs.csv"
-    lines = "".join(f"c.mp4,row {row},5\n" for row in range(rows))
-    path.write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+    path = jobs_in(folder, rows)
     reading = Reading(digest_of(path), str(folder / "results" / "jobs"))
     jobs, problems = reading.check(read_jobs(path), folder)
     assert not problems
@@ -77,11 +83,9 @@ def main(rows: int, slots: int, speed: float, base_url: str, first_post: bool) -
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "c.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(5000))
-        lines = "".join(f"c.mp4,row {row},5\n" for row in range(rows))
-        (folder / "jobs.csv").write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+        path = jobs_in(folder, rows)
         begun = time.perf_counter()
-        jobs, problems = checks.check(read_jobs(folder / "jobs.csv"), folder, folder / "results", {})
+        jobs, problems = checks.check(read_jobs(path), folder, folder / "results", {})
         assert not problems
         checked = time.perf_counter()
         journal = Journal(folder)

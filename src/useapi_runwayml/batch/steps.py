@@ -58,7 +58,6 @@ class Steps(Endings):
         self.handled: set[str] = set()
         self._accounts: dict[str, Account] = {}
         self._homes: dict[str | None, str] = {}
-        self._fresh: set[str] = set()
         self._intended: set[str] = set()
         self.taken_back: set[str] = set()
 
@@ -110,7 +109,6 @@ class Steps(Endings):
         """The replyRef of a POST that is about to be sent, and when: by the service's clock."""
         names = (reference_of(job, number, taken) for taken in itertools.count())
         reference = next(each for each in names if each not in self.taken_back)
-        self._fresh.add(reference)
         self._intended.add(reference)
         return {"reply_ref": reference, "service_at": self._service.now()}
 
@@ -119,9 +117,9 @@ class Steps(Endings):
     ) -> dict[str, Any]:
         """The one POST of an intent, or, when it may have left already, the look for its task."""
         reference, cost = intent["reply_ref"], job.credits()
+        is_fresh = reference in self._intended and reference not in self.handled
         self.handled.add(reference)
-        if reference in self._fresh:
-            self._fresh.discard(reference)
+        if is_fresh:
             try:
                 self.budget.reserve(cost)
             except Held as held:

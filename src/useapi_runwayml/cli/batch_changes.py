@@ -22,12 +22,15 @@ def tell_changes(records: Records, jobs: Path, project: Path | None, known: list
     """Each row that is changed, added or gone, and that the batch goes on without that; nothing when the file is the same."""
     from ..batch.comparing import compare
     from ..batch.facts import latest
+    from ..batch.results import digest_of
     from ..batch.rows import read_jobs
 
     reading = records.reading()
-    if reading is None or _digest(jobs) == reading.sha256:
+    if reading is None:
         return
     try:
+        if digest_of(jobs) == reading.sha256:
+            return
         now = read_jobs(jobs, reading.endpoint)
     except OSError as error:
         output.remark(f"{jobs} cannot be compared with its batch: {error.strerror or error}")
@@ -67,12 +70,3 @@ def added_rows(records: Records, jobs: Path, known: list[Facts]) -> tuple[list[J
     tell_remarks(remarks)
     problems += more
     return ([] if problems else identity.with_keys(found, {job.key for job in begun})), problems
-
-
-def _digest(jobs: Path) -> str:
-    from ..batch.results import digest_of
-
-    try:
-        return digest_of(jobs)
-    except OSError:
-        return ""

@@ -177,9 +177,8 @@ async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; OSError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(
-        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )  # else asyncio sets no TCP_NODELAY, and answers wait
+    # without the protocol asyncio sets no TCP_NODELAY, and answers wait for an ACK
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
