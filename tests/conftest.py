@@ -10,7 +10,8 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -19,6 +20,9 @@ import useapi_runwayml
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
 
 from .media import clip
+
+if TYPE_CHECKING:
+    from .postgres import Postgres
 
 TOKEN = "user:4242-s3cr3tT0k3n"
 BASE_URL = "http://runway.simulator/v1/runwayml"
@@ -180,3 +184,22 @@ def unreadable_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
         return operations.error_answer(404, "Not found.") if is_new else task
 
     monkeypatch.setattr(operations, "_task", late)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of the tests' own."""
+    from .postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Where a batch may be kept: in a folder, and in a database."""
+    from useapi_runwayml.batch.places import Database, Folder
+
+    if request.param == "sqlite":
+        return Folder(tmp_path)
+    return Database.of(request.getfixturevalue("postgres").new(), "b")

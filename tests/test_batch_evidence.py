@@ -16,6 +16,7 @@ from useapi_runwayml.batch.changes import to_pay, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts
+from useapi_runwayml.batch.ledger import Ledger, Settings
 from useapi_runwayml.batch.steps import Steps
 
 from .conftest import MP4
@@ -187,17 +188,19 @@ def test_an_orderly_end_before_the_post_needs_no_person(
 def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Taken back before anybody recorded it, then sent by the next process, which was killed: looked for, not taken for unsent."""
     batch = make()
-    intend, post = Steps.intend, Steps._post
+    intend, post = Ledger.intend, Steps._post
 
     async def interrupted(self: Any, *given: Any) -> Any:
         await intend(self, *given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Steps, "intend", interrupted)
+    monkeypatch.setattr(Ledger, "intend", interrupted)
     with pytest.raises(KeyboardInterrupt):
         batch.begin([batch.job(1, key="0" * 32)])
-    monkeypatch.setattr(Steps, "intend", intend)
-    (taken_back,) = batch.journal.unsent.all()
+    monkeypatch.setattr(Ledger, "intend", intend)
+    assert batch.rows()[0].intent is None
+    taken_back = batch.rows()[0].reply_ref
+    assert taken_back
 
     async def killed(self: Any, *given: Any) -> Any:
         await post(self, *given)
@@ -211,7 +214,6 @@ def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatc
     assert batch.rows()[0].reply_ref != taken_back
     assert batch.states(batch.run()) == ["done"]
     assert batch.tasks() == {"1": 1}
-    assert batch.journal.unsent.all() == {taken_back}
 
 
 def test_what_was_taken_back_gives_no_credits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_what_was_taken_back_gives_no_credits(make: Any, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         batch.begin([batch.job(1), batch.job(2)], max_credits=25)
     monkeypatch.setattr(Steps, "_post", post)
-    assert batch.journal.unsent.all()
+    assert [each.intent for each in batch.rows()] == [None, None]
     assert sorted(batch.states(batch.run())) == ["done", "held"]
     assert batch.sim.state.accounts["maker@example.com"].spent == 25
 
@@ -235,7 +237,7 @@ def test_any_number_of_orderly_ends_counts_against_no_row(make: Any, monkeypatch
     """Creates that an earlier process may have sent, and that proved not to be there, are not those that the service loses."""
     batch = make()
     batch.begin([batch.job(1)])
-    monkeypatch.setattr(batch.journal.unsent, "add", lambda references: None)  # as if it had been killed
+    monkeypatch.setattr(Steps, "never_sent", lambda self: [])  # as if it had been killed
     post = Steps._post
 
     async def interrupted(self: Any, *given: Any) -> Any:
@@ -266,13 +268,15 @@ def test_a_row_that_begins_while_the_process_ends_is_left_as_it_is(make: Any, mo
         return await function(*given)
 
     batch = make()
-    steps = Closed(None, runner.Settings(), BatchClock(), runner.Budget(None, 0), None)  # type: ignore[arg-type]
+    batch.journal.add([batch.job(1)], Settings())
+    ledger = Ledger(batch.journal.transactions, "w", batch.folder)
+    steps = Closed(None, BatchClock(), None, ledger, batch.journal.transactions)  # type: ignore[arg-type]
     engine = Engine(steps, record)
     engine.is_over = moment == "before"
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(engine.process(batch.job(1)))
+        asyncio.run(engine.process("row-1-1", 1, ""))
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(inspect.unwrap(runner._row)(batch.job(1).to_dict()))
+        asyncio.run(inspect.unwrap(runner._row)({"id": "row-1-1", "row": 1, "account": ""}))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -443,8 +447,8 @@ def test_any_name_of_a_folder_has_a_journal(make: Any, tmp_path: Path, name: str
     journal = Journal(folder)
     try:
         journal.prepare()
-        journal.add([Job(1, 2, "c.mp4", "x", "o.mp4")], {"max_jobs": 1})
-        assert journal.options() == {"max_jobs": 1}
+        journal.add([Job(1, 2, "c.mp4", "x", "o.mp4")], Settings(max_jobs=1))
+        assert journal.options()["max_jobs"] == 1
     finally:
         journal.close()
     assert (folder / FILE).exists()

@@ -28,15 +28,21 @@ pytestmark = [
 SPEED = 60
 ROWS = 200
 CLIPS = 7
-STEPS = ("upload", "intent", "create", "wait", "fetch", "download")
-MOMENTS = ("before", "inside", "after")
+KINDS = ("upload", "intent", "post", "create", "wait", "fetch", "publish", "end")
+BOUNDARIES = [
+    *(f"{kind}:{moment}" for kind in KINDS for moment in ("before", "after")),
+    "create:recorded",
+    "fetch:recorded",
+]
 
-# The command line with a clock as fast as the simulator's, which ends itself where it is told: before a step, after what the step
-# does but before that is recorded, or after.
+# The command line with a clock as fast as the simulator's, which ends itself where it is told: before or after one of the things
+# that become of a row, or after DBOS has recorded a step.
 CHILD = f"""
 import functools, os, signal, sys
 from useapi_runwayml.__main__ import main
 from useapi_runwayml.batch import runner
+from useapi_runwayml.batch.ledger import Ledger
+from useapi_runwayml.batch.steps import Steps
 
 runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
 step, counted = runner._step, []
@@ -48,20 +54,35 @@ def passes(kind, moment):
         if len(counted) == int(count):
             os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
-async def watched(name, function, *arguments):
-    kind = name.partition("-")[0]
+def watch(owner, name, kind):
+    inner = getattr(owner, name)
 
-    async def inside(*given):
-        result = await function(*given)
-        passes(kind, "inside")
+    async def watched(self, *given, **more):
+        passes(kind, "before")
+        result = await inner(self, *given, **more)
+        passes(kind, "after")
         return result
 
-    passes(kind, "before")
-    result = await step(name, inside, *arguments)
-    passes(kind, "after")
+    setattr(owner, name, watched)
+
+for owner, name, kind in (
+    (Steps, "upload", "upload"),
+    (Ledger, "intend", "intent"),
+    (Steps, "_post", "post"),
+    (Steps, "create", "create"),
+    (Steps, "wait", "wait"),
+    (Steps, "fetch", "fetch"),
+    (Steps, "publish", "publish"),
+    (Ledger, "finish", "end"),
+):
+    watch(owner, name, kind)
+
+async def recorded(name, *given):
+    result = await step(name, *given)
+    passes(name.partition("-")[0], "recorded")
     return result
 
-runner._step = watched
+runner._step = recorded
 main()
 """
 
@@ -169,7 +190,7 @@ def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
         batch = Batch(tmp_path, server.base_url)
         options = ["--yes", "--max-jobs", "10", "--poll-interval", "5", "--settle", "60"]
-        kills = [f"{step}:{moment}:{chance.randint(1, 6)}" for step in STEPS for moment in MOMENTS]
+        kills = [f"{boundary}:{chance.randint(1, 6)}" for boundary in BOUNDARIES]
         assert batch.until_killed("run", "jobs.csv", *options, kill=kills[0]) == -signal.SIGKILL
         killed = [batch.until_killed("resume", "jobs.csv", "--yes", kill=kill) for kill in kills[1:]]
         assert killed.count(-signal.SIGKILL) >= len(kills) - 4  # uploads are over soon, and have no boundary left then
@@ -207,7 +228,7 @@ def test_an_orderly_end_at_each_boundary_needs_nobody(tmp_path: Path, name: str)
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
         batch = Batch(tmp_path, server.base_url, FEW)
         options = ["--yes", "--max-jobs", "6", "--poll-interval", "5", "--settle", "60"]
-        kills = [f"{step}:{moment}:{chance.randint(1, 2)}" for step in STEPS for moment in MOMENTS]
+        kills = [f"{boundary}:{chance.randint(1, 2)}" for boundary in BOUNDARIES]
         codes = [batch.until_killed("run", "jobs.csv", *options, kill=kills[0], by=number)]
         codes += (batch.until_killed("resume", "jobs.csv", "--yes", kill=kill, by=number) for kill in kills[1:])
         assert set(codes) <= {0, 130}, codes

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 from useapi_runwayml_api.models import ScheduledTask, Task
 
-from useapi_runwayml.batch.accounts import Account, Budget, Held, Slot
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
-from useapi_runwayml.batch.facts import Facts, facts_of, latest
+from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.settling import judge
 
 AT = 1_767_322_800.0
@@ -100,117 +98,55 @@ def test_a_list_that_is_whole_reaches_back_to_the_beginning() -> None:
     assert "shows no replyRef" in verdict([WEB], is_whole=True).why
 
 
-def test_slots_are_taken_lowered_and_given_back() -> None:
-    """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
-    now = [0.0]
-
-    async def main() -> None:
-        account = Account(3, lambda: now[0])
-        slots = [Slot(account) for _ in range(4)]
-        for slot in slots[:3]:
-            await slot.take()
-        waiting = asyncio.create_task(slots[3].take())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        account.lower()
-        assert account.limit == 2
-        await slots[0].give()
-        await slots[0].give()
-        await asyncio.sleep(0)
-        assert (account.taken, waiting.done()) == (2, False)
-        await slots[1].give()
-        await waiting
-        now[0] = 61.0
-        await slots[2].give()
-        assert (account.taken, account.limit) == (1, 3)
-        await Slot(account).take(force=True)
-        for _ in range(9):
-            account.lower()
-        assert account.limit == 1
-
-    asyncio.run(main())
-
-
-def test_a_closed_gate_tells_everyone_why() -> None:
-    """Who waits and who comes later is held; a task that exists has its slot all the same."""
-
-    async def main() -> None:
-        account = Account(1, lambda: 0.0)
-        await Slot(account).take()
-        waiting = asyncio.create_task(Slot(account).take())
-        await asyncio.sleep(0)
-        await account.close("no credits")
-        with pytest.raises(Held, match="no credits"):
-            await waiting
-        with pytest.raises(Held, match="no credits"):
-            await Slot(account).take()
-        await Slot(account).take(force=True)
-
-    asyncio.run(main())
-
-
-def test_the_budget_holds() -> None:
-    """What is reserved counts, what was not started is given back, and no limit is no limit."""
-    budget = Budget(100, 30)
-    budget.reserve(50)
-    with pytest.raises(Held, match="--max-credits 100: 80 are spent"):
-        budget.reserve(25)
-    budget.release(50)
-    budget.reserve(70)
-    Budget(None, 10**9).reserve(10**9)
-
-
-def facts(status: str, result: Any = None, **steps: Any) -> Facts:
-    named = {name.replace("_", "-"): value for name, value in steps.items()}
-    return facts_of(Job(1, 2, "c.mp4", "x", "o.mp4"), status, result, named)
-
-
 INTENT = {"reply_ref": "ours", "service_at": 1.0}
 
 
-def test_the_journal_tells_each_state() -> None:
-    """From the steps that are recorded, and from the result once there is one."""
-    upload = {"kind": "uploaded", "asset_id": "a", "sha256": "h"}
-    created = {"kind": "created", "task_id": "t"}
-    assert facts("ENQUEUED").state == "queued"
-    assert facts("PENDING", upload=upload).state == "uploaded"
-    assert facts("PENDING", upload=upload, intent_1=INTENT).state == "submitting"
-    waiting = facts("PENDING", upload=upload, intent_1=INTENT, create_1=created)
-    assert (waiting.state, waiting.asset_id, waiting.task_id, waiting.reply_ref, waiting.paid) == (
-        "waiting",
-        "a",
-        "t",
-        "ours",
-        True,
+def row(**known: Any) -> Facts:
+    return Facts(Job(1, 2, "c.mp4", "x", "o.mp4"), **known)
+
+
+def test_what_is_known_of_a_row_is_kept() -> None:
+    """All of it is written and read again, and what is not known takes no room."""
+    known = row(
+        state="waiting",
+        asset_id="a",
+        reply_ref="ours",
+        intent=INTENT,
+        task_id="t",
+        paid=True,
+        seconds=3.5,
+        seed=7,
+        sends=2,
     )
-    done = facts(
-        "SUCCESS",
-        {"state": "done"},
-        create_1=created,
-        wait={"kind": "succeeded", "seconds": 3, "seed": 7},
-        download={"kind": "saved", "bytes": 5},
-    )
-    assert (done.state, done.seconds, done.seed, done.bytes) == ("done", 3, 7, 5)
-    for status in ("ERROR", "CANCELLED"):
-        assert facts(status, intent_1=INTENT).state == "uncertain"
-        assert facts(status, intent_1=INTENT, create_1={"kind": "busy"}).state == "failed"
+    assert Facts.read(known.job, "waiting", known.kept()) == known
+    assert row().kept() == "{}"
+    assert not row().has_begun
+    assert row(intent=INTENT).has_begun
+    assert row(task_id="t").has_begun
 
 
 @pytest.mark.parametrize("state", ["held", "failed"])
 def test_an_end_that_leaves_an_intent_open_is_uncertain(state: str) -> None:
     """Whatever ended the row: a create without an outcome may have left, so that nothing sends it again unasked."""
-    found = facts("SUCCESS", {"state": state, "stage": "batch", "why": "x"}, intent_1=INTENT)
+    found = row(intent=INTENT, reply_ref="ours")
+    found.end({"state": state, "stage": "batch", "why": "x"})
     assert found.state == "uncertain"
     assert to_retry([found]) == []
     (job,) = to_resume([found])
     assert (job.intent, job.task_id) == (INTENT, None), "it is looked for, as what it is"
-    assert facts_of(job, "ENQUEUED", None, {}).intent == INTENT
+    assert Facts.of(job).intent == INTENT
 
 
-def failed(stage: str, *, task_id: str | None = None, state: str = "failed", steps: Any = None) -> Facts:
-    return Facts(
-        Job(1, 2, "c.mp4", "x", "o.mp4"), state=state, stage=stage, task_id=task_id, asset_id="a", steps=steps or {}
-    )
+@pytest.mark.parametrize("state", ["done", "given up"])
+def test_an_end_that_a_row_was_brought_to_stays(state: str) -> None:
+    """A result that is there, and what a person decided, is not uncertain again."""
+    found = row(intent=INTENT)
+    found.end({"state": state})
+    assert found.state == state
+
+
+def failed(stage: str, *, task_id: str | None = None, state: str = "failed") -> Facts:
+    return row(state=state, stage=stage, task_id=task_id, asset_id="a")
 
 
 def test_resume_takes_up_what_is_there() -> None:
@@ -250,7 +186,8 @@ def test_a_person_decides_what_is_uncertain() -> None:
     known = failed("create", state="uncertain")
     assert resolved(known, "adopt", "t9").task_id == "t9"
     assert resolved(known, "send again", None).task_id is None
-    assert facts_of(resolved(known, "give up", None), "ENQUEUED", None, {}).state == "given up"
+    given_up = Facts.of(resolved(known, "give up", None))
+    assert (given_up.state, given_up.is_over) == ("given up", True)
     with pytest.raises(ValueError, match="is not uncertain, it is done"):
         resolved(failed("", state="done"), "give up", None)
 
@@ -258,8 +195,8 @@ def test_a_person_decides_what_is_uncertain() -> None:
 def test_a_mistyped_adoption_can_be_decided_again() -> None:
     """An adopted id that names nothing leaves the row uncertain, and no command pays for it unasked."""
     job = resolved(failed("create", state="uncertain"), "adopt", "t-wrong")
-    result = {"state": "failed", "stage": "task", "why": "404", "error": "NotFoundError"}
-    found = facts_of(job, "SUCCESS", result, {})
+    found = Facts.of(job)
+    found.end({"state": "failed", "stage": "task", "why": "404", "error": "NotFoundError"})
     assert (found.state, found.why) == ("uncertain", "there is no task t-wrong")
     assert to_retry([found]) == to_resume([found]) == []
     assert resolved(found, "adopt", "t-right").task_id == "t-right"
@@ -267,23 +204,15 @@ def test_a_mistyped_adoption_can_be_decided_again() -> None:
 
 def test_a_task_that_is_there_is_fetched_whatever_broke() -> None:
     """A defect of the batch after the create leaves a row that resume takes up from its task."""
-    created = {"kind": "created", "task_id": "t"}
-    for found in (
-        facts("ERROR", None, intent_1=INTENT, create_1=created),
-        facts("SUCCESS", {"state": "failed", "stage": "batch", "why": "x"}, intent_1=INTENT, create_1=created),
-    ):
-        assert (found.state, found.stage) == ("failed", "wait")
-        assert [job.task_id for job in to_resume([found])] == [job.task_id for job in to_retry([found])] == ["t"]
+    found = row(task_id="t", paid=True)
+    found.end({"state": "failed", "stage": "batch", "why": "x"})
+    assert (found.state, found.stage) == ("failed", "wait")
+    assert [job.task_id for job in to_resume([found])] == [job.task_id for job in to_retry([found])] == ["t"]
 
 
 def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:
     """A second attempt that only fetches knows the seed and the time of the first."""
-    first = facts(
-        "SUCCESS",
-        {"state": "failed", "stage": "download"},
-        create_1={"kind": "created", "task_id": "t"},
-        wait={"kind": "succeeded", "seconds": 3, "seed": 7},
-    )
+    first = row(state="failed", stage="download", task_id="t", paid=True, seconds=3, seed=7)
     second = Facts(to_resume([first])[0], state="done", task_id="t")
     (found,) = latest([second, first])
     assert (found.state, found.seed, found.seconds, found.paid) == ("done", 7, 3, True)

@@ -17,7 +17,7 @@ from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts, latest
-from useapi_runwayml.batch.journal import Journal, locked
+from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.steps import Settings
 from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
 
@@ -310,22 +310,16 @@ def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
     with sqlite3.connect(batch.folder / "journal.sqlite") as database:
         inputs = [json.loads(each) for (each,) in database.execute("select inputs from workflow_input")]
         outputs = [json.loads(each) for (each,) in database.execute("select output from operation_outputs")]
+        job, facts = map(json.loads, database.execute("select job, facts from useapi_rows").fetchone())
         dump = "\n".join(database.iterdump())
     database.close()
-    assert inputs[0]["args"][0]["prompt"] == "row 1 “quoted” 😀"
-    assert [each["kind"] for each in outputs if "kind" in each] == [
-        "uploaded",
-        "created",
-        "succeeded",
-        "fetched",
-        "saved",
-    ]
+    assert inputs[0]["args"] == [{"id": "row-1-1", "row": 1, "account": ""}]
+    assert job["prompt"] == "row 1 “quoted” 😀"
+    assert facts["task_id"] == outputs[0]["task_id"]
+    assert [each["kind"] for each in outputs] == ["created", "fetched"]
     assert "s3cr3t" not in dump
-    with (
-        locked(batch.folder),
-        pytest.raises(BlockingIOError, match="another process runs this batch"),
-        locked(batch.folder),
-    ):
+    place = batch.journal.place
+    with place.alone(), pytest.raises(BlockingIOError, match="another process runs this batch"), place.alone():
         pytest.fail("locked twice")
 
 
@@ -335,10 +329,10 @@ def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.Monk
 
     fetch = Steps.fetch
 
-    async def broken(self: Any, job: Job, *rest: Any) -> Any:
-        if job.row == 2:
+    async def broken(self: Any, row: Any, *rest: Any) -> Any:
+        if row.job.row == 2:
             raise RuntimeError("a defect")
-        return await fetch(self, job, *rest)
+        return await fetch(self, row, *rest)
 
     monkeypatch.setattr(Steps, "fetch", broken)
     batch = make()
@@ -355,17 +349,17 @@ def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
     make: Any, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
     """An intent without an outcome is settled first, even when the account is shut: resume never sends it blindly."""
-    from useapi_runwayml.batch.accounts import Account
+    from useapi_runwayml.batch import limits
     from useapi_runwayml.batch.steps import Steps
 
     post = Steps._post
 
-    async def interrupted(self: Any, job: Job, *rest: Any) -> Any:
-        if job.row == 2:
+    async def interrupted(self: Any, row: Any, *rest: Any) -> Any:
+        if row.job.row == 2:
             if exists:
-                await post(self, job, *rest)
+                await post(self, row, *rest)
             raise KeyboardInterrupt
-        return await post(self, job, *rest)
+        return await post(self, row, *rest)
 
     batch = make()
     batch.begin([batch.job(1)])
@@ -374,16 +368,11 @@ def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
         batch.more([batch.job(2)])
     monkeypatch.setattr(Steps, "_post", post)
     assert batch.rows()[1].state == ("submitting" if exists else "uploaded"), "what never left is taken back"
-    begin = Account.__init__
-
-    def shut(self: Any, *given: Any) -> None:
-        begin(self, *given)
-        self.closed = "the account is shut"
-
-    monkeypatch.setattr(Account, "__init__", shut)
+    begin = limits.reopen
+    monkeypatch.setattr(limits, "reopen", lambda connection: limits.close(connection, MAKER, "the account is shut", ""))
     found = batch.run()
-    assert batch.states(found) == ["done", "done" if exists else "held"], (found[1].why, found[1].steps)
-    monkeypatch.setattr(Account, "__init__", begin)
+    assert batch.states(found) == ["done", "done" if exists else "held"], found[1].why
+    monkeypatch.setattr(limits, "reopen", begin)
     assert batch.states(batch.more(to_resume(batch.rows()))) == ["done", "done"]
     assert batch.tasks() == {"1": 1, "2": 1}
 
@@ -392,12 +381,12 @@ def test_pauses_of_an_earlier_process_are_not_kept_again(make: Any, monkeypatch:
     """A row that met twenty 429s goes on at once when it is resumed."""
     batch = make()
     batch.begin([batch.job(1)])
-    batch.sim.faults.add("busy", "createVideoToVideo", times=20, retry_after="1000")
+    batch.sim.faults.add("busy", "createVideoToVideo", times=20, retry_after="11")
     creates = batch.calls("createVideoToVideo")
     sleep, pauses = BatchClock.asleep, []
 
     async def asleep(self: BatchClock, seconds: float) -> None:
-        if seconds == 1000:
+        if seconds == 11:
             pauses.append(seconds)
             if len(pauses) == 20:
                 raise KeyboardInterrupt

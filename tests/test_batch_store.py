@@ -13,6 +13,7 @@ import sqlean.dbapi2
 
 from useapi_runwayml.batch import store
 from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.ledger import Settings
 
 
 class WithoutClock(sqlite3.Connection):
@@ -84,13 +85,13 @@ def test_a_journal_is_made_where_sqlite_has_no_clock(tmp_path: Path, monkeypatch
         folder = tmp_path / module.__name__
         folder.mkdir()
         monkeypatch.setattr(
-            "useapi_runwayml.batch.records.open_store",
+            "useapi_runwayml.batch.places.open_store",
             lambda *given, module=module: store.open_store(*given, module=module),
         )
         journal = Journal(folder)
         journal.prepare()
-        journal.add([], {"max_jobs": 3})
-        assert journal.options() == {"max_jobs": 3}
+        journal.add([], Settings(max_jobs=3))
+        assert journal.options()["max_jobs"] == 3
         journal.close()
 
 
@@ -110,7 +111,7 @@ def test_a_database_that_cannot_hold_a_journal_is_told_in_a_line(
             return super().cursor(factory)
 
     monkeypatch.setattr(
-        "useapi_runwayml.batch.records.open_store", lambda *given: store.open_store(*given, module=driver(Broken))
+        "useapi_runwayml.batch.places.open_store", lambda *given: store.open_store(*given, module=driver(Broken))
     )
     journal = Journal(tmp_path)
     with pytest.raises(

@@ -1,131 +1,129 @@
-"""Slots, gates and the budget: what keeps a batch from asking too much of an account."""
+"""The slots of accounts as one worker waits for them: in the order of its rows, woken by its own, and else by looking."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
+from . import limits
+from .ledger import Row
+from .limits import Gate
+from .limits import Held as Held
+from .transactions import Transactions
+
 CALM = 60.0  # seconds without a 429 after which an account gets a slot back
-
-
-class Held(Exception):
-    """The account takes no more until `resume`; says why, and by which error."""
-
-    def __init__(self, why: str, error: str = "") -> None:
-        super().__init__(why)
-        self.error = error
+LOOK_SECONDS = 1.0  # another worker's slot is given back without a word here
+Order = tuple[int, str]
 
 
 class Account:
-    """One account: how many of its slots are taken, how many it may have now, and whether its gate is closed."""
+    """One account: who waits here for one of its slots, in which order. Who has one is in the store."""
 
-    def __init__(self, most: int, now: Callable[[], float], on_close: Callable[[str], None] = lambda why: None) -> None:
-        self.most = self.limit = most
-        self.taken = 0
-        self.closed = ""
-        self.error = ""
-        self._now = now
+    def __init__(
+        self,
+        name: str,
+        transactions: Transactions,
+        real: Callable[[float], float] = lambda seconds: seconds,
+        on_close: Callable[[str, str], None] = lambda account, why: None,
+    ) -> None:
+        self.name = name
+        self._do = transactions.do
+        self._real = real
         self._on_close = on_close
-        self._busy_at = -CALM
+        self._known = 0
         self._changed = asyncio.Condition()
-        self._waiting: list[int] = []
-        self._expected: set[int] = set()
+        self._waiting: list[Order] = []
+        self._expected: set[Order] = set()
 
-    async def take(self, order: int = 0, *, force: bool = False) -> None:
+    async def take(self, row: Row, *, force: bool = False) -> None:
         """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed."""
-        await self.expect_no_more(order)
-        async with self._changed:
-            if not force:
-                self._waiting.append(order)
-                try:
-                    await self._changed.wait_for(
-                        lambda: (
-                            self.closed or (self.taken < self.limit and order == min({*self._waiting, *self._expected}))
-                        )
-                    )
-                finally:
-                    self._waiting.remove(order)
-                    self._changed.notify_all()
-                self.check_open()
-            self.taken += 1
+        most = row.settings.max_jobs
+        self._waiting.append(row.order)
+        try:
+            await self.expect_no_more(row.order)
+            await self._know(most)
+            while not force:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: row.order == min({*self._waiting, *self._expected}))
+                gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
+                if not gate.why:
+                    return
+                _check(gate)
+                await self._wait(min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS))
+            await self._do(lambda connection: limits.force(connection, self.name, row.id))
+        finally:
+            self._waiting.remove(row.order)
+            await self._wake()
 
-    def expect(self, order: int) -> None:
+    def rename(self, name: str) -> None:
+        """Who it is was not known until now."""
+        self.name, self._known = name, 0
+
+    def expect(self, order: Order) -> None:
         """Whoever comes later in order waits for this one, until it takes a slot or is expected no more."""
         self._expected.add(order)
 
-    async def expect_no_more(self, order: int) -> None:
+    async def expect_no_more(self, order: Order) -> None:
         if order in self._expected:
-            async with self._changed:
-                self._expected.discard(order)
-                self._changed.notify_all()
+            self._expected.discard(order)
+            await self._wake()
 
-    async def give(self) -> None:
+    async def give(self, row: Row) -> None:
         """Gives a slot back; after a while without a 429 the account is tried with one more."""
-        async with self._changed:
-            self.taken -= 1
-            if self.limit < self.most and self._now() - self._busy_at >= CALM:
-                self.limit += 1
-                self._busy_at = self._now()
-            self._changed.notify_all()
+        await self._do(lambda connection: limits.give(connection, row.id, self._real(CALM)))
+        await self._wake()
 
-    def lower(self) -> None:
-        """After a 429: no more than what runs besides the refused one, but one."""
-        self._busy_at = self._now()
-        self.limit = max(1, min(self.limit, self.taken - 1))
+    async def lower(self, pause: float) -> None:
+        """After a 429, for all machines."""
+        await self._do(lambda connection: limits.lower(connection, self.name, self._real(pause)))
 
-    def check_open(self) -> None:
+    async def check_open(self) -> None:
         """Held when the gate is closed."""
-        if self.closed:
-            raise Held(self.closed, self.error)
+        _check(await self._do(lambda connection: limits.look(connection, self.name)))
 
     async def close(self, error: Exception) -> None:
-        """Shuts the gate: whoever waits for a slot is told why."""
+        """Shuts the gate: whoever waits for a slot, on whichever machine, is told why."""
+        why, kind = str(error), type(error).__name__
+        await self._know(1)
+        if await self._do(lambda connection: limits.close(connection, self.name, why, kind)):
+            self._on_close(self.name, why)
+        await self._wake()
+
+    async def _know(self, most: int) -> None:
+        if self._known < most:
+            await self._do(lambda connection: limits.know(connection, self.name, most))
+            self._known = most
+
+    async def _wait(self, seconds: float) -> None:
+        """Until a slot may have been given back."""
         async with self._changed:
-            if not self.closed:
-                self.closed, self.error = str(error), type(error).__name__
-                self._on_close(self.closed)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds)
+
+    async def _wake(self) -> None:
+        async with self._changed:
             self._changed.notify_all()
 
 
 class Slot:
     """A slot of an account that one row has, or has given back."""
 
-    def __init__(self, account: Account, order: int = 0) -> None:
+    def __init__(self, account: Account, row: Row) -> None:
         self._account = account
-        self._order = order
+        self._row = row
         self._held = False
 
     async def take(self, *, force: bool = False) -> None:
-        await self._account.take(self._order, force=force)
+        await self._account.take(self._row, force=force)
         self._held = True
 
     async def give(self) -> None:
         if self._held:
             self._held = False
-            await self._account.give()
+            await self._account.give(self._row)
 
 
-class Budget:
-    """The credits that this batch may spend, those spent before among them."""
-
-    def __init__(self, most: float | None, spent: float) -> None:
-        self.most = most
-        self.spent = spent
-
-    def check(self, credits: float | None) -> None:
-        """Held when it would be too much, or when nobody knows whether it would."""
-        if self.most is None:
-            return
-        if credits is None:
-            raise Held(f"--max-credits {self.most}: what this would cost is not known", "Budget")
-        if self.spent + credits > self.most:
-            raise Held(f"--max-credits {self.most}: {self.spent} are spent, and this would cost {credits}", "Budget")
-
-    def reserve(self, credits: float | None) -> None:
-        """Takes the credits; Held when it would be too much."""
-        self.check(credits)
-        self.spent += credits or 0
-
-    def release(self, credits: float | None) -> None:
-        """Nothing was started."""
-        self.spent -= credits or 0
+def _check(gate: Gate) -> None:
+    if gate.is_closed:
+        raise Held(gate.why, gate.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +21,22 @@ from .rows import OWN_COLUMNS, Jobs, Row, parameters
 LONGEST_REFERENCE = 960  # of the 1024 that the service takes; the rest makes it unique
 
 
+PATHS = ("video", "image", "output")
+
+
+def _below(path: str, root: Path) -> str:
+    """Relative to the root, as all systems read it, if it lies there."""
+    try:
+        return path if is_asset_id(path) else Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return path
+
+
 @dataclass(frozen=True)
 class Job:
     """One row, ready to run: paths are absolute, `endpoint` names the creation, `parameters` are its own by their Python names.
 
-    `key` is what the row is known by at the service: the beginning of all its replyRefs. A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
+    `key` is what the row is known by at the service: the beginning of all its replyRefs. `sha256` is that of its clip. A further attempt may begin with a task, with what a person decided, or with an earlier intent whose outcome is to be settled.
     """
 
     row: int
@@ -38,6 +50,8 @@ class Job:
     image: str | None = None
     credits_if_unknown: float | None = None
     key: str = ""
+    sha256: str = ""
+    image_sha256: str = ""
     attempt: int = 1
     task_id: str | None = None
     reply_ref: str | None = None
@@ -46,11 +60,20 @@ class Job:
 
     @property
     def id(self) -> str:
-        """The id of its workflow."""
+        """What its workflow is called in its batch."""
         return f"row-{self.row}-{self.attempt}"
 
-    def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if value is not None}
+    def write(self, root: Path) -> str:
+        """The job as text, for whoever has the same files below a root of its own: paths below this one are relative to it."""
+        values = {name: value for name, value in vars(self).items() if value is not None}
+        return json.dumps(values | {name: _below(values[name], root) for name in PATHS if name in values})
+
+    @classmethod
+    def read(cls, text: str, root: Path) -> Job:
+        """The job of such a text, with its paths below this root."""
+        values = json.loads(text)
+        places = {name: values[name] for name in PATHS if name in values and not is_asset_id(values[name])}
+        return cls(**values | {name: str(root / place) for name, place in places.items()})
 
     @property
     def creation(self) -> Creation:

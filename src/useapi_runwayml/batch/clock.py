@@ -19,10 +19,14 @@ class BatchClock(SystemClock):
         return time.monotonic() * self._speed
 
     def sleep(self, seconds: float) -> None:
-        super().sleep(seconds / self._speed)
+        super().sleep(self.real(seconds))
 
     async def asleep(self, seconds: float) -> None:
-        await super().asleep(seconds / self._speed)
+        await super().asleep(self.real(seconds))
+
+    def real(self, seconds: float) -> float:
+        """The same on a clock that runs as fast as the machine's."""
+        return seconds / self._speed
 
 
 class ServiceClock:

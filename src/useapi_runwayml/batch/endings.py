@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +12,8 @@ from .. import AsyncRunwayClient, errors
 from .._seam import email_of, is_transient, wish_of
 from . import results
 from .accounts import Account
-from .checks import Job
 from .clock import BatchClock, ServiceClock
+from .ledger import Ledger, Row
 from .pulse import LONG, lasting
 
 T = TypeVar("T")
@@ -30,59 +29,50 @@ CLOSING = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a batch runs; kept in the journal."""
-
-    max_jobs: int = 5
-    max_credits: int | None = None
-    poll_interval: float | None = None
-    settle: float = 60.0
-    delete_assets: bool = False
-
-
 class Endings:
     """What the steps of all rows do once there is a task, with one client."""
 
-    def __init__(self, runway: AsyncRunwayClient, settings: Settings, clock: BatchClock, service: ServiceClock) -> None:
+    def __init__(self, runway: AsyncRunwayClient, clock: BatchClock, service: ServiceClock, ledger: Ledger) -> None:
         self.runway = runway
-        self.settings = settings
         self.clock = clock
+        self.ledger = ledger
         self._service = service
-        self.tell: Callable[[Job | None, str, str], None] = lambda job, state, why: None
+        self.tell: Callable[[Row | None, str, str], None] = lambda row, state, why: None
 
-    async def wait(self, job: Job, task_id: str, account: Account) -> dict[str, Any]:
+    async def wait(self, row: Row, task_id: str, account: Account) -> dict[str, Any]:
         """How the task ended. All rows wait in one client, which asks for them together."""
         begun = self.clock.monotonic()
         while True:
             try:
-                task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=self.settings.poll_interval)
+                task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=row.settings.poll_interval)
                 break
             except CLOSING as error:
                 await account.close(error)
                 return told("held", error)
             except OVER as error:
-                if (gone := await self._is_gone(job, task_id)) is not None:
+                if (gone := await self._is_gone(row, task_id)) is not None:
                     return told("failed", error, stage="task" if gone else "wait")
-                self.tell(job, "waiting", "")
+                self.tell(row, "waiting", "")
             except (errors.TaskFailedError, errors.TaskCancelledError) as error:
                 return told("failed", error, stage=stage_of(error, "task"))
             except errors.UseapiError as error:
                 return told("failed", error)
-        seed = task.options.seed if task.options else None
         took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
         seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
-        return {"kind": "succeeded", "seconds": round(seconds, 1), "seed": seed}
+        row.facts.seconds, row.facts.seed = round(seconds, 1), task.options.seed if task.options else None
+        row.facts.state = "downloading"
+        await self.ledger.save(row)
+        return {"kind": "succeeded"}
 
-    async def _is_gone(self, job: Job, task_id: str) -> bool | None:
+    async def _is_gone(self, row: Row, task_id: str) -> bool | None:
         """Whether a task whose id we were given is gone for good: read as such, and in no list, for as long as `settle` by the service's clock.
 
         None when it is there after all; False when that cannot be told.
         """
         begun, since = self.clock.monotonic(), self._service.now()
-        self.tell(job, "waiting", f"its task cannot be found: looked for over {lasting(self.settings.settle)}")
+        self.tell(row, "waiting", f"its task cannot be found: looked for over {lasting(row.settings.settle)}")
         while True:
-            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle / 4)))
+            await self.clock.asleep(min(10.0, max(1.0, row.settings.settle / 4)))
             with contextlib.suppress(errors.UseapiError):
                 try:
                     await self.runway.tasks.retrieve(task_id)
@@ -92,42 +82,44 @@ class Endings:
                     if task_id in listed | {entry.task_id for entry in await self.runway.scheduler.list()}:
                         return None
                     now = self._service.now()
-                    if now is not None and since is not None and now - since >= self.settings.settle:
+                    if now is not None and since is not None and now - since >= row.settings.settle:
                         return True
-            if self.clock.monotonic() - begun > max(PATIENCE, 2 * self.settings.settle):
+            if self.clock.monotonic() - begun > max(PATIENCE, 2 * row.settings.settle):
                 return False
 
-    async def fetch(self, job: Job, task_id: str) -> dict[str, Any]:
+    async def fetch(self, row: Row, task_id: str) -> dict[str, Any]:
         """The result beside its place, whole, and what it is known by, which is recorded before it takes its name."""
-        path, begun = Path(job.output), self.clock.monotonic()
-        place = results.place_of(path, job.id)
+        path, begun = Path(row.job.output), self.clock.monotonic()
+        place = results.place_of(path, row.job.id)
         while True:
             try:
                 await asyncio.to_thread(results.make_room, path)
                 await self._patiently(
-                    job, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
+                    row, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
                 )
                 return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
             except OVER as error:
-                gone = await self._is_gone(job, task_id)
+                gone = await self._is_gone(row, task_id)
                 if gone is not None or self.clock.monotonic() - begun > PATIENCE:
                     return told("failed", error, stage="task" if gone else "download")
-                self.tell(job, "downloading", "")
+                self.tell(row, "downloading", "")
             except (errors.UseapiError, OSError) as error:
                 return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
 
-    async def publish(self, job: Job, fetched: Mapping[str, Any]) -> dict[str, Any]:
+    async def publish(self, row: Row, fetched: Mapping[str, Any]) -> dict[str, Any]:
         """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""
-        path = Path(job.output)
+        path = Path(row.job.output)
+        row.facts.bytes = fetched["bytes"]
+        await self.ledger.save(row)
         try:
-            found = await asyncio.to_thread(results.publish, path, results.place_of(path, job.id), fetched)
+            found = await asyncio.to_thread(results.publish, path, results.place_of(path, row.job.id), fetched)
         except FileExistsError as error:
             return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
         except OSError as error:
             return told("failed", error)
-        return {"kind": found, "bytes": fetched["bytes"]}
+        return {"kind": found}
 
-    async def _patiently(self, job: Job, state: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, row: Row, state: str, call: Callable[[], Awaitable[T]]) -> T:
         """Through an outage: what may pass is tried again with growing pauses, for a quarter of an hour, or as long as the service asks to wait."""
         until, pause = self.clock.monotonic() + PATIENCE, 1.0
         while True:
@@ -139,7 +131,7 @@ class Endings:
                 if not passing or (self.clock.monotonic() > until and not wish):
                     raise
                 wait = max(pause, wish)
-                self.tell(job, state, f"{error}; again in {lasting(wait)}" if wait >= LONG else "")
+                self.tell(row, state, f"{error}; again in {lasting(wait)}" if wait >= LONG else "")
             await self.clock.asleep(wait)
             until = max(until, self.clock.monotonic() + PATIENCE) if wish else until
             pause = min(LONGEST_PAUSE, pause * 2)

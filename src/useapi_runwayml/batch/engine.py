@@ -1,4 +1,4 @@
-"""The life of one row: upload, intent, create, wait, download. Each step is recorded before the next one begins.
+"""The life of one row: upload, intent and create, wait, download. What a step did is recorded before the next one begins.
 
 A create follows the table in the design: the intent, with a replyRef that nobody else has, is recorded before the POST.
 """
@@ -12,134 +12,154 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .._seam import email_of, is_asset_id
-from .accounts import Account, Held, Slot
-from .checks import Job
+from .accounts import CALM, Account, Slot
 from .endings import PATIENCE
+from .ledger import Lost, Row
+from .limits import Held
 from .pulse import LONG, lasting
 from .steps import Steps
 from .store import StoreFailed
 
 MOST_SENDS = 3
+LOOK_SECONDS = 1.0
 
 
 class Engine:
-    """Takes rows through their steps. `record` does a step and records what it gives, or gives what it gave before.
-
-    `with_task` and `with_intent` are the rows of which an earlier process left a task, or an intent without an outcome.
-    """
+    """Takes rows through their steps. `record` does a step and records what it gives, or gives what it gave before."""
 
     def __init__(self, steps: Steps, record: Callable[..., Awaitable[Any]]) -> None:
         self.steps = steps
-        self.with_task: set[str] = set()
-        self.with_intent: set[str] = set()
-        self.on_event: Callable[[Job | None, str, str], None] = lambda job, state, why: None
+        self.on_event: Callable[[Row | None, str, str], None] = lambda row, state, why: None
         self.is_over = False
+        self.defect: Exception | None = None
         self._record = record
+        self._here: set[str] = set()
         steps.tell = self.tell
 
-    async def process(self, job: Job) -> dict[str, Any]:
-        """What became of the row: a state, and why. Never raises but to be interrupted, as it is once this process ends."""
+    async def process(self, workflow: str, number: int, email: str) -> dict[str, Any]:
+        """What became of the row with this number: a state, and why. Never raises but to be interrupted, as it is once this process ends."""
         if self.is_over:
             raise asyncio.CancelledError
-        account = self.steps.account(job.email or email_of(job.video))
-        if job.task_id is None:
-            account.expect(job.row)
+        account, order = self.steps.account(email), (number, workflow)
+        account.expect(order)
         try:
-            result = await self._process(job)
+            row = await self._taken(workflow)
+            try:
+                if not row.facts.is_over:
+                    await self._to_its_end(row)
+            finally:
+                self._here.discard(workflow)
+            return {"state": row.facts.state, "why": row.facts.why}
+        except (StoreFailed, Lost):
+            raise asyncio.CancelledError from None  # the process ends, or the row is another's: it stays as it is
+        except Exception as error:  # a row without an end would never let the batch end
+            self.defect = error
+            raise asyncio.CancelledError from error
+        finally:
+            await account.expect_no_more(order)
+
+    async def _taken(self, workflow: str) -> Row:
+        """The row, once no other worker that may live has it."""
+        while True:
+            row = None if workflow in self._here else await self.steps.ledger.take(workflow)
+            if row is not None:
+                self._here.add(workflow)
+                return row
+            await asyncio.sleep(LOOK_SECONDS)  # of another machine comes no word
+
+    async def _to_its_end(self, row: Row) -> None:
+        try:
+            result = await self._process(row)
         except Held as held:
             result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
-        except StoreFailed:
-            raise asyncio.CancelledError from None  # nothing more can be recorded: the process ends, and the row stays as it is
+        except (StoreFailed, Lost):
+            raise
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             if self.is_over:
                 raise asyncio.CancelledError from None
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
-        finally:
-            await account.expect_no_more(job.row)
-        self.tell(job, result["state"], result.get("why", ""))
-        return result
+        row.facts.end(result)
+        await self.steps.ledger.finish(row, self.steps.clock.real(CALM))
+        self.tell(row, row.facts.state, row.facts.why)
 
-    def tell(self, job: Job | None, state: str, why: str = "") -> None:
+    def tell(self, row: Row | None, state: str, why: str = "") -> None:
         """Whoever looks on, a terminal that went away too, can do nothing to a row."""
         with contextlib.suppress(Exception):
-            self.on_event(job, state, why)
+            self.on_event(row, state, why)
 
-    async def _process(self, job: Job) -> dict[str, Any]:
-        if job.decision == "give up":
-            return {"state": "given up", "why": "by batch resolve"}
-        task_id, assets = job.task_id, list[str]()
-        if task_id is None:
-            if not is_asset_id(job.video) and not self._has_begun(job):
-                self.steps.account(job.email).check_open()
-                self.steps.budget.check(job.credits())
-            for step, file in (("upload", job.video), ("upload-image", job.image)):
+    async def _process(self, row: Row) -> dict[str, Any]:
+        job = row.job
+        assets = list[str]()
+        if job.task_id is None:
+            if not is_asset_id(job.video) and not row.facts.has_begun:
+                await self.steps.account(job.email).check_open()
+                await self.steps.ledger.check(row, job.credits())
+            for file, sha256 in ((job.video, job.sha256), (job.image, job.image_sha256)):
                 email = email_of(assets[0]) if assets and job.email is None else job.email
-                uploaded = await self._uploaded(job, step, file, email)
+                uploaded = await self._uploaded(row, file, sha256, email)
                 if "why" in uploaded:
                     return ended_as(uploaded["kind"], "upload", uploaded)
                 assets += [uploaded["asset_id"]] if file is not None else []
-        account = self.steps.account(email_of(task_id or assets[0]) or job.email)
-        slot = Slot(account, job.row)
-        await slot.take(force=task_id is not None or self._has_begun(job))
+            row.facts.asset_id, row.facts.image_id = assets[0], assets[1] if len(assets) > 1 else None
+        account = self.steps.account(email_of(job.task_id or assets[0]) or job.email)
+        slot = Slot(account, row)
+        await slot.take(force=row.facts.has_begun)
         try:
+            task_id = job.task_id
             if task_id is None:
-                created = await self._create(job, assets, account, slot)
+                created = await self._create(row, assets, account, slot)
                 if created["kind"] != "created":
                     state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
                     return ended_as(state, "create", created)
                 task_id = created["task_id"]
-            self.tell(job, "waiting")
-            ended = await self._record("wait", self.steps.wait, job, task_id, account)
+            self.tell(row, "waiting")
+            ended = await self.steps.wait(row, task_id, account)
         finally:
             await slot.give()
         if ended["kind"] != "succeeded":
             return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
-        self.tell(job, "downloading")
+        self.tell(row, "downloading")
         for number in itertools.count(1):
-            fetched = await self._record(f"fetch-{number}", self.steps.fetch, job, task_id)
+            fetched = await self._recorded(f"fetch-{number}", self.steps.fetch, row, task_id)
             if fetched["kind"] != "fetched":
                 return ended_as("failed", "download", fetched)
-            saved = await self._record(f"download-{number}", self.steps.publish, job, fetched)
+            saved = await self.steps.publish(row, fetched)
             if saved["kind"] != "lost":
                 break
         return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
 
-    async def _uploaded(self, job: Job, step: str, file: str | None, email: str | None) -> dict[str, Any]:
+    async def _recorded(self, name: str, step: Callable[..., Awaitable[Any]], *arguments: Any) -> dict[str, Any]:
+        """A step as the journal has it. One that was broken off leaves no trace: it is done again."""
+
+        async def call() -> Any:
+            try:
+                return await step(*arguments)
+            except (StoreFailed, Lost):
+                raise asyncio.CancelledError from None
+
+        found: dict[str, Any] = await self._record(name, call)
+        return found
+
+    async def _uploaded(self, row: Row, file: str | None, sha256: str, email: str | None) -> dict[str, Any]:
         """The asset of a file; that of an asset's id is the asset, that of no file none."""
         if file is None or is_asset_id(file):
             return {"asset_id": file}
-        self.tell(job, "uploading")
-        found: dict[str, Any] = await self._record(step, self.steps.upload, job, file, email)
-        return found
+        self.tell(row, "uploading")
+        return await self.steps.upload(row, file, sha256, email)
 
-    def _has_begun(self, job: Job) -> bool:
-        """Whether an earlier process left a task, or a create that may have left: these go on, whatever the gate."""
-        return job.id in self.with_task or job.id in self.with_intent
-
-    async def _create(self, job: Job, assets: list[str], account: Account, slot: Slot) -> dict[str, Any]:
-        """Intents and creates in turn, until one has an outcome that is no "try again"."""
-        number = absent = 0
+    async def _create(self, row: Row, assets: list[str], account: Account, slot: Slot) -> dict[str, Any]:
+        """Creates in turn, until one has an outcome that is no "try again"."""
         unsent_since: float | None = None
-        while True:
-            number += 1
-            if number == 1 and job.intent is not None:  # an earlier attempt's, whose outcome nobody knows
-                intent = job.intent
-            else:
-                if not self._has_begun(job):
-                    account.check_open()
-                self.tell(job, "submitting")
-                intent = await self._record(f"intent-{number}", self.steps.intend, job, number)
-            outcome: dict[str, Any] = await self._record(
-                f"create-{number}", self.steps.create, job, assets, intent, account
-            )
-            absent += outcome["kind"] == "absent" and outcome.get("was_sent", False)
-            if absent >= MOST_SENDS:
-                return {"kind": "refused", "why": f"{absent} creates came to nothing, the last so: {outcome['why']}"}
-            if outcome["kind"] not in ("busy", "unsent", "absent", "taken back"):
+        for number in itertools.count(1):
+            sends = row.facts.sends, row.facts.intent
+            outcome = await self._recorded(f"create-{number}", self.steps.create, row, assets, account)
+            if outcome["kind"] == "absent" and outcome["times"] >= MOST_SENDS:
+                told = f"{outcome['times']} creates came to nothing, the last so: {outcome['why']}"
+                return {"kind": "refused", "why": told}
+            if outcome["kind"] not in ("busy", "unsent", "absent"):
                 return outcome
-            if intent["reply_ref"] not in self.steps.handled:
-                continue  # an earlier process has had this outcome, and its pause
-            self.with_intent.discard(job.id)
+            if sends == (row.facts.sends, row.facts.intent):
+                continue  # an earlier worker has had this outcome, and its pause
             if outcome["kind"] == "unsent":
                 now = self.steps.clock.monotonic()
                 unsent_since = now if unsent_since is None else unsent_since
@@ -147,10 +167,11 @@ class Engine:
                     raise Held(outcome["why"], outcome["error"])
             if "pause" in outcome:
                 again = f"{outcome['why']}; again in {lasting(outcome['pause'])}" if outcome["pause"] >= LONG else ""
-                self.tell(job, "waiting for a slot", again)
+                self.tell(row, "waiting for a slot", again)
                 await slot.give()
                 await self.steps.clock.asleep(outcome["pause"])
                 await slot.take()
+        raise AssertionError
 
 
 def ended_as(state: str, stage: str, outcome: Mapping[str, Any]) -> dict[str, Any]:

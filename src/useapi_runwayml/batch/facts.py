@@ -1,20 +1,40 @@
-"""What the journal knows of each row: read from the steps and results that DBOS keeps, and stored nowhere else."""
+"""What is known of one attempt of a row: written to its store as it becomes known, and told to whoever asks."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .checks import Job
 
 ENDS = ("done", "failed", "uncertain", "held", "given up")
-OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+KEPT = (
+    "stage",
+    "why",
+    "error",
+    "asset_id",
+    "image_id",
+    "reply_ref",
+    "intent",
+    "task_id",
+    "paid",
+    "seconds",
+    "seed",
+    "bytes",
+    "sends",
+    "absent",
+)
 
 
 @dataclass
 class Facts:
-    """One attempt of a row: its job, its state, and what is known of asset, create, task and file."""
+    """One attempt of a row: its job, its state, and what is known of asset, create, task and file.
+
+    `intent` is a create that may have left and of which nobody knows yet; `sends` counts the creates that were intended, so that no replyRef
+    is used again, and `absent` those that left and came to nothing.
+    """
 
     job: Job
     state: str = "queued"
@@ -22,9 +42,7 @@ class Facts:
     why: str = ""
     error: str = ""
     asset_id: str | None = None
-    sha256: str | None = None
     image_id: str | None = None
-    image_sha256: str | None = None
     reply_ref: str | None = None
     intent: Mapping[str, Any] | None = None
     task_id: str | None = None
@@ -32,7 +50,49 @@ class Facts:
     seconds: float | None = None
     seed: int | None = None
     bytes: int | None = None
-    steps: Mapping[str, Any] = field(default_factory=dict)
+    sends: int = 0
+    absent: int = 0
+
+    @classmethod
+    def of(cls, job: Job) -> Facts:
+        """What a new attempt begins with; one that a person gave up is over."""
+        found = cls(job, task_id=job.task_id, intent=job.intent, reply_ref=job.reply_ref)
+        if job.decision == "give up":
+            found.end({"state": "given up", "why": "by batch resolve"})
+        return found
+
+    @classmethod
+    def read(cls, job: Job, state: str, kept: str) -> Facts:
+        """What was written of it."""
+        return cls(job, state, **json.loads(kept))
+
+    def kept(self) -> str:
+        """What is to be written of it."""
+        return json.dumps({name: value for name in KEPT if (value := getattr(self, name)) not in (None, "", False, 0)})
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ENDS
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a task, or a create that may have left: these go on, whatever the gate."""
+        return self.task_id is not None or self.intent is not None
+
+    def take_back(self) -> None:
+        """Its create came to nothing, or never left."""
+        self.intent, self.state = None, "uploaded" if self.asset_id else "queued"
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """It is over; but whatever ended it, a create that may have left makes it uncertain, and a task that is there is fetched, not made anew."""
+        self.state, self.stage = result["state"], result.get("stage", "")
+        self.why, self.error = result.get("why", ""), result.get("error", "")
+        if self.intent is not None and self.state not in ("done", "given up"):
+            self.state = "uncertain"
+        elif self.state == "failed" and self.job.decision == "adopt" and self.error == "NotFoundError":
+            self.state, self.why = "uncertain", f"there is no task {self.job.task_id}"
+        if self.stage == "batch" and self.task_id:
+            self.stage = "wait"
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
@@ -55,49 +115,6 @@ class Facts:
             "seconds": self.seconds,
             "bytes": self.bytes,
         }
-
-
-def facts_of(job: Job, status: str, result: Any, steps: Mapping[str, Any], taken_back: Container[str] = ()) -> Facts:
-    """What one workflow says: its steps by name, and its result once it is over. An intent that was taken back is none."""
-    found = Facts(job, task_id=job.task_id, intent=job.intent, reply_ref=job.reply_ref, steps=steps)
-    for name, step in steps.items():
-        if isinstance(step, Mapping) and not (name.startswith("intent") and step["reply_ref"] in taken_back):
-            _take(found, name if name.startswith("upload") else name.partition("-")[0], step)
-    if job.decision == "give up":
-        found.state, found.why = "given up", "by batch resolve"
-    elif status == "SUCCESS" and isinstance(result, Mapping):
-        found.state, found.stage = result["state"], result.get("stage", "")
-        found.why, found.error = result.get("why", ""), result.get("error", "")
-        if found.intent is not None and found.state != "done":  # whatever ended it: a create may have left
-            found.state = "uncertain"
-        elif found.state == "failed" and job.decision == "adopt" and found.error == "NotFoundError":
-            found.state, found.why = "uncertain", f"there is no task {job.task_id}"
-    elif status in OVER:
-        # nothing of ours raises out of a workflow: whatever did, an intent without an outcome is uncertain
-        found.state = "uncertain" if found.intent is not None else "failed"
-        found.stage, found.why = "batch", "the batch itself failed at this row"
-    if found.stage == "batch" and found.task_id:  # its task is there: it is fetched, not made anew
-        found.stage = "wait"
-    return found
-
-
-def _take(found: Facts, kind: str, step: Mapping[str, Any]) -> None:
-    if kind == "upload" and step.get("asset_id"):
-        found.asset_id, found.sha256, found.state = step["asset_id"], step.get("sha256"), "uploaded"
-    elif kind == "upload-image" and step.get("asset_id"):
-        found.image_id, found.image_sha256 = step["asset_id"], step.get("sha256")
-    elif kind == "intent":
-        found.intent, found.reply_ref, found.state = step, step["reply_ref"], "submitting"
-    elif kind == "create":
-        found.intent = step if step["kind"] == "uncertain" else None
-        if step["kind"] == "created":
-            found.task_id, found.paid, found.state = step["task_id"], True, "waiting"
-    elif kind == "wait":
-        found.seconds, found.seed = step.get("seconds"), step.get("seed")
-        if step["kind"] == "succeeded":
-            found.state = "downloading"
-    elif kind == "download" and step["kind"] == "saved":
-        found.bytes = step["bytes"]
 
 
 def latest(all_facts: Iterable[Facts]) -> list[Facts]:

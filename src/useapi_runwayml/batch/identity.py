@@ -38,16 +38,21 @@ def with_keys(jobs: Iterable[Job], taken: Container[str] = ()) -> list[Job]:
             equal[content] += 1
             told = hashlib.sha256(f"{equal[content]} {content}".encode(errors="surrogatepass"))
             key = told.hexdigest()[:LENGTH]
-        found.append(replace(job, key=key))
+        found.append(replace(job, key=key, sha256=_known(job.video, clip), image_sha256=_known(job.image, image)))
     return found
 
 
-def reference_of(job: Job, number: int, taken: int = 0) -> str:
+def _known(file: str | None, digest: str | None) -> str:
+    """The digest of a file; nothing of what the service has."""
+    return "" if file is None or digest is None or is_asset_id(file) else digest
+
+
+def reference_of(job: Job, number: int) -> str:
     """The replyRef of a row's create: nobody else has it, and whoever has the same jobs file can tell it. A caller's own comes first.
 
-    `taken` is how many that were intended, and taken back before anybody recorded them, went before.
+    `number` counts the creates that this attempt of the row intended.
     """
-    own = f"batch-{job.key or uuid.uuid4().hex}-{job.attempt}.{number}{f'.{taken}' if taken else ''}"
+    own = f"batch-{job.key or uuid.uuid4().hex}-{job.attempt}.{number}"
     given = job.parameters.get("reply_ref")
     return f"{given}~{own}" if given else own
 

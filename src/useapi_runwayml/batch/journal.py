@@ -1,28 +1,38 @@
-"""The journal: what DBOS keeps of a batch, in SQLite in the project folder."""
+"""The journal of batches: their rows, and DBOS, which has a workflow for each and gives it to one worker."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy
 from dbos import DBOS, DBOSClient, Serializer
+from sqlalchemy import Connection, insert, select, update
 
+from . import limits
 from .checks import Job
 from .comparing import Reading
-from .records import FILE as FILE
-from .records import OPTIONS, READING, ROW, Records
+from .facts import Facts
+from .ledger import Settings
+from .places import FILE as FILE
+from .places import Place
+from .records import Records
 from .store import cannot_hold
+from .tables import BATCHES, METADATA, ROWS
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
 
 NAME = "useapi-runwayml-batch"
-APPLICATION_VERSION = "1"
-EXECUTOR = "local"
+ROW = "row"
+APPLICATION_VERSION = "2"
+POLL_SECONDS = 0.1
+AHEAD = 3
+NOBODY = "nobody"
 
 
 class PlainJson(Serializer):
@@ -41,77 +51,138 @@ class PlainJson(Serializer):
 
 
 class Journal(Records):
-    """Reads and writes a batch's journal without running anything."""
+    """Reads and writes batches; what runs them is in `runner`."""
 
-    def __init__(self, project: Path) -> None:
-        super().__init__(project)
+    def __init__(self, place: Place | Path, root: Path | None = None) -> None:
+        super().__init__(place, root)
         quiet()
-        self._client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
+        self.client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
 
     def close(self) -> None:
-        self._client.destroy()
+        self.client.destroy()
         super().close()
 
     def prepare(self) -> None:
-        """Makes the tables of a new journal; DBOS does so when it is launched. OSError when this database cannot hold one."""
+        """Makes the tables, where there are none; DBOS does so when it is launched. OSError when this database cannot hold them."""
         from sqlalchemy.exc import DBAPIError
 
-        DBOS(config=self.config())
+        DBOS(config=self.config(NOBODY))
         try:
             DBOS.launch()
+            self.transactions.now(METADATA.create_all)
         except DBAPIError as error:
-            raise OSError(0, cannot_hold(self.engine, error), str(self.project)) from None
+            raise OSError(0, cannot_hold(self.engine, error), str(self.place)) from None
         finally:
             DBOS.destroy()
 
-    def config(self) -> DBOSConfig:
-        """How DBOS runs on this journal: pinned, quiet, without a server."""
+    def config(self, worker: str) -> DBOSConfig:
+        """How DBOS runs on this journal: pinned, quiet, without a server. No two processes are ever the same executor."""
         return {
             "name": NAME,
             "system_database_engine": self.engine,
             "application_version": APPLICATION_VERSION,
-            "executor_id": EXECUTOR,
+            "executor_id": worker,
             "log_level": "CRITICAL",
             "enable_otlp": False,
             "max_executor_threads": 16,
             "serializer": PlainJson(),
         }
 
-    def add(
-        self, jobs: Iterable[Job], options: Mapping[str, Any] | None = None, reading: Reading | None = None
-    ) -> None:
-        """Puts jobs into the queues of their accounts, all or none; with the options of a new batch, and how its file was read."""
-        with self.engine.begin() as connection:
-            for job in jobs:
-                self._put(connection, ROW, queue_of(job.email), job.id, job.to_dict(), priority=job.row)
-            if options is not None:
-                more = {} if reading is None else {READING: reading.to_dict()}
-                self._put(connection, OPTIONS, "options", OPTIONS, {**options, **more})
+    def begin(self, settings: Settings) -> None:
+        """Makes the batch, without rows, if there is none of its name yet."""
+        self.transactions.now(lambda connection: self._begin(connection, settings, None))
 
-    def _put(
-        self,
-        connection: Any,
-        workflow: str,
-        queue: str,
-        workflow_id: str,
-        argument: Mapping[str, Any],
-        priority: int = 1,
-    ) -> None:
-        self._client.enqueue_in_transaction(
+    def _begin(self, connection: Connection, settings: Settings, reading: Reading | None) -> None:
+        if connection.scalar(select(BATCHES.c.name).where(BATCHES.c.name == self.batch)) is None:
+            told = None if reading is None else json.dumps(reading.to_dict())
+            options = json.dumps(asdict(settings))
+            connection.execute(insert(BATCHES).values(name=self.batch, options=options, reading=told))
+
+    def allow(self, max_credits: float | None) -> None:
+        """No more credits than these, from now on."""
+        limit = update(BATCHES).where(BATCHES.c.name == self.batch).values(max_credits=max_credits)
+        self.transactions.now(lambda connection: connection.execute(limit))
+
+    def add(self, jobs: Iterable[Job], settings: Settings | None = None, reading: Reading | None = None) -> None:
+        """Puts jobs into the queues of their accounts, all or none; with the settings of a new batch, and how its file was read.
+
+        A further attempt of a row takes over what its earlier one has reserved for the same task.
+        """
+        jobs = list(jobs)
+
+        def work(connection: Connection) -> None:
+            if settings is not None:
+                self._begin(connection, settings, reading)
+            for job in jobs:
+                self._put(connection, job)
+
+        self.transactions.now(work)
+
+    def _put(self, connection: Connection, job: Job) -> None:
+        queue, workflow, facts = self.queue_of(job.email), self.workflow(job), Facts.of(job)
+        columns = {"id": workflow, "batch": self.batch, "row": job.row, "attempt": job.attempt, "queue": queue}
+        values = {"state": facts.state, "is_over": facts.is_over, "is_intended": facts.intent is not None}
+        texts = {"job": job.write(self.root), "facts": facts.kept()}
+        connection.execute(insert(ROWS).values(**columns, **values, **texts, credits=self._credits(connection, job)))
+        if facts.is_over:
+            return
+        self.client.enqueue_in_transaction(
             connection,
             {
-                "workflow_name": workflow,
+                "workflow_name": ROW,
                 "queue_name": queue,
-                "workflow_id": workflow_id,
+                "workflow_id": workflow,
                 "app_version": APPLICATION_VERSION,
-                "priority": priority,
+                "priority": job.row,
             },
-            argument,
+            {"id": workflow, "row": job.row, "account": job.email or ""},
         )
 
+    def _credits(self, connection: Connection, job: Job) -> float:
+        """What is reserved for the task, or the intent, that the attempt begins with: what its earlier one had, or the price of one that is adopted."""
+        if not Facts.of(job).has_begun:
+            return 0.0
+        earlier = (ROWS.c.batch == self.batch) & (ROWS.c.row == job.row) & (ROWS.c.credits > 0)
+        newest = select(ROWS.c.id, ROWS.c.credits).where(earlier).order_by(ROWS.c.attempt.desc())
+        kept = connection.execute(newest).first()
+        if kept is not None:
+            connection.execute(update(ROWS).where(ROWS.c.id == kept.id).values(credits=0.0))
+            return float(kept.credits)
+        if job.decision != "adopt":
+            return 0.0
+        cost = job.credits() or 0.0
+        connection.execute(update(BATCHES).where(BATCHES.c.name == self.batch).values(spent=BATCHES.c.spent + cost))
+        return cost
 
-def queue_of(email: str | None) -> str:
-    return f"account-{email}" if email else "account"
+    def open_queues(self, emails: Iterable[str | None], max_jobs: int) -> list[str]:
+        """A queue per account, somewhat longer than its slots, so that uploads go ahead of them; gives their names."""
+        names = [self.queue_of(email) for email in dict.fromkeys(emails)]
+        for name in names:
+            self.client.register_queue(
+                name,
+                worker_concurrency=max_jobs + AHEAD,
+                polling_interval_sec=POLL_SECONDS,
+                on_conflict="always_update",
+            )
+        return names
+
+    def queue_of(self, email: str | None) -> str:
+        """One for each account of each batch."""
+        return f"{self.batch}/{email or ''}"
+
+    def reopen(self) -> None:
+        """A person asked to go on: the gates of all accounts are open again."""
+        self.transactions.now(limits.reopen)
+
+    def is_open(self) -> bool:
+        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
+        return self.transactions.now(self.has_open)
+
+    def has_open(self, connection: Connection) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        mine = sqlalchemy.true() if self.batch is None else ROWS.c.batch == self.batch
+        return connection.scalar(select(ROWS.c.id).where(mine, ~ROWS.c.is_over).limit(1)) is not None
 
 
 def quiet() -> None:
@@ -120,19 +191,3 @@ def quiet() -> None:
     if not log.handlers:
         log.addHandler(logging.NullHandler())
     log.propagate = False
-
-
-@contextlib.contextmanager
-def locked(project: Path) -> Iterator[None]:
-    """One process at a time runs a batch: DBOS itself would let a second one run the same rows."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(project / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BlockingIOError(11, "another process runs this batch", str(project)) from None
-    try:
-        yield
-    finally:
-        lock.release()

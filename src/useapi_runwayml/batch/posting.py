@@ -1,10 +1,11 @@
-"""Which creates have begun to leave: what an orderly end may take back, and what it may not."""
+"""Which creates have begun to leave: what an orderly end may take back, and what it may not. None leaves while this worker may be taken for gone."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 
@@ -12,7 +13,8 @@ import httpx
 class Posting:
     """A hook of the client that sends creates, and the creates whose request came to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_sure: Callable[[], bool] = lambda: True) -> None:
+        self.is_sure = is_sure
         self._sent: set[str] = set()
         self._now: contextvars.ContextVar[str] = contextvars.ContextVar("useapi_runwayml_posting", default="")
 
@@ -26,8 +28,11 @@ class Posting:
             self._now.reset(mark)
 
     async def __call__(self, request: httpx.Request) -> None:
-        if request.method == "POST":
-            self._sent.add(self._now.get())
+        if request.method != "POST" or not self._now.get():
+            return
+        if not await asyncio.to_thread(self.is_sure):
+            raise httpx.ConnectError("this worker's lock cannot be made sure of", request=request)
+        self._sent.add(self._now.get())
 
     def was_sent(self, reference: str) -> bool:
         return reference in self._sent

@@ -1,40 +1,38 @@
-"""What a journal has of a batch, read from DBOS's tables in single questions, and without DBOS, which takes a second to load."""
+"""What a store has of a batch, read in single questions, and without DBOS, which takes a second to load."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, column, inspect, join, select, table
+from sqlalchemy import inspect, select
 
 from .checks import Job
 from .comparing import Reading
-from .facts import Facts, facts_of
+from .facts import Facts
 from .notices import Notices
-from .store import StoreFailed, open_store
-from .unsent import Unsent
-
-ROW, OPTIONS, READING = "row", "options", "reading"
-UNDER_WAY = ("PENDING", "ENQUEUED")
-FILE = "journal.sqlite"
-
-_STATUS = table("workflow_status", *map(column, ("workflow_uuid", "name", "status")))
-_INPUT = table("workflow_input", *map(column, ("workflow_uuid", "inputs")))
-_OUTPUT = table("workflow_output", *map(column, ("workflow_uuid", "output")))
-_STEPS = table("operation_outputs", *map(column, ("workflow_uuid", "function_id", "function_name", "output")))
+from .places import Folder, Place
+from .store import StoreFailed
+from .tables import ACCOUNTS, BATCHES, ROWS
+from .transactions import Transactions
 
 
 class Records:
-    """Reads a batch's journal; writes and runs nothing."""
+    """Reads a batch; writes and runs nothing. `root` is where this machine has the files of its rows."""
 
-    def __init__(self, project: Path) -> None:
-        self.project = project
-        self.failure: StoreFailed | None = None
-        self.engine = open_store(project / FILE, self._fail)
+    def __init__(self, place: Place | Path, root: Path | None = None) -> None:
+        self.place: Place = Folder(place) if isinstance(place, Path) else place
+        self.root = root or Path.cwd()
+        self.failure: OSError | None = None
+        self.engine = self.place.open(self._fail)
+        self.transactions = Transactions(self.engine)
         self.notices = Notices(self.engine)
-        self.unsent = Unsent(self.engine)
+
+    @property
+    def batch(self) -> str | None:
+        """Its name; None when all batches of the database are meant."""
+        return self.place.batch
 
     def _fail(self, error: StoreFailed) -> None:
         self.failure = error
@@ -42,57 +40,50 @@ class Records:
     def close(self) -> None:
         self.engine.dispose()
 
+    def has_tables(self) -> bool:
+        """StoreFailed when the file is no journal."""
+        return inspect(self.engine).has_table(BATCHES.name)
+
     def options(self) -> dict[str, Any]:
-        """The options of the batch; empty when there is none. StoreFailed when the file is no journal."""
-        return {name: value for name, value in self._options().items() if name != READING}
+        """The options of the batch; empty when there is none."""
+        found = self._ask(select(BATCHES.c.options).where(BATCHES.c.name == self.batch)) if self.has_tables() else []
+        options: dict[str, Any] = json.loads(found[0].options) if found else {}
+        return options
 
     def reading(self) -> Reading | None:
-        """How the jobs file was read; None of a batch that was begun before that was kept."""
-        told = self._options().get(READING)
-        return None if told is None else Reading(**told)
+        """How the jobs file was read; None of a batch that had none."""
+        found = self._ask(select(BATCHES.c.reading).where(BATCHES.c.name == self.batch))
+        return Reading(**json.loads(found[0].reading)) if found and found[0].reading else None
 
-    def _options(self) -> Mapping[str, Any]:
-        if not inspect(self.engine).has_table(_INPUT.name):
-            return {}
-        found = self._ask(select(_INPUT.c.inputs).where(_INPUT.c.workflow_uuid == OPTIONS))
-        return _argument(found[0].inputs) if found else {}
-
-    def facts(self, *, steps: bool = True) -> list[Facts]:
+    def facts(self) -> list[Facts]:
         """What is known of every attempt of every row."""
-        known, taken_back = (self._steps(), self.unsent.all()) if steps else ({}, set[str]())
-        tables = join(_STATUS, _INPUT, _STATUS.c.workflow_uuid == _INPUT.c.workflow_uuid)
-        tables = tables.outerjoin(_OUTPUT, _STATUS.c.workflow_uuid == _OUTPUT.c.workflow_uuid)
-        columns = _STATUS.c.workflow_uuid, _STATUS.c.status, _INPUT.c.inputs, _OUTPUT.c.output
+        columns = ROWS.c.state, ROWS.c.job, ROWS.c.facts
         return [
-            facts_of(Job(**_argument(inputs)), status, _read(output), known.get(workflow, {}), taken_back)
-            for workflow, status, inputs, output in self._ask(
-                select(*columns).select_from(tables).where(_STATUS.c.name == ROW)
-            )
+            Facts.read(Job.read(job, self.root), state, kept)
+            for state, job, kept in self._ask(select(*columns).where(ROWS.c.batch == self.batch))
         ]
 
-    def is_open(self) -> bool:
-        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
-        if self.failure is not None:
-            raise self.failure
-        under_way = _STATUS.c.name == ROW, _STATUS.c.status.in_(UNDER_WAY)
-        return bool(self._ask(select(_STATUS.c.status).where(*under_way).limit(1)))
+    def count(self) -> int:
+        """How many attempts there are of all rows."""
+        return len(self._ask(select(ROWS.c.id).where(ROWS.c.batch == self.batch)))
 
-    def _steps(self) -> dict[str, dict[str, Any]]:
-        """What the steps of all rows gave, by workflow and name."""
-        found: dict[str, dict[str, Any]] = {}
-        for workflow, _number, name, output in self._ask(select(_STEPS).order_by(_STEPS.c.function_id)):
-            found.setdefault(workflow, {})[name] = _read(output)
-        return found
+    def waited_for(self) -> dict[str, str]:
+        """What is waited for right now: words by row's workflow, account or service."""
+        closed = self._ask(select(ACCOUNTS.c.name, ACCOUNTS.c.closed).where(ACCOUNTS.c.closed != ""))
+        return {**self.notices.all(), **{about_account(name): until_resume(why) for name, why in closed}}
 
-    def _ask(self, question: Select[Any]) -> list[Any]:
-        with self.engine.connect() as connection:
-            return [*connection.execute(question)]
+    def workflow(self, job: Job) -> str:
+        """What the workflow of a row is called: its name in its batch, where the store has one batch alone."""
+        return job.id if isinstance(self.place, Folder) else f"{self.batch}:{job.id}"
+
+    def _ask(self, question: Any) -> list[Any]:
+        return self.transactions.now(lambda connection: [*connection.execute(question)])
 
 
-def _argument(inputs: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(inputs)["args"][0]
-    return found
+def about_account(name: str) -> str:
+    return f"account {name}" if name else "the account"
 
 
-def _read(output: str | None) -> Any:
-    return None if output is None else json.loads(output)
+def until_resume(why: str) -> str:
+    """What a closed gate means."""
+    return f"no more creates until `batch resume`: {why}"

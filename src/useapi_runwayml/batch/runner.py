@@ -1,37 +1,41 @@
-"""Runs a batch: DBOS with the engine inside, one client, until no row is open."""
+"""Runs batches: DBOS with the engine inside, one client, until no row is open."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from dbos import DBOS
+from sqlalchemy.exc import DBAPIError
 
 from .. import AsyncRunwayClient, errors
-from .._seam import email_of
-from .accounts import Budget
 from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .engine import Engine
+from .estates import take_over
 from .facts import ENDS, Facts, latest
-from .journal import Journal, queue_of
+from .journal import NOBODY, ROW, Journal
+from .ledger import Ledger, Row
+from .presence import BEAT, Presence
 from .pulse import Pulse
-from .records import ROW
 from .steps import Settings, Steps
+from .transactions import is_outage
+from .uploads import Uploads
 
-POLL_SECONDS = 0.1
-AHEAD = 3
+POLL_SECONDS = 0.2
+OnEvent = Callable[[Job | None, str, str], None]
 _running: list[Engine] = []
 
 
 @DBOS.workflow(name=ROW, max_recovery_attempts=None)
-async def _row(job: dict[str, Any]) -> dict[str, Any]:
+async def _row(told: dict[str, Any]) -> dict[str, Any]:
     if not _running:
         raise asyncio.CancelledError  # this process ends: the row is the next one's
-    return await _running[-1].process(Job(**job))
+    return await _running[-1].process(told["id"], told["row"], told["account"])
 
 
 async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -43,65 +47,107 @@ async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any
     return await DBOS.run_step_async({"name": name}, call)
 
 
-async def _run(
-    journal: Journal,
-    settings: Settings,
-    clock: BatchClock,
-    on_event: Callable[[Job | None, str, str], None],
-    http_client: Callable[..., httpx.AsyncClient],
-) -> list[Facts]:
-    known = journal.facts()
-    service = ServiceClock(clock)
-    async with http_client(event_hooks={"response": [service]}) as http:
-        runway = AsyncRunwayClient(http_client=http)
-        runway._use_clock(clock)
-        spent = spent_by(known)
-        budget = Budget(settings.max_credits, spent)
-        steps = Steps(runway, settings, clock, budget, service)
-        steps.taken_back = journal.unsent.all()
-        engine = Engine(steps, _step)
-        engine.on_event = _noting(journal, on_event)
-        pulse = Pulse(clock, lambda about, told: engine.tell(None, about, told))
-        http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
-        _remember(engine, known)
-        _running.append(engine)
-        try:
-            with contextlib.suppress(errors.UseapiError):
-                await runway.scheduler.list()  # a read, for the service's date
-            DBOS(config=journal.config())
-            DBOS.launch()
-            await _open_queues({each.job.email for each in known}, settings)
-            while await asyncio.to_thread(journal.is_open):  # the journal is the truth, and has no event
-                pulse.check()
-                await asyncio.sleep(POLL_SECONDS * 2)
-            ended = latest(journal.facts())
-            if settings.delete_assets:
-                await delete_assets(runway, ended)
-            return ended
-        except BaseException:
-            engine.is_over = True
-            await _stop_all()
-            with contextlib.suppress(OSError):
-                journal.unsent.add(steps.never_sent())
-            raise
-        finally:
-            _running.remove(engine)
-            with contextlib.suppress(OSError):
-                journal.notices.begin()
+@dataclass(frozen=True)
+class Work:
+    """What a worker does: the batch of its journal, or all of the database, until nothing is open, or for ever."""
+
+    journal: Journal
+    clock: BatchClock
+    on_event: OnEvent
+    http_client: Callable[..., httpx.AsyncClient]
+    queues: Sequence[str] | None = None
+    is_endless: bool = False
+
+    async def run(self) -> None:
+        """An interruption leaves every row as it is, for whoever comes next."""
+        service = ServiceClock(self.clock)
+        async with self.http_client(event_hooks={"response": [service]}) as http:
+            runway = AsyncRunwayClient(http_client=http)
+            runway._use_clock(self.clock)
+            journal = self.journal
+            presence = journal.place.presence(journal.engine)
+            journal.notices.worker = presence.worker
+            ledger = Ledger(journal.transactions, presence.worker, journal.root)
+            steps = Steps(runway, self.clock, service, ledger, journal.transactions)
+            steps.posting.is_sure = presence.is_sure
+            engine = Engine(steps, _step)
+            engine.on_event = self._noting()
+            pulse = Pulse(self.clock, lambda about, told: engine.tell(None, about, told))
+            journal.transactions.on_outage = lambda told: self._tell_outage(told)
+            http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
+            await asyncio.to_thread(presence.begin)
+            await steps.learn()
+            _running.append(engine)
+            try:
+                with contextlib.suppress(errors.UseapiError):
+                    await runway.scheduler.list()  # a read, for the service's date
+                DBOS(config=journal.config(presence.worker))
+                if self.queues is not None:
+                    DBOS.listen_queues(self.queues)
+                DBOS.launch()
+                async with asyncio.TaskGroup() as group:
+                    living = group.create_task(self._live(presence))
+                    while self.is_endless or await journal.transactions.do(journal.has_open):
+                        pulse.check()
+                        if engine.defect is not None:
+                            raise engine.defect
+                        await asyncio.sleep(POLL_SECONDS)
+                    living.cancel()
+                await _let_end()
+            except BaseException as error:  # noqa: BLE001  # Ctrl-C too
+                engine.is_over = True
+                await _stop_all()
+                with contextlib.suppress(OSError, DBAPIError):
+                    for row in steps.never_sent():
+                        journal.transactions.now(lambda connection: ledger.drop_in(connection, row))  # noqa: B023
+                raise _of(error) from None
+            finally:
+                _running.remove(engine)
+                with contextlib.suppress(OSError, DBAPIError):
+                    await asyncio.to_thread(presence.end)
+
+    async def _live(self, presence: Presence) -> None:
+        """It beats, sees who is gone, and takes over what they left. Through an outage nothing of that can be done."""
+        while True:
+            try:
+                await asyncio.to_thread(presence.look)
+                await asyncio.to_thread(take_over, self.journal, presence.worker)
+            except DBAPIError as error:
+                if not is_outage(error):
+                    raise
+            await asyncio.sleep(BEAT)
+
+    def _noting(self) -> Callable[[Row | None, str, str], None]:
+        """What is waited for stands in the journal too, for `status`; who looks on hears of it once."""
+        journal = self.journal
+
+        def noted(row: Row | None, state: str, why: str) -> None:
+            is_new = False
+            try:
+                is_new = journal.notices.tell(state if row is None else row.id, "" if state in ENDS else why)
+            finally:
+                if is_new or row is not None:
+                    self.on_event(None if row is None else row.job, state, why)
+
+        return noted
+
+    def _tell_outage(self, told: str) -> None:
+        with contextlib.suppress(Exception):
+            self.on_event(None, "the database", told)
 
 
-def _noting(
-    journal: Journal, on_event: Callable[[Job | None, str, str], None]
-) -> Callable[[Job | None, str, str], None]:
-    """What is waited for stands in the journal too, for `status`; who looks on hears of it once."""
-    journal.notices.begin()
+def _of(error: BaseException) -> BaseException:
+    """The one reason that a group of tasks ended for."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
-    def noted(job: Job | None, state: str, why: str) -> None:
-        is_new = journal.notices.tell(state if job is None else job.id, "" if state in ENDS else why)
-        if is_new or job is not None:
-            on_event(job, state, why)
 
-    return noted
+async def _let_end() -> None:
+    """Rows that are over are still to be recorded as such by DBOS."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=5)
 
 
 async def _stop_all() -> None:
@@ -113,37 +159,7 @@ async def _stop_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _open_queues(emails: Iterable[str | None], settings: Settings) -> None:
-    """A queue per account, somewhat longer than its slots, so that uploads go ahead of them."""
-    for email in emails:
-        await DBOS.register_queue_async(
-            queue_of(email),
-            worker_concurrency=settings.max_jobs + AHEAD,
-            polling_interval_sec=POLL_SECONDS,
-            on_conflict="always_update",
-        )
-
-
-def _remember(engine: Engine, known: Iterable[Facts]) -> None:
-    """What earlier processes did: uploads that serve again, and rows whose task exists and has its slot."""
-    lost = [each for each in known if each.state == "failed" and "NotFoundError" in str(each.steps)]
-    gone = {asset_id for each in lost for asset_id in (each.asset_id, each.image_id)}
-    for each in known:
-        home = each.job.email or email_of(each.asset_id or each.job.video)
-        for digest, asset_id, email in (
-            (each.sha256, each.asset_id, each.job.email),
-            (each.image_sha256, each.image_id, home),
-        ):
-            if digest and asset_id and asset_id not in gone:
-                engine.steps.uploads.known[digest, email] = asset_id
-                engine.steps.learn_home(email, asset_id)
-        if each.task_id:
-            engine.with_task.add(each.job.id)
-        if each.intent is not None:
-            engine.with_intent.add(each.job.id)
-
-
-async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> None:
+async def delete_assets(runway: AsyncRunwayClient, journal: Journal, ended: Sequence[Facts]) -> None:
     """Deletes the uploads that no row needs any more: every row of their file is done."""
     files = [
         (asset_id, file, each)
@@ -153,18 +169,11 @@ async def delete_assets(runway: AsyncRunwayClient, ended: Sequence[Facts]) -> No
     ]
     needed = {(file, each.job.email) for _, file, each in files if each.state != "done"}
     kept = {asset_id for asset_id, file, each in files if (file, each.job.email) in needed}
-    uploaded = dict.fromkeys(asset_id for asset_id, _, _ in files)
-    for asset_id in uploaded:
-        if asset_id is not None and asset_id not in kept:
+    for asset_id in dict.fromkeys(asset_id for asset_id, _, _ in files):
+        if asset_id not in kept:
             with contextlib.suppress(errors.UseapiError):
                 await runway.assets.delete(asset_id)
-
-
-def spent_by(known: Iterable[Facts]) -> float:
-    """What all attempts have cost, as far as prices are known: each task once, adopted ones too, and every create that may have left."""
-    by_task = {each.task_id: each.job.credits() for each in known if each.task_id and (each.paid or each.job.decision)}
-    left = [each.job.credits() for each in known if each.intent is not None]
-    return sum(credits or 0 for credits in (*by_task.values(), *left))
+                await Uploads(journal.transactions, NOBODY).forget(asset_id)
 
 
 def run(
@@ -172,11 +181,41 @@ def run(
     settings: Settings,
     *,
     clock: BatchClock | None = None,
-    on_event: Callable[[Job | None, str, str], None] = lambda job, state, why: None,
+    on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
 ) -> list[Facts]:
-    """Runs until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
+    """Runs the batch of the journal until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
+    journal.begin(settings)
+    journal.allow(settings.max_credits)
+    journal.reopen()
+    queues = journal.open_queues((each.job.email for each in journal.facts()), settings.max_jobs)
+    work = Work(journal, clock or BatchClock(), on_event, http_client, queues)
+
+    async def run() -> list[Facts]:
+        await work.run()
+        ended = latest(journal.facts())
+        if settings.delete_assets:
+            async with http_client() as http:
+                await delete_assets(AsyncRunwayClient(http_client=http), journal, ended)
+        return ended
+
     try:
-        return asyncio.run(_run(journal, settings, clock or BatchClock(), on_event, http_client))
+        return asyncio.run(run())
+    finally:
+        DBOS.destroy()
+
+
+def work(
+    journal: Journal,
+    *,
+    until_done: bool = False,
+    clock: BatchClock | None = None,
+    on_event: OnEvent = lambda job, state, why: None,
+    http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
+) -> None:
+    """Works on all batches of the database, for ever, or until nothing is open."""
+    worker = Work(journal, clock or BatchClock(), on_event, http_client, is_endless=not until_done)
+    try:
+        asyncio.run(worker.run())
     finally:
         DBOS.destroy()

@@ -7,7 +7,6 @@ for its task instead.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,28 +15,24 @@ from typing import Any
 from .. import AsyncRunwayClient, errors
 from .._seam import TASKS_PAGE, email_of, is_transient, wish_of
 from . import results
-from .accounts import Account, Budget, Held
-from .checks import Job
+from .accounts import Account
 from .clock import BatchClock, ServiceClock
 from .endings import CLOSING, LONGEST_PAUSE, Endings, stage_of, told
-from .endings import Settings as Settings
 from .identity import reference_of
+from .ledger import Ledger, Row
+from .ledger import Settings as Settings
+from .limits import Held
 from .posting import Posting
 from .pulse import lasting
+from .records import about_account, until_resume
 from .settling import judge
+from .transactions import Transactions
+from .uploads import Uploads
 
 BUSY_PAUSE = (10.0, 30.0)
-
-
-class Uploads:
-    """The same file is uploaded once for all rows and accounts that name it: by the hash of its content."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[str, str | None], str] = {}
-        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
-
-    def lock(self, key: tuple[str, str | None]) -> asyncio.Lock:
-        return self._locks.setdefault(key, asyncio.Lock())
+OF_SETTLE = 0.75
+"""A POST is over well before anybody may say that it came to nothing."""
+LONGEST_POST = 60.0
 
 
 class Steps(Endings):
@@ -46,108 +41,123 @@ class Steps(Endings):
     def __init__(
         self,
         runway: AsyncRunwayClient,
-        settings: Settings,
         clock: BatchClock,
-        budget: Budget,
         service: ServiceClock,
+        ledger: Ledger,
+        transactions: Transactions,
     ) -> None:
-        super().__init__(runway, settings, clock, service)
-        self.budget = budget
-        self.uploads = Uploads()
+        super().__init__(runway, clock, service, ledger)
+        self.uploads = Uploads(transactions, ledger.worker)
         self.posting = Posting()
-        self.handled: set[str] = set()
+        self._transactions = transactions
         self._accounts: dict[str, Account] = {}
-        self._homes: dict[str | None, str] = {}
-        self._intended: set[str] = set()
-        self.taken_back: set[str] = set()
+        self._home = ""
+        self._intended: dict[str, Row] = {}
 
-    def never_sent(self) -> list[str]:
-        """Intents of this process whose POST has not begun to leave."""
-        return [reference for reference in self._intended if not self.posting.was_sent(reference)]
+    def never_sent(self) -> list[Row]:
+        """Rows of this process whose intended create has not begun to leave."""
+        return [
+            row
+            for reference, row in self._intended.items()
+            if not self.posting.was_sent(reference) and (row.facts.intent or {}).get("reply_ref") == reference
+        ]
 
-    def learn_home(self, email: str | None, asset_id: str) -> None:
-        """Remembers which account the uploads of an email, or of none, belong to: what was known of it without a name, it keeps."""
-        home = self._homes[email] = email_of(asset_id) or ""
-        if email is None and "" in self._accounts:
-            self._accounts.setdefault(home, self._accounts[""])
+    async def learn(self) -> None:
+        """What earlier workers have found out of the account of rows without an email."""
+        asset_id = await self.uploads.any_without_email()
+        if asset_id is not None:
+            self.learn_home(asset_id)
+
+    def learn_home(self, asset_id: str) -> None:
+        """Remembers which account the uploads of rows without an email belong to: who waits for it goes on waiting, by its name."""
+        self._home = email_of(asset_id) or ""
+        if self._home and "" in self._accounts:
+            nameless = self._accounts.pop("")
+            nameless.rename(self._home)
+            self._accounts.setdefault(self._home, nameless)
 
     def account(self, email: str | None) -> Account:
         """The account of an email; that of rows that name none is known once something of theirs was uploaded."""
-        email = email or self._homes.get(email)
+        name = email or self._home
 
-        def on_close(why: str) -> None:
-            name = email or self._homes.get(None)
-            self.tell(
-                None, f"account {name}" if name else "the account", f"no more creates until `batch resume`: {why}"
-            )
+        if name not in self._accounts:
+            self._accounts[name] = Account(name, self._transactions, self.clock.real, self._closed)
+        return self._accounts[name]
 
-        return self._accounts.setdefault(email or "", Account(self.settings.max_jobs, self.clock.monotonic, on_close))
+    def _closed(self, account: str, why: str) -> None:
+        self.tell(None, about_account(account), until_resume(why))
 
-    async def upload(self, job: Job, path: str, email: str | None) -> dict[str, Any]:
-        """The asset of a row's file."""
+    async def upload(self, row: Row, path: str, sha256: str, email: str | None) -> dict[str, Any]:
+        """The asset of a row's file, which is the one that its batch has seen."""
         try:
             digest = await asyncio.to_thread(results.digest_of, Path(path))
         except OSError as error:
             return {"kind": "failed", "why": f"{path}: {error.strerror or error}"}
-        key = digest, email
-        async with self.uploads.lock(key):
-            if key not in self.uploads.known:
-                try:
-                    asset = await self._patiently(
-                        job, "uploading", lambda: self.runway.assets.upload(path, email=email)
-                    )
-                except CLOSING as error:
-                    await self.account(email).close(error)
-                    return told("held", error)
-                except (errors.UseapiError, OSError) as error:
-                    return told("failed", error)
-                self.uploads.known[key] = str(asset.asset_id)
-        self.learn_home(email, self.uploads.known[key])
-        return {"kind": "uploaded", "asset_id": self.uploads.known[key], "sha256": digest}
+        if sha256 and digest != sha256:
+            return {"kind": "failed", "why": f"{path} is not the file any more that its batch began with"}
 
-    async def intend(self, job: Job, number: int) -> dict[str, Any]:
-        """The replyRef of a POST that is about to be sent, and when: by the service's clock."""
-        names = (reference_of(job, number, taken) for taken in itertools.count())
-        reference = next(each for each in names if each not in self.taken_back)
-        self._intended.add(reference)
-        return {"reply_ref": reference, "service_at": self._service.now()}
+        async def send() -> str:
+            asset = await self._patiently(row, "uploading", lambda: self.runway.assets.upload(path, email=email))
+            return str(asset.asset_id)
 
-    async def create(
-        self, job: Job, assets: Sequence[str], intent: Mapping[str, Any], account: Account
-    ) -> dict[str, Any]:
-        """The one POST of an intent, or, when it may have left already, the look for its task."""
-        reference, cost = intent["reply_ref"], job.credits()
-        is_fresh = reference in self._intended and reference not in self.handled
-        self.handled.add(reference)
-        if is_fresh:
+        try:
+            asset_id = await self.uploads.get(digest, email, send)
+        except CLOSING as error:
+            await self.account(email).close(error)
+            return told("held", error)
+        except (errors.UseapiError, OSError) as error:
+            return told("failed", error)
+        if email is None:
+            self.learn_home(asset_id)
+        return {"kind": "uploaded", "asset_id": asset_id}
+
+    async def create(self, row: Row, assets: Sequence[str], account: Account) -> dict[str, Any]:
+        """One intent and its one POST, or, when an earlier worker may have sent one, the look for its task."""
+        facts, intent, more = row.facts, row.facts.intent, dict[str, Any]()
+        if facts.task_id is not None:  # it was recorded with the row, and not as this step's
+            return {"kind": "created", "task_id": facts.task_id}
+        if intent is None:
+            reference = reference_of(row.job, facts.sends + 1)
+            self._intended[reference] = row
             try:
-                self.budget.reserve(cost)
+                await account.check_open()
+                self.tell(row, "submitting", "")
+                intent = {"reply_ref": reference, "service_at": self._service.now()}
+                await self.ledger.intend(row, intent, row.job.credits())
             except Held as held:
                 return told("held", held, error=held.error)
-            outcome = await self._post(job, assets, reference, account)
-            since, more = self._service.now(), {"was_sent": True}  # until now it may have been on its way
-        elif reference in self.taken_back:  # an earlier process has said that it did not send it: it is in no budget
-            return {"kind": "taken back"}
-        else:  # an earlier process may have sent it; the budget counts it already
-            outcome, since, more = {"kind": "unknown"}, intent["service_at"], {}
-        if outcome["kind"] == "unknown":
-            outcome = {**more, **await self.settle(job, intent, since, account, email_of(assets[0]))}
-        if outcome["kind"] not in ("created", "uncertain"):
-            self.budget.release(cost)
-        return outcome
+            outcome = await self._post(row, assets, reference, account)
+            more = {"was_sent": True}
+        else:
+            outcome = {"kind": "unknown"}
+        if outcome["kind"] == "unknown":  # until now it may have been on its way
+            outcome = {
+                **more,
+                **await self.settle(row, intent, self._service.now(), account, email_of(assets[0])),
+            }
+        if outcome["kind"] == "created":
+            facts.task_id, facts.intent, facts.paid, facts.state = outcome["task_id"], None, True, "waiting"
+            await self.ledger.save(row)
+        elif outcome["kind"] != "uncertain":
+            facts.absent += outcome["kind"] == "absent" and outcome.get("was_sent", False)
+            await self.ledger.drop(row)
+        return {**outcome, "times": facts.absent} if outcome["kind"] == "absent" else outcome
 
-    async def _post(self, job: Job, assets: Sequence[str], reference: str, account: Account) -> dict[str, Any]:
+    async def _post(self, row: Row, assets: Sequence[str], reference: str, account: Account) -> dict[str, Any]:
+        job = row.job
         creation = job.creation
         parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
         parameters |= {creation.source.name: assets[0], creation.prompt.name: job.prompt}
         if creation.image is not None and len(assets) > 1:
             parameters[creation.image.name] = assets[1]
+        timeout = min(LONGEST_POST, OF_SETTLE * row.settings.settle)
         try:
             with self.posting.of(reference):
-                task = await getattr(self.runway, job.endpoint).create(busy_timeout=0, **parameters)
+                create = getattr(self.runway, job.endpoint).create
+                task = await create(busy_timeout=0, timeout=timeout, **parameters)
         except errors.RateLimitError as error:
-            account.lower()
             pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
+            await account.lower(max(1.0, pause))
             return told("busy", error, pause=max(1.0, pause))
         except errors.SubmissionUnknownError as error:
             return told("unknown", error)
@@ -159,18 +169,22 @@ class Steps(Endings):
         except errors.UseapiError as error:
             if is_transient(error):  # of a read before the POST: what leaves a POST open is unknown
                 return told("unsent", error, pause=LONGEST_PAUSE)
+            if isinstance(error, errors.NotFoundError):
+                for each in assets:
+                    await self.uploads.forget(each)
             return told("refused", error, stage=stage_of(error, "create"))
         return {"kind": "created", "task_id": task.task_id}
 
     async def settle(
-        self, job: Job, intent: Mapping[str, Any], since: float | None, account: Account, email: str | None
+        self, row: Row, intent: Mapping[str, Any], since: float | None, account: Account, email: str | None
     ) -> dict[str, Any]:
         """Finds the task of an intent, proves that there is none, or says that it is uncertain. Time is the service's; a process of ours may be new."""
+        settle = row.settings.settle
         tries, begun = 0, self.clock.monotonic()
         self.tell(
-            job,
+            row,
             "submitting",
-            f"whether its create arrived is not known: its task is looked for, up to {lasting(self.settings.settle)}",
+            f"whether its create arrived is not known: its task is looked for, up to {lasting(settle)}",
         )
         while True:
             try:
@@ -181,7 +195,7 @@ class Steps(Endings):
                 return {**intent, **told("uncertain", error)}
             except errors.UseapiError as error:
                 tries += 1
-                if self.clock.monotonic() - begun >= self.settings.settle and tries > 3:
+                if self.clock.monotonic() - begun >= settle and tries > 3:
                     return {**intent, "kind": "uncertain", "why": f"the service cannot be read: {error}"}
                 await self.clock.asleep(max(min(5.0 * tries, LONGEST_PAUSE), wish_of(error)))
                 continue
@@ -194,14 +208,14 @@ class Steps(Endings):
                 listed,
                 intended_at=intent["service_at"],
                 elapsed=elapsed,
-                settle=self.settings.settle,
+                settle=settle,
                 is_whole=len(listed) < TASKS_PAGE,  # a first page that is shorter than its limit is all
             )
             if verdict.kind == "found":
                 return {"kind": "created", "task_id": verdict.task_id}
             if verdict.kind != "early":
                 return {**intent, "kind": verdict.kind, "why": verdict.why}
-            if elapsed is None and self.clock.monotonic() - begun >= self.settings.settle:
+            if elapsed is None and self.clock.monotonic() - begun >= settle:
                 return {
                     **intent,
                     "kind": "uncertain",
@@ -209,8 +223,8 @@ class Steps(Endings):
                 }
             if elapsed is None:
                 self.tell(
-                    job,
+                    row,
                     "submitting",
                     "its task is looked for, but the answers tell no date: without one its absence is not proved",
                 )
-            await self.clock.asleep(min(10.0, max(1.0, self.settings.settle - (elapsed or 0.0))))
+            await self.clock.asleep(min(10.0, max(1.0, settle - (elapsed or 0.0))))

@@ -1,4 +1,4 @@
-"""The database of a journal: one SQLAlchemy engine that DBOS, its client and we share, with what an older SQLite lacks."""
+"""SQLite's file of a journal: one SQLAlchemy engine that DBOS, its client and we share, with what an older SQLite lacks."""
 
 from __future__ import annotations
 

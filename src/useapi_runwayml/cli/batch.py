@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +13,9 @@ from .._seam import DEFAULT_CREATION
 from . import output
 from .batch_asking import Yes, ask, defaults_of, either, not_paid_twice, positive, refuse
 from .batch_changes import added_rows, tell_changes
-from .batch_folder import Begun, Project, looked_into, opened, refuse_a_second
+from .batch_folder import ANYWHERE, Begun, Jobs, Options, looked_into, opened, refused
 from .batch_resolving import resolve_command as resolve_command
-from .batch_view import again, show_rows, tell, tell_remarks, watching
+from .batch_view import show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
 from .needs import extra, there
 
@@ -40,7 +40,7 @@ def run_command(
     credits_per_job: float | None = None,
     endpoint: str = DEFAULT_CREATION,
     delete_assets: bool = False,
-    project: Project = None,
+    where: Options = ANYWHERE,
     adopt: bool = False,
     anew: bool = False,
     dry_run: bool = False,
@@ -81,7 +81,7 @@ def run_command(
     with extra("batch"):
         from ..batch import checks, clips, identity, results, rows
         from ..batch.comparing import Reading
-        from ..batch.endings import Settings
+        from ..batch.ledger import Settings
 
         there("dbos", "filelock")  # what is missing is told before the price
     positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
@@ -90,8 +90,11 @@ def run_command(
     if endpoint not in CREATIONS:
         raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
     given = defaults_of(defaults)
+    begun = Begun(jobs, where)
     if not dry_run:
-        refuse_a_second(jobs, project)
+        with refused(begun) as records:
+            if records is not None:
+                tell_changes(records, begun)
     results_in = (output_dir or jobs.parent / "results" / jobs.stem).resolve()
     reading = Reading(results.digest_of(jobs), str(results_in), given, endpoint, credits_per_job)
     found, problems = reading.check(rows.read_jobs(jobs, endpoint), jobs.parent.resolve())
@@ -119,47 +122,49 @@ def run_command(
     if paid := [job for job in found if job.task_id is None]:
         ask(paid, yes=yes)
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
-    with opened(jobs, project, new=True) as journal:
-        journal.add(found, asdict(settings), reading)
-        return go(journal, jobs, project)
+    with opened(begun, new=True) as journal:
+        journal.add(found, settings, reading)
+        return go(journal, begun)
 
 
-def go(journal: Journal, jobs: Path, project: Path | None, max_credits: int | None = None) -> int:
+def go(journal: Journal, begun: Begun, max_credits: int | None = None) -> int:
     """Runs what is open, with the options of the journal, and tells what became of it."""
+    from ..batch.ledger import Settings
     from ..batch.runner import run
-    from ..batch.steps import Settings
 
     settings = Settings(**journal.options())
     settings = settings if max_credits is None else replace(settings, max_credits=max_credits)
-    resume = again("resume", jobs, project)
-    with hinting(lambda error: f"Tasks go on at the service. Resume with: {resume}"), watching(journal) as on_event:
+    with (
+        hinting(lambda error: f"Tasks go on at the service. Resume with: {begun.again('resume')}"),
+        watching(journal) as on_event,
+    ):
         ended = run(journal, settings, on_event=on_event)
-    return tell(ended, jobs, project)
+    return tell(ended, begun)
 
 
-def rows_of(jobs: Path, project: Path | None) -> list[Facts]:
+def rows_of(begun: Begun) -> list[Facts]:
     """What became of each row by now."""
-    with looked_into(jobs, project) as records:
+    with looked_into(begun) as records:
         from ..batch.facts import ENDS, latest
 
-        rows, waited_for = latest(records.facts()), records.notices.all()
+        rows, waited_for = latest(records.facts()), records.waited_for()
         for each in rows:
-            told = waited_for.pop(each.job.id, "")
+            told = waited_for.pop(records.workflow(each.job), "")
             each.why = each.why if each.state in ENDS else told
         for about, told in waited_for.items():
             output.remark(f"{about}: {told}")
-        tell_changes(records, jobs, project, rows)
+        tell_changes(records, begun, rows)
         return rows
 
 
 def resume_command(
-    jobs: Begun,
+    jobs: Jobs | None = None,
     *,
     add: bool = False,
     adopt: bool = False,
     anew: bool = False,
     max_credits: Most = None,
-    project: Project = None,
+    where: Options = ANYWHERE,
     yes: Yes = False,
 ) -> int:
     """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
@@ -179,38 +184,41 @@ def resume_command(
 
     positive(max_credits=max_credits)
     either(adopt=adopt, anew=anew)
-    with opened(jobs, project) as journal:
+    begun = Begun(jobs, where)
+    with opened(begun) as journal:
         from ..batch.facts import latest
 
         known = latest(journal.facts())
         added: list[Job] = []
         if add:
-            added, problems = added_rows(journal, jobs, known)
+            added, problems = added_rows(journal, begun, known)
             if problems:
-                return refuse(jobs, problems)
+                return refuse(begun, problems)
             added = not_paid_twice(added, adopt=adopt, anew=anew) if added else added
             output.say(f"{len(added)} rows join the batch")
         else:
-            tell_changes(journal, jobs, project, known)
-        return _go_on(journal, jobs, project, known, [*to_resume(known), *added], max_credits, yes=yes)
+            tell_changes(journal, begun, known)
+        return _go_on(journal, begun, known, [*to_resume(known), *added], max_credits, yes=yes)
 
 
-def retry_failed_command(jobs: Begun, *, max_credits: Most = None, project: Project = None, yes: Yes = False) -> int:
+def retry_failed_command(
+    jobs: Jobs | None = None, *, max_credits: Most = None, where: Options = ANYWHERE, yes: Yes = False
+) -> int:
     """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
     from ..batch.changes import to_retry
 
     positive(max_credits=max_credits)
-    with opened(jobs, project) as journal:
+    begun = Begun(jobs, where)
+    with opened(begun) as journal:
         from ..batch.facts import latest
 
         known = latest(journal.facts())
-        return _go_on(journal, jobs, project, known, to_retry(known), max_credits, yes=yes)
+        return _go_on(journal, begun, known, to_retry(known), max_credits, yes=yes)
 
 
 def _go_on(
     journal: Journal,
-    jobs: Path,
-    project: Path | None,
+    begun: Begun,
     known: list[Facts],
     more: list[Job],
     max_credits: int | None,
@@ -222,15 +230,15 @@ def _go_on(
     if paid := to_pay(known, more):
         ask(paid, yes=yes)
     journal.add(more)
-    return go(journal, jobs, project, max_credits)
+    return go(journal, begun, max_credits)
 
 
-def status_command(jobs: Begun, *, project: Project = None) -> int:
+def status_command(jobs: Jobs | None = None, *, where: Options = ANYWHERE) -> int:
     """Shows where each row is. Runs nothing."""
-    return show_rows(rows_of(jobs, project), ("row", "line", "state", "task", "why"))
+    return show_rows(rows_of(Begun(jobs, where)), ("row", "line", "state", "task", "why"))
 
 
-def report_command(jobs: Begun, *, html: Path | None = None, project: Project = None) -> int:
+def report_command(jobs: Jobs | None = None, *, html: Path | None = None, where: Options = ANYWHERE) -> int:
     """A table of all rows, or a page with each clip before and after.
 
     Parameters
@@ -239,9 +247,9 @@ def report_command(jobs: Begun, *, html: Path | None = None, project: Project = 
         The file for the page.
     """
     if html is None:
-        return show_rows(rows_of(jobs, project), ("row", "state", "prompt", "seed", "seconds", "output", "why"))
+        return show_rows(rows_of(Begun(jobs, where)), ("row", "state", "prompt", "seed", "seconds", "output", "why"))
     from ..batch.report import page
 
-    html.write_text(page(rows_of(jobs, project), html.parent.resolve()), encoding="utf-8")
+    html.write_text(page(rows_of(Begun(jobs, where)), html.parent.resolve()), encoding="utf-8")
     output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
     return OK

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -41,7 +40,7 @@ def defaults_of(text: str) -> dict[str, Any]:
     return found
 
 
-def refuse(jobs: Path, problems: list[str]) -> int:
+def refuse(jobs: object, problems: list[str]) -> int:
     """Every problem with its line; nothing was sent."""
     message = f"{jobs}: {len(problems)} problems, nothing was sent"
     if output.is_json():

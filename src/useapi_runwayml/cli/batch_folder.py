@@ -1,93 +1,177 @@
-"""Where a batch's journal lies, and how it is opened."""
+"""Where a batch is kept, as its commands are told, and how it is opened."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .batch_changes import tell_changes
-from .batch_view import again
 from .exits import USAGE, Stop, command
-from .needs import extra
+from .needs import extra, there
 
 if TYPE_CHECKING:
     from ..batch.journal import Journal
+    from ..batch.places import Place
     from ..batch.records import Records
 
 FOLDER = ".useapi-runwayml"
-Project = Annotated[
-    Path | None,
-    Parameter(
-        name="--project", help="The folder for the journal; `.useapi-runwayml/` beside the jobs file unless given."
-    ),
-]
-Begun = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
+DATABASE = "USEAPI_RUNWAYML_DATABASE"
+Jobs = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
 
 
-def project_of(jobs: Path, project: Path | None) -> Path:
-    """The folder of the journal: beside the jobs file, with its name, unless given."""
-    return project or jobs.parent / FOLDER / jobs.name
+@dataclass(frozen=True)
+class Where:
+    """Options of all commands of a batch."""
+
+    project: Annotated[
+        Path | None,
+        Parameter(help="The folder for the journal; `.useapi-runwayml/` beside the jobs file unless given."),
+    ] = None
+    database: Annotated[
+        str | None,
+        Parameter(
+            env_var=DATABASE,
+            help="A PostgreSQL database in place of the folder, for several machines: postgresql://USER:PASSWORD@HOST/NAME.",
+        ),
+    ] = None
+    name: Annotated[
+        str | None,
+        Parameter(
+            help="What the batch is called in the database; that of the jobs file, without its ending, unless given."
+        ),
+    ] = None
+    root: Annotated[
+        Path | None,
+        Parameter(
+            help="The folder below which this machine has the clips and puts the results; that of the jobs file unless given."
+        ),
+    ] = None
+
+
+Options = Annotated[Where, Parameter(name="*")]
+ANYWHERE = Where()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A batch, by its jobs file and by where it is kept."""
+
+    jobs: Path | None
+    where: Where
+
+    @property
+    def root(self) -> Path:
+        return (self.where.root or (self.jobs.parent if self.jobs else Path.cwd())).resolve()
+
+    @property
+    def name(self) -> str:
+        if self.where.name or self.jobs:
+            return self.where.name or (self.jobs or Path()).stem
+        raise Stop("which batch? Give its --name, or its jobs file", USAGE)
+
+    def __str__(self) -> str:
+        """As a person knows it."""
+        return str(self.jobs or self.where.name)
+
+    def again(self, name: str, *more: object) -> str:
+        """A batch command for this batch, as it is typed; without a password."""
+        where, options = self.where, list[object]()
+        if where.project and not where.database:
+            options += ["--project", where.project]
+        if where.database and where.database != os.environ.get(DATABASE):
+            options += ["--database", database_of(where.database)]
+        if where.database and (where.name or not self.jobs):
+            options += ["--name", self.name]
+        if where.root:
+            options += ["--root", where.root]
+        return command("batch", name, *([self.jobs] if self.jobs else []), *more, *options)
+
+    def place(self) -> Place:
+        """The folder of the journal, beside the jobs file, with its name, unless given; or the database."""
+        if self.where.database:
+            return database_of(self.where.database, self.name)
+        with extra("batch"):
+            from ..batch.places import Folder
+        if self.jobs is None:
+            raise Stop("which batch? Give its jobs file", USAGE)
+        return Folder(self.where.project or self.jobs.parent / FOLDER / self.jobs.name)
+
+
+def database_of(url: str, batch: str | None = None) -> Place:
+    """The database of a URL; Stop when it is none that can be used."""
+    with extra("postgres"):
+        from ..batch.places import Database, Unusable
+
+        there("psycopg", "dbos", "filelock")
+    try:
+        return Database.of(url, batch)
+    except Unusable as error:
+        raise Stop(f"--database: {error.strerror}", USAGE) from None
 
 
 @contextlib.contextmanager
-def looked_into(jobs: Path, project: Path | None) -> Iterator[Records]:
+def looked_into(begun: Begun) -> Iterator[Records]:
     """What the journal of a batch has; nothing is written."""
-    folder = project_of(jobs, project)
+    place = begun.place()
     with extra("batch"):
-        from ..batch.records import FILE, Records
-    if not (folder / FILE).exists():
-        raise _no_batch(folder, jobs)
-    with contextlib.closing(Records(folder)) as records:
+        from ..batch.records import Records
+    if not place.is_there():
+        raise _no_batch(begun)
+    with contextlib.closing(Records(place, begun.root)) as records:
         if not records.options():
-            raise _no_batch(folder, jobs)
+            raise _no_batch(begun)
         yield records
 
 
 @contextlib.contextmanager
-def opened(jobs: Path, project: Path | None, *, new: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one, for this process alone."""
-    folder = project_of(jobs, project)
+def opened(begun: Begun, *, new: bool = False) -> Iterator[Journal]:
+    """The journal of a batch that is there, or a new one; for this process alone where it is a folder."""
+    place = begun.place()
     with extra("batch"):
-        from ..batch.journal import FILE, Journal, locked
+        from ..batch.journal import Journal
     if new:
-        folder.mkdir(parents=True, exist_ok=True)
-        if folder.parent.name == FOLDER and not (folder.parent / ".gitignore").exists():
-            (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-    if not new and not (folder / FILE).exists():
-        raise _no_batch(folder, jobs)
+        place.make()
+    elif not place.is_there():
+        raise _no_batch(begun)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(locked(folder))
-        journal = Journal(folder)
+        stack.enter_context(place.alone())
+        journal = Journal(place, begun.root)
         stack.callback(journal.close)
-        there = bool(journal.options())
-        if new and there:
-            raise _begun(folder, jobs, project)
+        is_begun = bool(journal.options())
+        if new and is_begun:
+            raise _begun(begun)
         if new:
             journal.prepare()
-        elif not there:
-            raise _no_batch(folder, jobs)
+        elif not is_begun:
+            raise _no_batch(begun)
         yield journal
 
 
-def refuse_a_second(jobs: Path, project: Path | None) -> None:
-    """Stop when the folder has a batch already; what has changed in the file since it began is told."""
-    folder = project_of(jobs, project)
+@contextlib.contextmanager
+def refused(begun: Begun) -> Iterator[Records | None]:
+    """Stop when the place has a batch already; before that, what it has is given."""
+    place = begun.place()
     with extra("batch"):
-        from ..batch.records import FILE, Records
-    if (folder / FILE).exists():
-        with contextlib.closing(Records(folder)) as records:
-            if records.options():
-                tell_changes(records, jobs, project)
-                raise _begun(folder, jobs, project)
+        from ..batch.records import Records
+    if not place.is_there():
+        yield None
+        return
+    with contextlib.closing(Records(place, begun.root)) as records:
+        if not records.options():
+            yield None
+            return
+        yield records
+        raise _begun(begun)
 
 
-def _begun(folder: Path, jobs: Path, project: Path | None) -> Stop:
-    return Stop(f"{folder} has a batch already: go on with {again('resume', jobs, project)}", USAGE)
+def _begun(begun: Begun) -> Stop:
+    return Stop(f"{begun.place()} has a batch already: go on with {begun.again('resume')}", USAGE)
 
 
-def _no_batch(folder: Path, jobs: Path) -> Stop:
-    return Stop(f"there is no batch in {folder}: begin one with {command('batch', 'run', jobs)}", USAGE)
+def _no_batch(begun: Begun) -> Stop:
+    return Stop(f"there is no batch in {begun.place()}: begin one with {begun.again('run')}", USAGE)

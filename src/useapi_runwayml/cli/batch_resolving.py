@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from . import output
 from .batch_asking import Yes, ask
-from .batch_folder import Begun, Project, looked_into, opened
-from .batch_view import again
+from .batch_folder import ANYWHERE, Begun, Options, Where, looked_into, opened
 from .exits import OK, USAGE, Stop
 
 
 def resolve_command(
-    jobs: Begun,
-    row: int | None = None,
-    *,
+    *which: Annotated[str, Parameter(help="The jobs file, unless --name tells the batch, and the number of a row.")],
     adopt: str | None = None,
     send_again: bool = False,
     give_up: bool = False,
-    project: Project = None,
+    where: Options = ANYWHERE,
     yes: Yes = False,
 ) -> int:
     """Decides uncertain rows: creates of which nobody knows whether they started a paid task. Without a row, lists them.
 
     Parameters
     ----------
-    row
-        The number of the row.
     adopt
         It did: this is its task's id.
     send_again
@@ -40,9 +37,10 @@ def resolve_command(
 
     choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
+    begun, row = _which(which, where)
     if row is None:
-        return _list(jobs, project)
-    with opened(jobs, project) as journal:
+        return _list(begun)
+    with opened(begun) as journal:
         rows = latest(journal.facts())
         if len(chosen) != 1:
             raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
@@ -57,7 +55,7 @@ def resolve_command(
             journal.add([job])
         except ValueError as error:
             raise Stop(str(error), USAGE) from None
-    after = again("resume", jobs, project)
+    after = begun.again("resume")
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
         lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
@@ -65,10 +63,19 @@ def resolve_command(
     return OK
 
 
-def _list(jobs: Path, project: Path | None) -> int:
+def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
+    """The batch, and the row if one is meant."""
+    words = list(which)
+    jobs = None if where.database and where.name and (not words or words[0].isdecimal()) else Path(words.pop(0))
+    if len(words) > 1 or (words and not words[0].isdecimal()):
+        raise Stop(f"{words[-1]}: give the jobs file and, to decide, the number of one row", USAGE)
+    return Begun(jobs, where), int(words[0]) if words else None
+
+
+def _list(begun: Begun) -> int:
     from ..batch.facts import latest
 
-    with looked_into(jobs, project) as records:
+    with looked_into(begun) as records:
         uncertain = [each for each in latest(records.facts()) if each.state == "uncertain"]
     output.show(
         [each.to_dict() for each in uncertain],

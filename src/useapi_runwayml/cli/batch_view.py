@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import output
-from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN, command
+from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN
 
 if TYPE_CHECKING:
     from ..batch.checks import Job
     from ..batch.clips import Remark
     from ..batch.facts import Facts
     from ..batch.journal import Journal
-
-
-def again(name: str, jobs: Path, project: Path | None) -> str:
-    """A batch command for this batch, as it is typed."""
-    return command("batch", name, jobs, *(["--project", project] if project else []))
+    from .batch_folder import Begun
 
 
 @contextlib.contextmanager
@@ -28,7 +23,7 @@ def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None
     from ..batch.facts import ENDS
 
     with output.bar() as bar:
-        line = bar.add_task("rows", total=len(journal.facts(steps=False)) or 1)
+        line = bar.add_task("rows", total=journal.count() or 1)
 
         def say(told: str, plain: Callable[[str], None]) -> None:
             (bar.console.print(told, markup=False) if not bar.disable else plain(told))
@@ -44,15 +39,15 @@ def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None
         yield on_event
 
 
-def tell(rows: list[Facts], jobs: Path, project: Path | None) -> int:
+def tell(rows: list[Facts], begun: Begun) -> int:
     """The sum, what to do next, and the exit code that fits the worst of it."""
     from ..batch.report import counts
 
     states = {each.state for each in rows}
     steps = {
-        "uncertain": again("resolve", jobs, project),
-        "held": again("resume", jobs, project),
-        "failed": again("retry-failed", jobs, project),
+        "uncertain": begun.again("resolve"),
+        "held": begun.again("resume"),
+        "failed": begun.again("retry-failed"),
     }
     hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
 

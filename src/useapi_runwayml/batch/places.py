@@ -1,0 +1,112 @@
+"""Where a batch is kept: SQLite in a folder, or PostgreSQL for several machines. All that differs between the two is here and in `presence`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy
+
+from .presence import LIVELY, Alone, Locked, Presence
+from .store import POOL_SIZE, StoreFailed, open_store
+
+FILE = "journal.sqlite"
+BATCH = "batch"
+HIDDEN = ".useapi-runwayml"
+
+
+class Unusable(OSError):
+    """A URL that names no database that can be used; nothing of it is repeated but the host."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with SQLite's file: one batch, and one process at a time."""
+
+    path: Path
+    batch: str = BATCH
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def is_there(self) -> bool:
+        return (self.path / FILE).exists()
+
+    def make(self) -> None:
+        """Room for a new batch; version control leaves it out."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        above = self.path.parent
+        if above.name == HIDDEN and not (above / ".gitignore").exists():
+            (above / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    def open(self, on_failure: Callable[[StoreFailed], None]) -> sqlalchemy.Engine:
+        return open_store(self.path / FILE, on_failure)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process at a time runs what is in the folder; BlockingIOError for a second one."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BlockingIOError(11, "another process runs this batch", str(self.path)) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def presence(self, engine: sqlalchemy.Engine) -> Presence:
+        return Alone(engine)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that many processes on many machines share, with many batches; one of them by its name, or all."""
+
+    url: sqlalchemy.URL
+    batch: str | None = None
+
+    @classmethod
+    def of(cls, url: str, batch: str | None = None) -> Database:
+        """Unusable for what is no URL of PostgreSQL. A password is in no error."""
+        try:
+            found = sqlalchemy.make_url(url)
+        except (sqlalchemy.exc.ArgumentError, ValueError):
+            raise Unusable(22, "this is no URL of a database: postgresql://USER:PASSWORD@HOST/DATABASE") from None
+        if found.get_backend_name() not in ("postgresql", "postgres"):
+            raise Unusable(
+                22, f"{found.drivername} cannot be used for several machines, PostgreSQL can: postgresql://…"
+            )
+        return cls(found.set(drivername="postgresql+psycopg"), batch)
+
+    def __str__(self) -> str:
+        """As a person may see it."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+    __repr__ = __str__
+
+    def is_there(self) -> bool:
+        return True
+
+    def make(self) -> None:
+        """It is there."""
+
+    def open(self, on_failure: Callable[[StoreFailed], None]) -> sqlalchemy.Engine:
+        return sqlalchemy.create_engine(
+            self.url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, connect_args=LIVELY
+        )
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Others may work on it at the same time."""
+        yield
+
+    def presence(self, engine: sqlalchemy.Engine) -> Presence:
+        return Locked(engine, self.url)
+
+
+Place = Folder | Database

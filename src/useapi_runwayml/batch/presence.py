@@ -1,0 +1,241 @@
+"""Who runs a batch, and who of them is gone. A worker holds a lock on a living connection; there is no lease, since the service takes no fencing token."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from .tables import DOUBTFUL, INHERITED, LIVING, NOTICES, OVER, WORKERS, now
+
+BEAT = 1.0
+STALE = 3.0
+LIVELY = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+LOCKS = 0x05EA_9100
+"""Our part of the numbers of PostgreSQL's advisory locks."""
+
+
+class PresenceLost(OSError):
+    """Others took this worker for gone: it sends nothing more."""
+
+
+class StillTaken(Exception):
+    """The lock of this worker belongs to a session that the server has not given up yet."""
+
+
+class Presence(Protocol):
+    """This process among those that run batches."""
+
+    worker: str
+
+    def begin(self) -> None:
+        """Makes itself known. OSError when this database does not keep locks."""
+
+    def is_sure(self) -> bool:
+        """Whether nobody can take this worker for gone, right now: asked before each POST."""
+        ...
+
+    def look(self) -> None:
+        """To be called each second: it beats, and marks who is gone. PresenceLost when it was taken for gone itself."""
+
+    def end(self) -> None:
+        """Nothing of this process can be sent any more."""
+
+
+class Alone:
+    """One process at a time, by the lock of its folder: all others are gone."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.worker = uuid.uuid4().hex
+
+    def begin(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(WORKERS).where(WORKERS.c.life < OVER).values(life=OVER))
+            connection.execute(insert(WORKERS).values(id=self.worker))
+            connection.execute(delete(NOTICES))
+
+    def is_sure(self) -> bool:
+        return True
+
+    def look(self) -> None:
+        pass
+
+    def end(self) -> None:
+        with self._engine.begin() as connection:
+            bury(connection, self.worker)
+
+
+class Locked:
+    """Many processes, each with a session-level advisory lock of PostgreSQL on a direct connection of its own."""
+
+    def __init__(self, engine: Engine, url: sqlalchemy.URL) -> None:
+        self._engine = engine
+        self.worker = uuid.uuid4().hex
+        self._url = url
+        self._own: Connection | None = None
+        self._backend = 0
+        self._guard = threading.Lock()
+
+    def begin(self) -> None:
+        with self._guard:
+            own = self._connect()
+            with self._engine.begin() as connection:
+                if connection.scalar(select(func.pg_backend_pid())) == self._backend:
+                    raise OSError(0, POOLED)
+                values = {"place": place_of_processes(), "process": process_of(os.getpid()), "server": _server(own)}
+                connection.execute(insert(WORKERS).values(id=self.worker, beat=now(), **values))
+
+    def is_sure(self) -> bool:
+        with self._guard:
+            return self._holds()
+
+    def look(self) -> None:
+        with self._guard:
+            if not self._holds():
+                try:
+                    own = self._connect()
+                except StillTaken:
+                    return
+                with self._engine.begin() as connection:
+                    self._come_back(connection, _server(own))
+        with self._engine.begin() as connection:
+            connection.execute(update(WORKERS).where(WORKERS.c.id == self.worker).values(beat=now()))
+        with self._engine.begin() as connection:
+            self._judge(connection)
+
+    def end(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                bury(connection, self.worker)
+        finally:
+            self._close()
+
+    def _connect(self) -> Connection:
+        """A direct connection of our own that holds our lock."""
+        self._close()
+        engine = sqlalchemy.create_engine(
+            self._url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT", connect_args=LIVELY
+        )
+        self._own = engine.connect()
+        self._backend = self._own.scalar(select(func.pg_backend_pid())) or 0
+        if not self._own.scalar(select(func.pg_try_advisory_lock(LOCKS, _number(self.worker)))):
+            self._close()  # an old session of ours may still have it: the next beat tries again
+            raise StillTaken
+        return self._own
+
+    def _close(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.invalidate()
+            own.close()
+
+    def _holds(self) -> bool:
+        """Asked of the very connection that took the lock: it is the same session, and the session has it."""
+        if self._own is None:
+            return False
+        try:
+            return bool(self._own.scalar(HELD, {"pid": self._backend, "class": LOCKS, "number": _number(self.worker)}))
+        except DBAPIError:
+            self._close()
+            return False
+
+    def _come_back(self, connection: Connection, server: str) -> None:
+        mine = WORKERS.c.id == self.worker
+        values = {"server": server, "beat": now(), "life": LIVING}
+        if not connection.execute(update(WORKERS).where(mine, WORKERS.c.life < OVER).values(**values)).rowcount:
+            raise PresenceLost(0, GONE)
+
+    def _judge(self, connection: Connection) -> None:
+        """A lock that is free proves a death only with a stale beat, and a server that was not restarted since; or a process that is seen to be gone."""
+        server, place = _server(connection), place_of_processes()
+        others = select(WORKERS, (now() - WORKERS.c.beat).label("age")).where(
+            WORKERS.c.id != self.worker, WORKERS.c.life < OVER
+        )
+        for other in connection.execute(others).all():
+            if _is_locked(connection, other.id):
+                continue
+            is_seen_gone = (
+                bool(place) and other.place == place and process_of(other.process.partition(" ")[0]) != other.process
+            )
+            is_proven = other.age >= STALE and other.server == server
+            life = OVER if is_seen_gone or is_proven else DOUBTFUL if other.age >= STALE else LIVING
+            if life > other.life:
+                unchanged = WORKERS.c.id == other.id, WORKERS.c.beat == other.beat
+                connection.execute(update(WORKERS).where(*unchanged).values(life=life))
+                if life == OVER:
+                    connection.execute(delete(NOTICES).where(NOTICES.c.worker == other.id))
+
+
+HELD = text(
+    "select pg_backend_pid() = :pid and exists (select 1 from pg_locks where locktype = 'advisory' and granted"
+    " and pid = pg_backend_pid() and classid::bigint = :class and objid::bigint = :number)"
+)
+POOLED = (
+    "this URL leads to a pooler that shares connections between transactions, so that no lock can be kept: "
+    "give the address of PostgreSQL itself (or a pooler in session mode)"
+)
+GONE = "other workers took this one for gone, and its rows over: nothing more is sent. Start it again"
+
+
+def bury(connection: Connection, worker: str) -> None:
+    connection.execute(update(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.life < OVER).values(life=OVER))
+    connection.execute(delete(NOTICES).where(NOTICES.c.worker == worker))
+
+
+def estates(connection: Connection, worker: str) -> list[Row[Any]]:
+    """Workers whose rows this one takes over: nobody else does, or who did is gone as well."""
+    gone = select(WORKERS.c.id).where(WORKERS.c.life >= OVER)
+    free = WORKERS.c.heir.is_(None) | (WORKERS.c.heir == worker) | WORKERS.c.heir.in_(gone)
+    open_ones = WORKERS.c.life.in_([DOUBTFUL, OVER]), WORKERS.c.id != worker
+    connection.execute(update(WORKERS).where(*open_ones, free).values(heir=worker))
+    return [*connection.execute(select(WORKERS.c.id, WORKERS.c.life).where(*open_ones, WORKERS.c.heir == worker))]
+
+
+def inherited(connection: Connection, dead: str) -> None:
+    """Nothing of it is left to take over."""
+    connection.execute(update(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.life == OVER).values(life=INHERITED))
+
+
+def _is_locked(connection: Connection, worker: str) -> bool:
+    """Whether its lock is taken; the try is given back at once."""
+    return not connection.scalar(select(func.pg_try_advisory_xact_lock_shared(LOCKS, _number(worker))))
+
+
+def _server(connection: Connection) -> str:
+    return str(connection.scalar(select(func.pg_postmaster_start_time())))
+
+
+def _number(worker: str) -> int:
+    """The lock of a worker: 31 bits of its id."""
+    return int(worker[:8], 16) & 0x7FFF_FFFF
+
+
+def place_of_processes() -> str:
+    """The kernel that runs this process, and the space of its process numbers; nothing where that cannot be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def process_of(pid: int | str) -> str:
+    """A process by its number and the moment it began; nothing of one that is not there."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return f"{pid} {told.rpartition(')')[2].split()[19]}"

@@ -1,0 +1,489 @@
+"""What all machines share: slots, gates and credits, as constraints of the store, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import func, select, update
+
+from useapi_runwayml.batch import limits
+from useapi_runwayml.batch.accounts import Account, Slot
+from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.facts import Facts
+from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
+from useapi_runwayml.batch.limits import Held
+from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, LIVING, OVER, ROWS, SLOTS, WORKERS
+from useapi_runwayml.batch.uploads import Uploads
+
+ACCOUNT = "maker@example.com"
+
+
+@pytest.fixture
+def journal(place: Any, tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(place, tmp_path)
+    made.prepare()
+    yield made
+    made.close()
+
+
+def row(number: int, most: int = 3, batch: str = "b") -> Row:
+    job = Job(number, number + 1, "c.mp4", "x", f"{number}.mp4", parameters={"seconds": 5})
+    return Row(f"b:row-{number}-1", batch, Facts(job), Settings(max_jobs=most))
+
+
+def taken(journal: Journal) -> int:
+    count = select(func.count()).select_from(SLOTS).where(SLOTS.c.holder.is_not(None))
+    return int(journal.transactions.now(lambda connection: connection.scalar(count)) or 0)
+
+
+def the_slots(journal: Journal) -> int | None:
+    return journal.transactions.now(lambda connection: connection.scalar(select(ACCOUNTS.c.slots)))
+
+
+async def soon(condition: Callable[[], bool]) -> None:
+    """Waits until it is so."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it never came to that")
+
+
+def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
+    """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions, lambda seconds: seconds / 1000)
+        rows = [row(number) for number in range(1, 6)]
+        slots = [Slot(account, each) for each in rows]
+        for slot in slots[:3]:
+            await slot.take()
+        waiting = asyncio.create_task(slots[3].take())
+        await asyncio.sleep(0.05)
+        assert (taken(journal), waiting.done()) == (3, False)
+        await account.lower(0)
+        assert the_slots(journal) == 2
+        await slots[0].give()
+        await slots[0].give()
+        await asyncio.sleep(0.02)
+        assert (taken(journal), waiting.done()) == (2, False), "lowered: two run, and no third begins"
+        await slots[1].give()
+        await waiting
+        assert taken(journal) == 2
+        await asyncio.sleep(0.07)
+        await slots[2].give()
+        assert the_slots(journal) == 3
+        await Slot(account, rows[4]).take(force=True)
+        for _ in range(9):
+            await account.lower(0)
+        assert the_slots(journal) == 1
+
+    asyncio.run(main())
+
+
+def test_a_slot_that_a_row_has_is_its_own(journal: Journal) -> None:
+    """Whoever takes the row up again finds it there; one that exists already has one, though all are taken."""
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        for number in (1, 2, 1, 2):
+            await Slot(account, row(number, most=2)).take()
+        assert taken(journal) == 2
+        for _ in range(2):
+            await Slot(account, row(3, most=2)).take(force=True)
+        assert taken(journal) == 3
+        await account.give(row(3, most=2))
+        await account.give(row(1, most=2))
+        waiting = [asyncio.create_task(Slot(account, row(number, most=2)).take()) for number in (4, 5)]
+        await soon(lambda: any(each.done() for each in waiting))
+        await asyncio.sleep(0.05)
+        assert [each.done() for each in waiting] == [True, False], "the further slot was for that one alone"
+        waiting[1].cancel()
+
+    asyncio.run(main())
+
+
+def test_rows_take_slots_in_their_order(journal: Journal) -> None:
+    """Those that were handed out, and are expected, go before those that come later in the file."""
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        order: list[int] = []
+
+        async def one(number: int) -> None:
+            slot = Slot(account, row(number, most=1))
+            await slot.take()
+            order.append(number)
+            await slot.give()
+
+        account.expect(row(1).order)
+        later = [asyncio.create_task(one(number)) for number in (3, 2)]
+        await asyncio.sleep(0.05)
+        assert order == []
+        await asyncio.gather(one(1), *later)
+        assert order == [1, 2, 3]
+
+    asyncio.run(main())
+
+
+def test_a_pause_that_one_worker_was_told_holds_for_all(journal: Journal) -> None:
+    """By the store's clock: nothing new begins on the account until it is over, and a longer one is not cut short."""
+
+    async def main() -> None:
+        first, second = Account(ACCOUNT, journal.transactions), Account(ACCOUNT, journal.transactions)
+        await first.lower(0)
+        await Slot(first, row(1)).take()
+        await first.lower(0.4)
+        await first.lower(0.1)
+        await first.give(row(1))
+        began = asyncio.get_running_loop().time()
+        await Slot(second, row(2)).take()
+        assert asyncio.get_running_loop().time() - began > 0.3
+
+    asyncio.run(main())
+
+
+def test_a_closed_gate_tells_every_worker_why(journal: Journal) -> None:
+    """Who waits and who comes later is held, on whichever machine; a task that exists has its slot all the same; a person opens it."""
+    told: list[tuple[str, str]] = []
+
+    async def main() -> None:
+        here = Account(ACCOUNT, journal.transactions, on_close=lambda name, why: told.append((name, why)))
+        there = Account(ACCOUNT, journal.transactions, on_close=lambda name, why: told.append((name, why)))
+        await Slot(here, row(1, most=1)).take()
+        waiting = asyncio.create_task(Slot(there, row(2, most=1)).take())
+        await asyncio.sleep(0.02)
+        await here.close(ValueError("no credits"))
+        await there.close(ValueError("no credits at all"))
+        with pytest.raises(Held, match="no credits") as info:
+            await waiting
+        assert info.value.error == "ValueError"
+        for each in (here, there):
+            with pytest.raises(Held, match="no credits"):
+                await each.check_open()
+            with pytest.raises(Held, match="no credits"):
+                await Slot(each, row(3, most=1)).take()
+        await Slot(there, row(4, most=1)).take(force=True)
+        journal.reopen()
+        await there.check_open()
+
+    asyncio.run(main())
+    assert told == [(ACCOUNT, "no credits")], "the first alone says so"
+
+
+# -- what a create may cost --------------------------------------------------------------------------------------------
+def begun(journal: Journal, numbers: range, most: float | None) -> Ledger:
+    journal.add([row(number).job for number in numbers], Settings(), None)
+    journal.allow(most)
+    return Ledger(journal.transactions, "w", journal.root)
+
+
+async def a_row(ledger: Ledger, journal: Journal, number: int) -> Row:
+    found = await ledger.take(journal.workflow(row(number).job))
+    assert found is not None
+    return found
+
+
+def spent(journal: Journal) -> float:
+    return float(journal.transactions.now(lambda connection: connection.scalar(select(BATCHES.c.spent))) or 0)
+
+
+def test_the_budget_holds(journal: Journal) -> None:
+    """What is reserved counts, what came to nothing is given back, what nobody can price is not begun, and no limit is no limit."""
+
+    async def main() -> None:
+        ledger = begun(journal, range(1, 5), 100)
+        rows = [await a_row(ledger, journal, number) for number in range(1, 5)]
+        await ledger.intend(rows[0], {"reply_ref": "r1"}, 80)
+        with pytest.raises(Held, match="--max-credits 100: 80 are spent, and this would cost 25") as info:
+            await ledger.intend(rows[1], {"reply_ref": "r2"}, 25)
+        assert info.value.error == "Budget"
+        assert (rows[1].facts.intent, rows[1].facts.sends, spent(journal)) == (None, 0, 80)
+        with pytest.raises(Held, match="would cost 21"):
+            await ledger.check(rows[1], 21)
+        await ledger.check(rows[1], 20)
+        with pytest.raises(Held, match="what this would cost is not known"):
+            await ledger.intend(rows[1], {"reply_ref": "r2"}, None)
+        await ledger.intend(rows[1], {"reply_ref": "r2"}, 20)
+        await ledger.drop(rows[0])
+        await ledger.drop(rows[0])
+        assert spent(journal) == 20
+        await ledger.intend(rows[2], {"reply_ref": "r3"}, 80)
+        journal.allow(None)
+        await ledger.intend(rows[3], {"reply_ref": "r4"}, 10**6)
+        assert spent(journal) == 100 + 10**6
+
+    asyncio.run(main())
+
+
+def test_an_intent_whose_word_was_lost_is_reserved_once(journal: Journal) -> None:
+    """The same again, as after a connection that broke at the commit, changes nothing."""
+
+    async def main() -> None:
+        ledger = begun(journal, range(1, 2), 100)
+        one = await a_row(ledger, journal, 1)
+        do = ledger._do
+
+        async def twice(work: Any) -> Any:
+            await do(work)
+            return await do(work)
+
+        ledger._do = twice  # type: ignore[assignment]
+        await ledger.intend(one, {"reply_ref": "r1"}, 25)
+        assert spent(journal) == 25
+        await ledger.drop(one)
+        assert spent(journal) == 0
+
+    asyncio.run(main())
+
+
+def test_a_row_has_one_owner(journal: Journal) -> None:
+    """Another worker gets it only when its owner is gone, or left no open intent and may be gone; and then the first writes nothing more."""
+
+    def live(life: int) -> None:
+        change = update(WORKERS).where(WORKERS.c.id == "w").values(life=life)
+        journal.transactions.now(lambda connection: connection.execute(change))
+
+    async def main() -> None:
+        mine = begun(journal, range(1, 3), 100)
+        journal.transactions.now(lambda connection: connection.execute(WORKERS.insert().values(id="w")))
+        other = Ledger(journal.transactions, "x", journal.root)
+        first, second = await a_row(mine, journal, 1), await a_row(mine, journal, 2)
+        await mine.intend(first, {"reply_ref": "r1"}, 25)
+        assert await other.take(first.id) is None
+        live(1)
+        assert await other.take(first.id) is None, "it may still send"
+        assert await other.take(second.id) is not None
+        with pytest.raises(Lost):
+            await mine.intend(second, {"reply_ref": "r2"}, 25)
+        assert spent(journal) == 25, "what is not ours reserves nothing"
+        live(OVER)
+        taken_over = await other.take(first.id)
+        assert taken_over is not None
+        assert taken_over.facts.intent == {"reply_ref": "r1"}
+        for lost in (mine.save, mine.drop, lambda each: mine.finish(each, 0)):
+            with pytest.raises(Lost):
+                await lost(first)
+        assert spent(journal) == 25
+        await other.finish(taken_over, 0)
+        assert (await other.take(first.id)) is not None, "one that is over is told to whoever asks"
+
+    asyncio.run(main())
+
+
+# -- uploads -----------------------------------------------------------------------------------------------------------
+def test_a_file_is_uploaded_once_for_all_workers(journal: Journal) -> None:
+    """One uploads, the others wait for it; one whose upload failed or who is gone leaves it to the next; what is gone is forgotten."""
+    calls: list[str] = []
+
+    async def main() -> None:
+        first, second = Uploads(journal.transactions, "w"), Uploads(journal.transactions, "x")
+        journal.transactions.now(lambda connection: connection.execute(WORKERS.insert().values(id="w", life=LIVING)))
+        going = asyncio.Event()
+
+        async def slow() -> str:
+            calls.append("w")
+            await going.wait()
+            return "asset-1"
+
+        async def failing() -> str:
+            raise OSError("no")
+
+        async def quick() -> str:
+            calls.append("x")
+            return "asset-2"
+
+        one = asyncio.create_task(first.get("h", None, slow))
+        await soon(lambda: calls == ["w"])
+        two = asyncio.create_task(second.get("h", None, quick))
+        await asyncio.sleep(0.05)
+        assert not two.done()
+        going.set()
+        assert await asyncio.gather(one, two) == ["asset-1", "asset-1"]
+        assert await first.any_without_email() == "asset-1"
+        assert await second.get("h", ACCOUNT, quick) == "asset-2", "another account"
+        with pytest.raises(OSError, match="no"):
+            await first.get("g", None, failing)
+        assert await second.get("g", None, quick) == "asset-2"
+        await second.forget("asset-1")
+        assert await second.get("h", None, quick) == "asset-2"
+        going.clear()
+        dead = asyncio.create_task(first.get("f", None, slow))
+        await soon(lambda: calls[-1] == "w")
+        gone = update(WORKERS).where(WORKERS.c.id == "w").values(life=OVER)
+        journal.transactions.now(lambda connection: connection.execute(gone))
+        assert await second.get("f", None, quick) == "asset-2"
+        going.set()
+        await dead
+        assert await Uploads(journal.transactions, "y").get("f", None, quick) == "asset-2"
+
+    asyncio.run(main())
+    assert calls == ["w", "x", "x", "x", "w", "x"]
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+def test_slots_are_never_more_than_there_are_however_many_ask(journal: Journal) -> None:
+    """Eight threads, as eight machines would, take and give forty rows: never two on one slot, never more than three."""
+    most, seen, wrong = 3, [0], list[str]()
+    journal.transactions.now(lambda connection: limits.know(connection, ACCOUNT, most))
+
+    def work(numbers: range) -> None:
+        for number in numbers:
+            holder = f"row-{number}"
+            while journal.transactions.now(lambda connection: limits.take(connection, ACCOUNT, holder, most)).why:  # noqa: B023
+                pass
+            now_taken = taken(journal)
+            seen[0] = max(seen[0], now_taken)
+            if now_taken > most:
+                wrong.append(f"{now_taken} slots are taken")
+            journal.transactions.now(lambda connection: limits.give(connection, holder, 60))  # noqa: B023
+
+    threads = [threading.Thread(target=work, args=(range(first, 40, 8),)) for first in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert wrong == []
+    assert seen[0] >= 1
+    assert taken(journal) == 0
+
+
+class Shared(RuleBasedStateMachine):
+    """Rows of two accounts that begin, end and are forced, 429s and gates, in any order, against a model in memory."""
+
+    journal: Journal
+    round = 0
+
+    @initialize()
+    def begin(self) -> None:
+        type(self).round += 1
+        self.accounts = [f"{name}-{self.round}" for name in ("a", "b")]
+        self.most = 3
+        self.holders: dict[str, set[int]] = {name: set() for name in self.accounts}
+        self.slots: dict[str, int | None] = dict.fromkeys(self.accounts)
+        self.closed: set[str] = set()
+        for name in self.accounts:
+            self.do(lambda connection, name=name: limits.know(connection, name, self.most))
+
+    def do(self, work: Any) -> Any:
+        return self.journal.transactions.now(work)
+
+    def holder(self, account: str, number: int) -> str:
+        return f"{account}/{number}"
+
+    @rule(which=st.integers(0, 1), number=st.integers(1, 6))
+    def take(self, which: int, number: int) -> None:
+        account = self.accounts[which]
+        mine, limit = self.holders[account], self.slots[account]
+        fits = len(mine) < self.most and (limit is None or len(mine) < limit)
+        numbered = self.do(
+            lambda connection: connection.scalar(
+                select(func.count())
+                .select_from(SLOTS)
+                .where(SLOTS.c.account == account, SLOTS.c.holder.is_(None), SLOTS.c.number <= self.most)
+            )
+        )
+        gate = self.do(lambda connection: limits.take(connection, account, self.holder(account, number), self.most))
+        expected = number in mine or (fits and numbered > 0 and account not in self.closed)
+        assert (gate.why == "") == expected, gate
+        assert gate.is_closed == (account in self.closed and not expected)
+        if expected:
+            mine.add(number)
+
+    @rule(which=st.integers(0, 1), number=st.integers(1, 6))
+    def force(self, which: int, number: int) -> None:
+        account = self.accounts[which]
+        self.do(lambda connection: limits.force(connection, account, self.holder(account, number)))
+        self.holders[account].add(number)
+
+    @rule(which=st.integers(0, 1), number=st.integers(1, 6), is_calm=st.booleans())
+    def give(self, which: int, number: int, is_calm: bool) -> None:
+        account, limit = self.accounts[which], self.slots[self.accounts[which]]
+        calm = -1.0 if is_calm else 1000.0
+        self.do(lambda connection: limits.give(connection, self.holder(account, number), calm))
+        if number in self.holders[account] and is_calm and limit is not None:
+            self.slots[account] = limit + 1
+        self.holders[account].discard(number)
+
+    @rule(which=st.integers(0, 1))
+    def lower(self, which: int) -> None:
+        account = self.accounts[which]
+        self.do(lambda connection: limits.lower(connection, account, 0))
+        running, limit = len(self.holders[account]) - 1, self.slots[account]
+        self.slots[account] = max(1, running if limit is None else min(limit, running))
+
+    @rule(which=st.integers(0, 1))
+    def close(self, which: int) -> None:
+        account = self.accounts[which]
+        first = self.do(lambda connection: limits.close(connection, account, "shut", "E"))
+        assert first == (account not in self.closed)
+        self.closed.add(account)
+
+    @rule()
+    def reopen(self) -> None:
+        self.do(limits.reopen)
+        self.closed.clear()
+
+    @invariant()
+    def the_store_is_as_the_model(self) -> None:
+        for account in getattr(self, "accounts", ()):
+            held = self.do(
+                lambda connection, account=account: (
+                    connection.execute(
+                        select(SLOTS.c.holder).where(SLOTS.c.account == account, SLOTS.c.holder.is_not(None))
+                    )
+                    .scalars()
+                    .all()
+                )
+            )
+            assert sorted(held) == sorted(self.holder(account, number) for number in self.holders[account])
+
+
+def test_the_limits_hold_in_any_order(journal: Journal) -> None:
+    """A state machine over the tables, on both databases."""
+
+    class Here(Shared):
+        pass
+
+    Here.journal = journal
+    how = settings(
+        max_examples=25,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+    run_state_machine_as_test(Here, settings=how)
+
+
+def test_the_tables_are_the_same_twice(journal: Journal) -> None:
+    """Whoever comes second makes nothing anew."""
+    journal.add([row(1).job], Settings())
+    journal.prepare()
+    count = select(func.count()).select_from(ROWS)
+    assert journal.transactions.now(lambda connection: connection.scalar(count)) == 1
+
+
+def test_a_batch_begins_with_all_its_rows_or_not_at_all(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill in the midst of it leaves none: what is then begun is the whole."""
+
+    def broken(self: Journal, connection: Any, job: Job) -> None:
+        if job.row == 2:
+            raise KeyboardInterrupt
+        put(self, connection, job)
+
+    put = Journal._put
+    monkeypatch.setattr(Journal, "_put", broken)
+    with pytest.raises(KeyboardInterrupt):
+        journal.add([row(1).job, row(2).job], Settings())
+    assert journal.options() == {}
+    assert journal.facts() == []
