@@ -58,6 +58,7 @@ def begin(rows: int, folder: Path) -> None:
     from useapi_runwayml.batch.comparing import Reading
     from useapi_runwayml.batch.identity import with_keys
     from useapi_runwayml.batch.journal import Journal
+    from useapi_runwayml.batch.ledger import Settings
     from useapi_runwayml.batch.results import digest_of
     from useapi_runwayml.batch.rows import read_jobs
 
@@ -69,7 +70,7 @@ def begin(rows: int, folder: Path) -> None:
     project.mkdir(parents=True)
     journal = Journal(project)
     journal.prepare()
-    journal.add(with_keys(jobs), {"max_jobs": 5}, reading)
+    journal.add(with_keys(jobs), Settings(max_jobs=5), reading)
     journal.close()
 
 
@@ -99,7 +100,7 @@ def main(rows: int, slots: int, speed: float, base_url: str, first_post: bool) -
                 os._exit(0)
 
         before = cpu()
-        settings = Settings(max_jobs=slots, poll_interval=0.5)
+        settings = Settings(max_jobs=slots, poll_interval=1)
         ended = runner.run(journal, settings, clock=BatchClock(speed), on_event=on_event)
         spent = cpu() - before
         journal.close()

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select, update
 
 from useapi_runwayml.batch import limits
-from useapi_runwayml.batch.accounts import Account, Slot
+from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.journal import Journal
@@ -64,25 +64,24 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
     async def main() -> None:
         account = Account(ACCOUNT, journal.transactions, lambda seconds: seconds / 1000)
         rows = [row(number) for number in range(1, 6)]
-        slots = [Slot(account, each) for each in rows]
-        for slot in slots[:3]:
-            await slot.take()
-        waiting = asyncio.create_task(slots[3].take())
+        for each in rows[:3]:
+            await account.take(each)
+        waiting = asyncio.create_task(account.take(rows[3]))
         await asyncio.sleep(0.05)
         assert (taken(journal), waiting.done()) == (3, False)
         await account.lower(0)
         assert the_slots(journal) == 2
-        await slots[0].give()
-        await slots[0].give()
+        await account.give(rows[0])
+        await account.give(rows[0])
         await asyncio.sleep(0.02)
         assert (taken(journal), waiting.done()) == (2, False), "lowered: two run, and no third begins"
-        await slots[1].give()
+        await account.give(rows[1])
         await waiting
         assert taken(journal) == 2
         await asyncio.sleep(0.07)
-        await slots[2].give()
+        await account.give(rows[2])
         assert the_slots(journal) == 3
-        await Slot(account, rows[4]).take(force=True)
+        await account.take(rows[4], force=True)
         for _ in range(9):
             await account.lower(0)
         assert the_slots(journal) == 1
@@ -96,14 +95,14 @@ def test_a_slot_that_a_row_has_is_its_own(journal: Journal) -> None:
     async def main() -> None:
         account = Account(ACCOUNT, journal.transactions)
         for number in (1, 2, 1, 2):
-            await Slot(account, row(number, most=2)).take()
+            await account.take(row(number, most=2))
         assert taken(journal) == 2
         for _ in range(2):
-            await Slot(account, row(3, most=2)).take(force=True)
+            await account.take(row(3, most=2), force=True)
         assert taken(journal) == 3
         await account.give(row(3, most=2))
         await account.give(row(1, most=2))
-        waiting = [asyncio.create_task(Slot(account, row(number, most=2)).take()) for number in (4, 5)]
+        waiting = [asyncio.create_task(account.take(row(number, most=2))) for number in (4, 5)]
         await soon(lambda: any(each.done() for each in waiting))
         await asyncio.sleep(0.05)
         assert [each.done() for each in waiting] == [True, False], "the further slot was for that one alone"
@@ -120,10 +119,9 @@ def test_rows_take_slots_in_their_order(journal: Journal) -> None:
         order: list[int] = []
 
         async def one(number: int) -> None:
-            slot = Slot(account, row(number, most=1))
-            await slot.take()
+            await account.take(row(number, most=1))
             order.append(number)
-            await slot.give()
+            await account.give(row(number, most=1))
 
         account.expect(row(1).order)
         later = [asyncio.create_task(one(number)) for number in (3, 2)]
@@ -141,12 +139,12 @@ def test_a_pause_that_one_worker_was_told_holds_for_all(journal: Journal) -> Non
     async def main() -> None:
         first, second = Account(ACCOUNT, journal.transactions), Account(ACCOUNT, journal.transactions)
         await first.lower(0)
-        await Slot(first, row(1)).take()
+        await first.take(row(1))
         await first.lower(0.4)
         await first.lower(0.1)
         await first.give(row(1))
         began = asyncio.get_running_loop().time()
-        await Slot(second, row(2)).take()
+        await second.take(row(2))
         assert asyncio.get_running_loop().time() - began > 0.3
 
     asyncio.run(main())
@@ -159,8 +157,8 @@ def test_a_closed_gate_tells_every_worker_why(journal: Journal) -> None:
     async def main() -> None:
         here = Account(ACCOUNT, journal.transactions, on_close=lambda name, why: told.append((name, why)))
         there = Account(ACCOUNT, journal.transactions, on_close=lambda name, why: told.append((name, why)))
-        await Slot(here, row(1, most=1)).take()
-        waiting = asyncio.create_task(Slot(there, row(2, most=1)).take())
+        await here.take(row(1, most=1))
+        waiting = asyncio.create_task(there.take(row(2, most=1)))
         await asyncio.sleep(0.02)
         await here.close(ValueError("no credits"))
         await there.close(ValueError("no credits at all"))
@@ -171,8 +169,8 @@ def test_a_closed_gate_tells_every_worker_why(journal: Journal) -> None:
             with pytest.raises(Held, match="no credits"):
                 await each.check_open()
             with pytest.raises(Held, match="no credits"):
-                await Slot(each, row(3, most=1)).take()
-        await Slot(there, row(4, most=1)).take(force=True)
+                await each.take(row(3, most=1))
+        await there.take(row(4, most=1), force=True)
         journal.reopen()
         await there.check_open()
 
@@ -270,11 +268,12 @@ def test_a_row_has_one_owner(journal: Journal) -> None:
         taken_over = await other.take(first.id)
         assert taken_over is not None
         assert taken_over.facts.intent == {"reply_ref": "r1"}
-        for lost in (mine.save, mine.drop, lambda each: mine.finish(each, 0)):
+        for lost in (mine.save, mine.drop, lambda each: mine.leave(each, 0)):
             with pytest.raises(Lost):
                 await lost(first)
         assert spent(journal) == 25
-        await other.finish(taken_over, 0)
+        taken_over.facts.end({"state": "failed"})
+        await other.leave(taken_over, 0)
         assert (await other.take(first.id)) is not None, "one that is over is told to whoever asks"
 
     asyncio.run(main())
@@ -393,7 +392,7 @@ class Shared(RuleBasedStateMachine):
             )
         )
         gate = self.do(lambda connection: limits.take(connection, account, self.holder(account, number), self.most))
-        expected = number in mine or (fits and numbered > 0 and account not in self.closed)
+        expected = account not in self.closed and (number in mine or (fits and numbered > 0))
         assert (gate.why == "") == expected, gate
         assert gate.is_closed == (account in self.closed and not expected)
         if expected:
@@ -476,13 +475,13 @@ def test_the_tables_are_the_same_twice(journal: Journal) -> None:
 def test_a_batch_begins_with_all_its_rows_or_not_at_all(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill in the midst of it leaves none: what is then begun is the whole."""
 
-    def broken(self: Journal, connection: Any, job: Job) -> None:
+    def broken(self: Journal, connection: Any, job: Job, *rest: str) -> None:
         if job.row == 2:
             raise KeyboardInterrupt
-        put(self, connection, job)
+        enqueue(self, connection, job, *rest)
 
-    put = Journal._put
-    monkeypatch.setattr(Journal, "_put", broken)
+    enqueue = Journal._enqueue
+    monkeypatch.setattr(Journal, "_enqueue", broken)
     with pytest.raises(KeyboardInterrupt):
         journal.add([row(1).job, row(2).job], Settings())
     assert journal.options() == {}

@@ -32,7 +32,6 @@ KINDS = ("upload", "intent", "post", "create", "wait", "fetch", "publish", "end"
 BOUNDARIES = [
     *(f"{kind}:{moment}" for kind in KINDS for moment in ("before", "after")),
     "create:recorded",
-    "fetch:recorded",
 ]
 
 # The command line with a clock as fast as the simulator's, which ends itself where it is told: before or after one of the things
@@ -73,7 +72,7 @@ for owner, name, kind in (
     (Steps, "wait", "wait"),
     (Steps, "fetch", "fetch"),
     (Steps, "publish", "publish"),
-    (Ledger, "finish", "end"),
+    (Ledger, "leave", "end"),
 ):
     watch(owner, name, kind)
 

@@ -54,7 +54,7 @@ class Account:
             await self._do(lambda connection: limits.force(connection, self.name, row.id))
         finally:
             self._waiting.remove(row.order)
-            await self._wake()
+            await self.wake()
 
     def rename(self, name: str) -> None:
         """Who it is was not known until now."""
@@ -67,12 +67,12 @@ class Account:
     async def expect_no_more(self, order: Order) -> None:
         if order in self._expected:
             self._expected.discard(order)
-            await self._wake()
+            await self.wake()
 
     async def give(self, row: Row) -> None:
-        """Gives a slot back; after a while without a 429 the account is tried with one more."""
+        """Gives its slot back; after a while without a 429 the account is tried with one more."""
         await self._do(lambda connection: limits.give(connection, row.id, self._real(CALM)))
-        await self._wake()
+        await self.wake()
 
     async def lower(self, pause: float) -> None:
         """After a 429, for all machines."""
@@ -88,7 +88,7 @@ class Account:
         await self._know(1)
         if await self._do(lambda connection: limits.close(connection, self.name, why, kind)):
             self._on_close(self.name, why)
-        await self._wake()
+        await self.wake()
 
     async def _know(self, most: int) -> None:
         if self._known < most:
@@ -101,27 +101,10 @@ class Account:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), seconds)
 
-    async def _wake(self) -> None:
+    async def wake(self) -> None:
+        """A slot may be free."""
         async with self._changed:
             self._changed.notify_all()
-
-
-class Slot:
-    """A slot of an account that one row has, or has given back."""
-
-    def __init__(self, account: Account, row: Row) -> None:
-        self._account = account
-        self._row = row
-        self._held = False
-
-    async def take(self, *, force: bool = False) -> None:
-        await self._account.take(self._row, force=force)
-        self._held = True
-
-    async def give(self) -> None:
-        if self._held:
-            self._held = False
-            await self._account.give(self._row)
 
 
 def _check(gate: Gate) -> None:

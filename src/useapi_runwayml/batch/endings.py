@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
 from .._seam import email_of, is_transient, wish_of
 from . import results
-from .accounts import Account
+from .accounts import CALM, Account
 from .clock import BatchClock, ServiceClock
 from .ledger import Ledger, Row
 from .pulse import LONG, lasting
@@ -39,9 +39,9 @@ class Endings:
         self._service = service
         self.tell: Callable[[Row | None, str, str], None] = lambda row, state, why: None
 
-    async def wait(self, row: Row, task_id: str, account: Account) -> dict[str, Any]:
+    async def wait(self, row: Row, account: Account) -> dict[str, Any]:
         """How the task ended. All rows wait in one client, which asks for them together."""
-        begun = self.clock.monotonic()
+        begun, task_id = self.clock.monotonic(), str(row.facts.task_id)
         while True:
             try:
                 task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=row.settings.poll_interval)
@@ -61,7 +61,8 @@ class Endings:
         seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
         row.facts.seconds, row.facts.seed = round(seconds, 1), task.options.seed if task.options else None
         row.facts.state = "downloading"
-        await self.ledger.save(row)
+        await self.ledger.leave(row, self.clock.real(CALM))
+        await account.wake()
         return {"kind": "succeeded"}
 
     async def _is_gone(self, row: Row, task_id: str) -> bool | None:
@@ -87,9 +88,9 @@ class Endings:
             if self.clock.monotonic() - begun > max(PATIENCE, 2 * row.settings.settle):
                 return False
 
-    async def fetch(self, row: Row, task_id: str) -> dict[str, Any]:
+    async def fetch(self, row: Row) -> dict[str, Any]:
         """The result beside its place, whole, and what it is known by, which is recorded before it takes its name."""
-        path, begun = Path(row.job.output), self.clock.monotonic()
+        path, task_id, begun = Path(row.job.output), str(row.facts.task_id), self.clock.monotonic()
         place = results.place_of(path, row.job.id)
         while True:
             try:
@@ -97,7 +98,8 @@ class Endings:
                 await self._patiently(
                     row, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
                 )
-                return {"kind": "fetched", **await asyncio.to_thread(results.measure, place)}
+                row.facts.fetched = await asyncio.to_thread(results.measure, place)
+                break
             except OVER as error:
                 gone = await self._is_gone(row, task_id)
                 if gone is not None or self.clock.monotonic() - begun > PATIENCE:
@@ -105,18 +107,19 @@ class Endings:
                 self.tell(row, "downloading", "")
             except (errors.UseapiError, OSError) as error:
                 return told("failed", error)  # also of a task without anything to fetch: it costs nothing to look again
-
-    async def publish(self, row: Row, fetched: Mapping[str, Any]) -> dict[str, Any]:
-        """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""
-        path = Path(row.job.output)
-        row.facts.bytes = fetched["bytes"]
         await self.ledger.save(row)
+        return {"kind": "fetched"}
+
+    async def publish(self, row: Row) -> dict[str, Any]:
+        """The file under its name. One that is there with the same digest is this row's: an earlier process has put it there."""
+        path, fetched = Path(row.job.output), row.facts.fetched or {}
         try:
             found = await asyncio.to_thread(results.publish, path, results.place_of(path, row.job.id), fetched)
         except FileExistsError as error:
             return told("failed", error, why=f"{path} exists, and is not this row's: move it away, then resume")
         except OSError as error:
             return told("failed", error)
+        row.facts.fetched, row.facts.bytes = None, fetched["bytes"]
         return {"kind": found}
 
     async def _patiently(self, row: Row, state: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .._seam import email_of, is_asset_id
-from .accounts import CALM, Account, Slot
+from .accounts import CALM, Account
 from .endings import PATIENCE
 from .ledger import Lost, Row
 from .limits import Held
@@ -79,7 +79,7 @@ class Engine:
                 raise asyncio.CancelledError from None
             result = {"state": "failed", "stage": "batch", "why": f"{type(error).__name__}: {error}"}
         row.facts.end(result)
-        await self.steps.ledger.finish(row, self.steps.clock.real(CALM))
+        await self.steps.ledger.leave(row, self.steps.clock.real(CALM))
         self.tell(row, row.facts.state, row.facts.why)
 
     def tell(self, row: Row | None, state: str, why: str = "") -> None:
@@ -91,9 +91,6 @@ class Engine:
         job = row.job
         assets = list[str]()
         if job.task_id is None:
-            if not is_asset_id(job.video) and not row.facts.has_begun:
-                await self.steps.account(job.email).check_open()
-                await self.steps.ledger.check(row, job.credits())
             for file, sha256 in ((job.video, job.sha256), (job.image, job.image_sha256)):
                 email = email_of(assets[0]) if assets and job.email is None else job.email
                 uploaded = await self._uploaded(row, file, sha256, email)
@@ -101,32 +98,33 @@ class Engine:
                     return ended_as(uploaded["kind"], "upload", uploaded)
                 assets += [uploaded["asset_id"]] if file is not None else []
             row.facts.asset_id, row.facts.image_id = assets[0], assets[1] if len(assets) > 1 else None
-        account = self.steps.account(email_of(job.task_id or assets[0]) or job.email)
-        slot = Slot(account, row)
-        await slot.take(force=row.facts.has_begun)
-        try:
-            task_id = job.task_id
-            if task_id is None:
-                created = await self._create(row, assets, account, slot)
-                if created["kind"] != "created":
-                    state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
-                    return ended_as(state, "create", created)
-                task_id = created["task_id"]
-            self.tell(row, "waiting")
-            ended = await self.steps.wait(row, task_id, account)
-        finally:
-            await slot.give()
-        if ended["kind"] != "succeeded":
-            return ended_as("held" if ended["kind"] == "held" else "failed", "wait", ended)
+        if row.facts.fetched is None:
+            account = self.steps.account(email_of(job.task_id or assets[0]) or job.email)
+            await account.take(row, force=row.facts.has_begun)
+            ended = await self._in_slot(row, assets, account)
+            if ended is not None:
+                await account.give(row)
+                return ended
         self.tell(row, "downloading")
-        for number in itertools.count(1):
-            fetched = await self._recorded(f"fetch-{number}", self.steps.fetch, row, task_id)
-            if fetched["kind"] != "fetched":
-                return ended_as("failed", "download", fetched)
-            saved = await self.steps.publish(row, fetched)
-            if saved["kind"] != "lost":
-                break
-        return {"state": "done"} if saved["kind"] == "saved" else ended_as("failed", "download", saved)
+        found = {"kind": "lost"}
+        while found["kind"] in ("lost", "fetched"):
+            step = self.steps.fetch(row) if row.facts.fetched is None else self.steps.publish(row)
+            found = await step
+        return {"state": "done"} if found["kind"] == "saved" else ended_as("failed", "download", found)
+
+    async def _in_slot(self, row: Row, assets: list[str], account: Account) -> dict[str, Any] | None:
+        """Until the row's task has succeeded, and its slot is given back; else how the row ended. A row that is left keeps its slot: its task goes on."""
+        if row.job.task_id is None:
+            created = await self._create(row, assets, account)
+            if created["kind"] != "created":
+                state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"
+                return ended_as(state, "create", created)
+            row.facts.task_id = created["task_id"]
+        self.tell(row, "waiting")
+        waited = await self.steps.wait(row, account)
+        if waited["kind"] != "succeeded":
+            return ended_as("held" if waited["kind"] == "held" else "failed", "wait", waited)
+        return None
 
     async def _recorded(self, name: str, step: Callable[..., Awaitable[Any]], *arguments: Any) -> dict[str, Any]:
         """A step as the journal has it. One that was broken off leaves no trace: it is done again."""
@@ -147,7 +145,7 @@ class Engine:
         self.tell(row, "uploading")
         return await self.steps.upload(row, file, sha256, email)
 
-    async def _create(self, row: Row, assets: list[str], account: Account, slot: Slot) -> dict[str, Any]:
+    async def _create(self, row: Row, assets: list[str], account: Account) -> dict[str, Any]:
         """Creates in turn, until one has an outcome that is no "try again"."""
         unsent_since: float | None = None
         for number in itertools.count(1):
@@ -160,6 +158,8 @@ class Engine:
                 return outcome
             if sends == (row.facts.sends, row.facts.intent):
                 continue  # an earlier worker has had this outcome, and its pause
+            if not row.facts.has_begun:
+                await account.check_open()
             if outcome["kind"] == "unsent":
                 now = self.steps.clock.monotonic()
                 unsent_since = now if unsent_since is None else unsent_since
@@ -168,9 +168,9 @@ class Engine:
             if "pause" in outcome:
                 again = f"{outcome['why']}; again in {lasting(outcome['pause'])}" if outcome["pause"] >= LONG else ""
                 self.tell(row, "waiting for a slot", again)
-                await slot.give()
+                await account.give(row)
                 await self.steps.clock.asleep(outcome["pause"])
-                await slot.take()
+                await account.take(row)
         raise AssertionError
 
 

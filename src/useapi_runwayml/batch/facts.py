@@ -23,6 +23,7 @@ KEPT = (
     "seconds",
     "seed",
     "bytes",
+    "fetched",
     "sends",
     "absent",
 )
@@ -33,7 +34,7 @@ class Facts:
     """One attempt of a row: its job, its state, and what is known of asset, create, task and file.
 
     `intent` is a create that may have left and of which nobody knows yet; `sends` counts the creates that were intended, so that no replyRef
-    is used again, and `absent` those that left and came to nothing.
+    is used again, and `absent` those that left and came to nothing. `fetched` is what its file is known by before it takes its name.
     """
 
     job: Job
@@ -50,6 +51,7 @@ class Facts:
     seconds: float | None = None
     seed: int | None = None
     bytes: int | None = None
+    fetched: Mapping[str, Any] | None = None
     sends: int = 0
     absent: int = 0
 

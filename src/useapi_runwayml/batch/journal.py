@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 NAME = "useapi-runwayml-batch"
 ROW = "row"
 APPLICATION_VERSION = "2"
-POLL_SECONDS = 0.1
-AHEAD = 3
+POLL_SECONDS = 0.5
+AHEAD = 6
 NOBODY = "nobody"
 
 
@@ -113,19 +113,33 @@ class Journal(Records):
         def work(connection: Connection) -> None:
             if settings is not None:
                 self._begin(connection, settings, reading)
-            for job in jobs:
-                self._put(connection, job)
+            rows = [self._row(connection, job) for job in jobs]
+            if rows:
+                connection.execute(insert(ROWS), rows)
+            for job, row in zip(jobs, rows, strict=True):
+                if not row["is_over"]:
+                    self._enqueue(connection, job, row["id"], row["queue"])
 
         self.transactions.now(work)
 
-    def _put(self, connection: Connection, job: Job) -> None:
-        queue, workflow, facts = self.queue_of(job.email), self.workflow(job), Facts.of(job)
-        columns = {"id": workflow, "batch": self.batch, "row": job.row, "attempt": job.attempt, "queue": queue}
-        values = {"state": facts.state, "is_over": facts.is_over, "is_intended": facts.intent is not None}
-        texts = {"job": job.write(self.root), "facts": facts.kept()}
-        connection.execute(insert(ROWS).values(**columns, **values, **texts, credits=self._credits(connection, job)))
-        if facts.is_over:
-            return
+    def _row(self, connection: Connection, job: Job) -> dict[str, Any]:
+        """A row as it is kept when it begins."""
+        facts = Facts.of(job)
+        return {
+            "id": self.workflow(job),
+            "batch": self.batch,
+            "row": job.row,
+            "attempt": job.attempt,
+            "queue": self.queue_of(job.email),
+            "state": facts.state,
+            "is_over": facts.is_over,
+            "is_intended": facts.intent is not None,
+            "credits": self._credits(connection, job) if facts.has_begun else 0.0,
+            "job": job.write(self.root),
+            "facts": facts.kept(),
+        }
+
+    def _enqueue(self, connection: Connection, job: Job, workflow: str, queue: str) -> None:
         self.client.enqueue_in_transaction(
             connection,
             {
@@ -140,8 +154,6 @@ class Journal(Records):
 
     def _credits(self, connection: Connection, job: Job) -> float:
         """What is reserved for the task, or the intent, that the attempt begins with: what its earlier one had, or the price of one that is adopted."""
-        if not Facts.of(job).has_begun:
-            return 0.0
         earlier = (ROWS.c.batch == self.batch) & (ROWS.c.row == job.row) & (ROWS.c.credits > 0)
         newest = select(ROWS.c.id, ROWS.c.credits).where(earlier).order_by(ROWS.c.attempt.desc())
         kept = connection.execute(newest).first()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, false, or_, select, update
+from sqlalchemy import Boolean, Connection, bindparam, or_, select, update
 
 from . import limits
 from .checks import Job
@@ -35,12 +35,13 @@ class Lost(Exception):
 
 @dataclass
 class Row:
-    """A row that this worker has, and the settings of its batch."""
+    """A row that this worker has, the settings of its batch, and the credits that are reserved for it."""
 
     id: str
     batch: str
     facts: Facts
     settings: Settings
+    credits: float = 0.0
 
     @property
     def job(self) -> Job:
@@ -50,6 +51,44 @@ class Row:
     def order(self) -> tuple[int, str]:
         """Which of two rows starts first."""
         return self.job.row, self.id
+
+
+_gone = select(WORKERS.c.id).where(WORKERS.c.life >= OVER)
+_doubtful = select(WORKERS.c.id).where(WORKERS.c.life == DOUBTFUL)
+_mine = ROWS.c.id == bindparam("of"), ROWS.c.owner == bindparam("me")
+TAKE = (
+    update(ROWS)
+    .where(
+        ROWS.c.id == bindparam("of"),
+        ~ROWS.c.is_over,
+        or_(
+            ROWS.c.owner.is_(None),
+            ROWS.c.owner == bindparam("me"),
+            ROWS.c.owner.in_(_gone),
+            ROWS.c.owner.in_(_doubtful) & ~ROWS.c.is_intended,
+        ),
+    )
+    .values(owner=bindparam("me"))
+)
+READ = select(ROWS, BATCHES.c.options).where(ROWS.c.id == bindparam("of"), BATCHES.c.name == ROWS.c.batch)
+WRITTEN = select(ROWS.c.facts).where(*_mine)
+WRITE = (
+    update(ROWS)
+    .where(*_mine)
+    .values({name: bindparam(name) for name in ("facts", "state", "is_intended", "is_over", "credits")})
+)
+_batch = BATCHES.c.name == bindparam("batch")
+_room = or_(
+    BATCHES.c.max_credits.is_(None),
+    bindparam("is_known", type_=Boolean()) & (BATCHES.c.spent + bindparam("cost") <= BATCHES.c.max_credits),
+)
+RESERVE = update(BATCHES).where(_batch, _room).values(spent=BATCHES.c.spent + bindparam("cost"))
+RELEASE = (
+    update(BATCHES)
+    .where(_batch, select(ROWS.c.id).where(*_mine).exists())
+    .values(spent=BATCHES.c.spent - select(ROWS.c.credits).where(*_mine).scalar_subquery())
+)
+SPENT = select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch)
 
 
 class Ledger:
@@ -62,69 +101,50 @@ class Ledger:
 
     async def take(self, workflow: str) -> Row | None:
         """The row for this worker alone; None while another one that may live has it. A row that is over is given as it is."""
+        names = {"of": workflow, "me": self.worker}
 
-        def work(connection: Connection) -> Row | None:
-            gone = select(WORKERS.c.id).where(WORKERS.c.life >= OVER)
-            doubtful = select(WORKERS.c.id).where(WORKERS.c.life == DOUBTFUL)
-            free = or_(
-                ROWS.c.owner.is_(None),
-                ROWS.c.owner == self.worker,
-                ROWS.c.owner.in_(gone),
-                ROWS.c.owner.in_(doubtful) & ~ROWS.c.is_intended,
-            )
-            connection.execute(
-                update(ROWS).where(ROWS.c.id == workflow, ~ROWS.c.is_over, free).values(owner=self.worker)
-            )
-            columns = ROWS, BATCHES.c.options
-            found = connection.execute(
-                select(*columns).where(ROWS.c.id == workflow, BATCHES.c.name == ROWS.c.batch)
-            ).one()
-            if not found.is_over and found.owner != self.worker:
-                return None
-            job = Job.read(found.job, self.root)
-            settings = Settings(**json.loads(found.options))
-            return Row(found.id, found.batch, Facts.read(job, found.state, found.facts), settings)
+        def work(connection: Connection) -> Any:
+            connection.execute(TAKE, names)
+            return connection.execute(READ, names).one()
 
-        return await self._do(work)
+        found = await self._do(work)
+        if not found.is_over and found.owner != self.worker:
+            return None
+        facts = Facts.read(Job.read(found.job, self.root), found.state, found.facts)
+        return Row(found.id, found.batch, facts, Settings(**json.loads(found.options)), found.credits)
 
     async def check(self, row: Row, credits: float | None) -> None:
         """Held when what this row may cost would be too much; nothing is reserved yet."""
-
-        def work(connection: Connection) -> None:
-            found = connection.execute(select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch(row))).one()
-            check(found.max_credits, found.spent, credits)
-
-        await self._do(work)
+        await self._do(lambda connection: _check(connection, row, credits))
 
     async def intend(self, row: Row, intent: Mapping[str, Any], credits: float | None) -> None:
         """A create that is about to be sent: recorded with what it may cost, all or nothing. Held when that would be too much."""
-        row.facts.intent, row.facts.reply_ref = intent, intent["reply_ref"]
-        row.facts.sends += 1
-        row.facts.state = "submitting"
-        kept, cost = row.facts.kept(), credits or 0.0
+        facts = row.facts
+        before = facts.intent, facts.reply_ref, facts.state
+        facts.intent, facts.reply_ref, facts.state = intent, intent["reply_ref"], "submitting"
+        facts.sends += 1
+        row.credits = credits or 0.0
+        values = self._values(row)
+        cost = {"batch": row.batch, "cost": row.credits, "is_known": credits is not None}
 
         def work(connection: Connection) -> None:
-            if connection.scalar(select(ROWS.c.facts).where(_mine(row, self.worker))) == kept:
+            if connection.scalar(WRITTEN, self._names(row)) == values["facts"]:
                 return  # it was done, and the word of it lost
-            fits = false() if credits is None else BATCHES.c.spent + cost <= BATCHES.c.max_credits
-            room = or_(BATCHES.c.max_credits.is_(None), fits)
-            paid = update(BATCHES).where(_batch(row), room).values(spent=BATCHES.c.spent + cost)
-            if not connection.execute(paid).rowcount:
-                found = connection.execute(select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch(row))).one()
-                check(found.max_credits, found.spent, credits)
-            values = {"facts": kept, "state": row.facts.state, "is_intended": True, "credits": cost}
-            self._put(connection, row, values)
+            if not connection.execute(RESERVE, cost).rowcount:
+                _check(connection, row, credits)
+            self._put(connection, values)
 
         try:
             await self._do(work)
         except Held:
-            row.facts.intent, row.facts.sends = None, row.facts.sends - 1
+            facts.intent, facts.reply_ref, facts.state = before
+            facts.sends, row.credits = facts.sends - 1, 0.0
             raise
 
     async def save(self, row: Row) -> None:
         """What is known by now. Lost when the row is another's."""
-        values = self._values(row.facts)
-        await self._do(lambda connection: self._put(connection, row, values))
+        values = self._values(row)
+        await self._do(lambda connection: self._put(connection, values))
 
     async def drop(self, row: Row) -> None:
         """Its create came to nothing: what it would have cost is free again."""
@@ -132,42 +152,37 @@ class Ledger:
 
     def drop_in(self, connection: Connection, row: Row) -> None:
         row.facts.take_back()
-        cost = select(ROWS.c.credits).where(ROWS.c.id == row.id).scalar_subquery()
-        mine = select(ROWS.c.id).where(_mine(row, self.worker)).exists()
-        connection.execute(update(BATCHES).where(_batch(row), mine).values(spent=BATCHES.c.spent - cost))
-        self._put(connection, row, {**self._values(row.facts), "credits": 0.0})
+        connection.execute(RELEASE, {"batch": row.batch, **self._names(row)})
+        row.credits = 0.0
+        self._put(connection, self._values(row))
 
-    async def finish(self, row: Row, calm: float) -> None:
-        """It is over, and its slot free."""
-        values = {**self._values(row.facts), "is_over": True}
+    async def leave(self, row: Row, calm: float) -> None:
+        """What is known by now, when its task has ended, and its slot is free. Lost when the row is another's."""
+        values = self._values(row)
 
         def work(connection: Connection) -> None:
-            self._put(connection, row, values)
+            self._put(connection, values)
             limits.give(connection, row.id, calm)
 
         await self._do(work)
 
-    def _values(self, facts: Facts) -> dict[str, Any]:
-        return {"facts": facts.kept(), "state": facts.state, "is_intended": facts.intent is not None}
+    def _values(self, row: Row) -> dict[str, Any]:
+        facts = row.facts
+        kept = {"facts": facts.kept(), "state": facts.state, "is_intended": facts.intent is not None}
+        return {**kept, "is_over": facts.is_over, "credits": row.credits, **self._names(row)}
 
-    def _put(self, connection: Connection, row: Row, values: Mapping[str, Any]) -> None:
-        if not connection.execute(update(ROWS).where(_mine(row, self.worker)).values(**values)).rowcount:
-            raise Lost(row.id)
+    def _names(self, row: Row) -> dict[str, str]:
+        return {"of": row.id, "me": self.worker}
+
+    def _put(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        if not connection.execute(WRITE, values).rowcount:
+            raise Lost(values["of"])
 
 
-def check(most: float | None, spent: float, credits: float | None) -> None:
+def _check(connection: Connection, row: Row, credits: float | None) -> None:
     """Held when it would be too much, or when nobody knows whether it would."""
-    if most is None:
-        return
-    if credits is None:
+    most, spent = connection.execute(SPENT, {"batch": row.batch}).one()
+    if most is not None and credits is None:
         raise Held(f"--max-credits {most:g}: what this would cost is not known", "Budget")
-    if spent + credits > most:
+    if most is not None and spent + credits > most:
         raise Held(f"--max-credits {most:g}: {spent:g} are spent, and this would cost {credits:g}", "Budget")
-
-
-def _mine(row: Row, worker: str) -> Any:
-    return (ROWS.c.id == row.id) & (ROWS.c.owner == worker)
-
-
-def _batch(row: Row) -> Any:
-    return BATCHES.c.name == row.batch

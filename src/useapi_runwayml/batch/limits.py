@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, case, exists, func, insert, literal, or_, select, update
 
 from .tables import ACCOUNTS, SLOTS, now
 
@@ -37,60 +37,62 @@ def know(connection: Connection, account: str, most: int) -> None:
         )
 
 
+_account = bindparam("of", type_=Text())
+_holder = bindparam("row", type_=Text())
+_most = bindparam("most", type_=Integer())
+_here = SLOTS.c.account == _account
+_taken = select(func.count()).select_from(SLOTS).where(_here, SLOTS.c.holder.is_not(None)).scalar_subquery()
+_is_open = exists(
+    select(ACCOUNTS.c.name).where(
+        ACCOUNTS.c.name == _account,
+        ACCOUNTS.c.closed == "",
+        ACCOUNTS.c.busy_until <= now(),
+        or_(ACCOUNTS.c.slots.is_(None), ACCOUNTS.c.slots > _taken),
+    )
+)
+_free = select(SLOTS.c.number).where(_here, SLOTS.c.holder.is_(None)).order_by(SLOTS.c.number).limit(1)
+_free = _free.with_for_update(skip_locked=True)
+_first = _free.where(SLOTS.c.number <= _most).scalar_subquery()
+_has_none = ~exists(select(SLOTS.c.number).where(SLOTS.c.holder == _holder))
+TAKE = update(SLOTS).where(_here, SLOTS.c.number == _first, _is_open, _has_none).values(holder=_holder)
+FORCE = update(SLOTS).where(_here, SLOTS.c.number == _free.scalar_subquery(), _has_none).values(holder=_holder)
+HAS = select(SLOTS.c.number).where(SLOTS.c.holder == _holder)
+ONE_MORE = insert(SLOTS).from_select(
+    ["account", "number", "holder"],
+    select(_account, func.coalesce(func.max(SLOTS.c.number), 0) + 1, _holder).where(_here),
+)
+CALMED = (
+    update(ACCOUNTS)
+    .where(
+        ACCOUNTS.c.name == select(SLOTS.c.account).where(SLOTS.c.holder == _holder).scalar_subquery(),
+        ACCOUNTS.c.slots.is_not(None),
+        ACCOUNTS.c.busy_at <= now() - bindparam("calm"),
+    )
+    .values(slots=ACCOUNTS.c.slots + 1, busy_at=now())
+)
+GIVE = update(SLOTS).where(SLOTS.c.holder == _holder).values(holder=None)
+
+
 def take(connection: Connection, account: str, holder: str, most: int) -> Gate:
     """A slot for this row, one of the first `most`, if the account takes more. A row that has one keeps it."""
-    if has_slot(connection, holder):
+    names = {"of": account, "row": holder, "most": most}
+    if connection.execute(TAKE, names).rowcount:
         return Gate()
-    taken = select(func.count()).select_from(SLOTS).where(SLOTS.c.account == account, SLOTS.c.holder.is_not(None))
-    is_open = exists(
-        select(ACCOUNTS.c.name).where(
-            ACCOUNTS.c.name == account,
-            ACCOUNTS.c.closed == "",
-            ACCOUNTS.c.busy_until <= now(),
-            or_(ACCOUNTS.c.slots.is_(None), ACCOUNTS.c.slots > taken.scalar_subquery()),
-        )
-    )
-    free = _free(account).where(SLOTS.c.number <= most).scalar_subquery()
-    found = connection.execute(
-        update(SLOTS).where(SLOTS.c.account == account, SLOTS.c.number == free, is_open).values(holder=holder)
-    )
-    return Gate() if found.rowcount else look(connection, account)
+    gate = look(connection, account)
+    return Gate() if not gate.is_closed and connection.scalar(HAS, names) is not None else gate
 
 
 def force(connection: Connection, account: str, holder: str) -> None:
     """A slot for a row whose task is there already, and one more than there are if none is free."""
-    if has_slot(connection, holder):
-        return
-    free = _free(account).scalar_subquery()
-    found = connection.execute(
-        update(SLOTS).where(SLOTS.c.account == account, SLOTS.c.number == free).values(holder=holder)
-    )
-    if not found.rowcount:
-        last = select(func.coalesce(func.max(SLOTS.c.number), 0) + 1).where(SLOTS.c.account == account)
-        number = connection.scalar(last)
-        connection.execute(insert(SLOTS).values(account=account, number=number, holder=holder))
-
-
-def has_slot(connection: Connection, holder: str) -> bool:
-    return connection.scalar(select(SLOTS.c.number).where(SLOTS.c.holder == holder)) is not None
-
-
-def _free(account: str) -> Select[int]:
-    free = select(SLOTS.c.number).where(SLOTS.c.account == account, SLOTS.c.holder.is_(None))
-    return free.order_by(SLOTS.c.number).limit(1).with_for_update(skip_locked=True)
+    names = {"of": account, "row": holder}
+    if not connection.execute(FORCE, names).rowcount and connection.scalar(HAS, names) is None:
+        connection.execute(ONE_MORE, names)
 
 
 def give(connection: Connection, holder: str, calm: float) -> None:
     """Gives a row's slot back. After `calm` seconds without a 429 the account is tried with one more."""
-    account = connection.scalar(select(SLOTS.c.account).where(SLOTS.c.holder == holder))
-    if account is None:
-        return
-    connection.execute(update(SLOTS).where(SLOTS.c.holder == holder).values(holder=None))
-    connection.execute(
-        update(ACCOUNTS)
-        .where(ACCOUNTS.c.name == account, ACCOUNTS.c.slots.is_not(None), ACCOUNTS.c.busy_at <= now() - calm)
-        .values(slots=ACCOUNTS.c.slots + 1, busy_at=now())
-    )
+    connection.execute(CALMED, {"row": holder, "calm": calm})
+    connection.execute(GIVE, {"row": holder})
 
 
 def lower(connection: Connection, account: str, pause: float) -> None:

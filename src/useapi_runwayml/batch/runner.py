@@ -26,7 +26,7 @@ from .steps import Settings, Steps
 from .transactions import is_outage
 from .uploads import Uploads
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.3
 OnEvent = Callable[[Job | None, str, str], None]
 _running: list[Engine] = []
 

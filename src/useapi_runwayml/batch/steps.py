@@ -97,6 +97,9 @@ class Steps(Endings):
             return {"kind": "failed", "why": f"{path} is not the file any more that its batch began with"}
 
         async def send() -> str:
+            if not row.facts.has_begun:
+                await self.account(email).check_open()
+                await self.ledger.check(row, row.job.credits())
             asset = await self._patiently(row, "uploading", lambda: self.runway.assets.upload(path, email=email))
             return str(asset.asset_id)
 
@@ -120,7 +123,6 @@ class Steps(Endings):
             reference = reference_of(row.job, facts.sends + 1)
             self._intended[reference] = row
             try:
-                await account.check_open()
                 self.tell(row, "submitting", "")
                 intent = {"reply_ref": reference, "service_at": self._service.now()}
                 await self.ledger.intend(row, intent, row.job.credits())

@@ -1,0 +1,288 @@
+"""A batch on several machines: workers of one PostgreSQL, who of them is gone, and who takes over what."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import select, update
+
+from useapi_runwayml.batch import presence as presences
+from useapi_runwayml.batch.estates import take_over
+from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.ledger import Settings
+from useapi_runwayml.batch.places import Database, Unusable
+from useapi_runwayml.batch.presence import Locked, PresenceLost, process_of
+from useapi_runwayml.batch.tables import DOUBTFUL, INHERITED, LIVING, OVER, ROWS, WORKERS
+
+from .postgres import Postgres
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> str:
+    return postgres.new()
+
+
+@pytest.fixture
+def journal(url: str, tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(Database.of(url, "b"), tmp_path)
+    made.prepare()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def worker(journal: Journal) -> Iterator[Any]:
+    """Makes workers that are there."""
+    made: list[Locked] = []
+
+    def new() -> Locked:
+        assert isinstance(journal.place, Database)
+        made.append(Locked(journal.engine, journal.place.url))
+        made[-1].begin()
+        return made[-1]
+
+    yield new
+    for each in made:
+        each._close()
+
+
+def life(journal: Journal, worker: Locked) -> int:
+    question = select(WORKERS.c.life).where(WORKERS.c.id == worker.worker)
+    return int(journal.transactions.now(lambda connection: connection.scalar(question)))
+
+
+def change(journal: Journal, worker: Locked, **values: Any) -> None:
+    statement = update(WORKERS).where(WORKERS.c.id == worker.worker).values(**values)
+    journal.transactions.now(lambda connection: connection.execute(statement))
+
+
+def vanish(worker: Locked) -> None:
+    """Its lock is free, as that of a killed process."""
+    worker._close()
+
+
+# -- who is gone -------------------------------------------------------------------------------------------------------
+def test_a_worker_holds_its_lock_as_long_as_its_connection(journal: Journal, worker: Any, postgres: Postgres) -> None:
+    """It is sure while it does; a connection that was cut makes it unsure at once, and it comes back by itself."""
+    one = worker()
+    assert one.is_sure()
+    postgres.cut(str(journal.place))
+    assert not one.is_sure()
+    assert not one.is_sure()
+    look_until_sure(one)
+    assert life(journal, one) == LIVING
+
+
+def look_until_sure(worker: Locked) -> None:
+    for _ in range(200):
+        try:
+            worker.look()
+        except sqlalchemy.exc.DBAPIError:
+            time.sleep(0.05)
+        if worker.is_sure():
+            return
+    pytest.fail("it never came back")
+
+
+def test_the_lock_that_is_held_is_its_own(journal: Journal, worker: Any) -> None:
+    """A connection to another session, or one that lost the lock, is no proof."""
+    one, other = worker(), worker()
+    one._backend += 1
+    assert not one.is_sure()
+    assert other._own is not None
+    other._own.execute(sqlalchemy.text("select pg_advisory_unlock_all()"))
+    assert not other.is_sure()
+
+
+@pytest.mark.parametrize(
+    ("is_stale", "is_restarted", "is_here", "found"),
+    [
+        (False, False, False, LIVING),
+        (True, False, False, OVER),
+        (True, True, False, DOUBTFUL),
+        (False, True, False, LIVING),
+        (False, True, True, OVER),
+        (True, True, True, OVER),
+    ],
+)
+def test_who_is_gone(
+    journal: Journal, worker: Any, is_stale: bool, is_restarted: bool, is_here: bool, found: int
+) -> None:
+    """A free lock with a stale beat, unless the server was restarted since; or a process that is seen to be gone on this host."""
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, place="elsewhere")
+    if is_stale:
+        change(journal, other, beat=WORKERS.c.beat - 3.5)
+    if is_restarted:
+        change(journal, other, server="another time")
+    if is_here:
+        change(journal, other, place=presences.place_of_processes(), process="999999999 1")
+    one.look()
+    assert life(journal, other) == found
+    assert life(journal, one) == LIVING
+
+
+def test_a_worker_that_holds_its_lock_is_never_gone(journal: Journal, worker: Any) -> None:
+    """However stale its beat: it may be stopped, and go on at any moment."""
+    one, other = worker(), worker()
+    change(journal, other, beat=0, place="elsewhere", server="another time")
+    one.look()
+    assert life(journal, other) == LIVING
+
+
+def test_a_process_that_is_there_is_not_gone(journal: Journal, worker: Any) -> None:
+    """On the same host: by its number and the moment it began, not by its number alone."""
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, server="another time")
+    one.look()
+    assert life(journal, other) == LIVING
+    mine = process_of(os.getpid())
+    change(journal, other, process=mine + "1")
+    one.look()
+    assert life(journal, other) == OVER
+
+
+def test_a_worker_in_doubt_comes_back(journal: Journal, worker: Any) -> None:
+    """After a restart of the server it takes its lock again and goes on; one that was taken for gone sends nothing more."""
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, place="elsewhere", server="another time", beat=0)
+    one.look()
+    assert life(journal, other) == DOUBTFUL
+    other.look()
+    assert life(journal, other) == LIVING
+    assert other.is_sure()
+    vanish(other)
+    change(journal, other, life=OVER)
+    with pytest.raises(PresenceLost, match="nothing more is sent"):
+        other.look()
+
+
+def test_an_end_is_told_at_once(journal: Journal, worker: Any) -> None:
+    """Nobody waits for a beat to become stale."""
+    one, other = worker(), worker()
+    other.end()
+    assert life(journal, other) == OVER
+    one.look()
+    assert life(journal, other) == OVER
+
+
+def test_a_pooler_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that gives two connections the same session keeps no lock: it is told in words, before anything is sent."""
+    assert isinstance(journal.place, Database)
+    engine = sqlalchemy.create_engine(journal.place.url, pool_size=1, max_overflow=0)
+    one = Locked(engine, journal.place.url)
+    connect = Locked._connect
+
+    def pooled(self: Locked) -> Any:
+        connection = connect(self)
+        with engine.connect() as other:
+            self._backend = other.scalar(sqlalchemy.text("select pg_backend_pid()"))
+        return connection
+
+    monkeypatch.setattr(Locked, "_connect", pooled)
+    with pytest.raises(OSError, match="a pooler that shares connections between transactions"):
+        one.begin()
+    one._close()
+    engine.dispose()
+
+
+# -- what they leave ---------------------------------------------------------------------------------------------------
+def job(number: int, folder: Path) -> Any:
+    from useapi_runwayml.batch.checks import Job
+
+    return Job(number, number + 1, str(folder / "c.mp4"), "x", str(folder / f"{number}.mp4"))
+
+
+def pending(journal: Journal, number: int, worker: Locked, *, is_intended: bool = False) -> str:
+    """A row that this worker had begun."""
+    workflow = journal.workflow(job(number, journal.root))
+
+    def work(connection: Any) -> None:
+        connection.execute(
+            update(ROWS).where(ROWS.c.id == workflow).values(owner=worker.worker, is_intended=is_intended)
+        )
+        status = sqlalchemy.text(
+            "update dbos.workflow_status set status = 'PENDING', executor_id = :worker where workflow_uuid = :id"
+        )
+        connection.execute(status, {"worker": worker.worker, "id": workflow})
+
+    journal.transactions.now(work)
+    return workflow
+
+
+def waiting(journal: Journal) -> list[str]:
+    found = journal.client.list_workflows(status="ENQUEUED", load_input=False, load_output=False)
+    return sorted(each.workflow_id for each in found)
+
+
+def test_rows_of_the_dead_go_back_into_their_queues(journal: Journal, worker: Any, tmp_path: Path) -> None:
+    """By one heir, until nothing of them is pending; those of the living stay."""
+    one, dead, living = worker(), worker(), worker()
+    journal.add([job(number, tmp_path) for number in range(1, 4)], Settings())
+    rows = [pending(journal, 1, dead, is_intended=True), pending(journal, 2, dead), pending(journal, 3, living)]
+    change(journal, dead, life=OVER)
+    assert take_over(journal, one.worker) == 2
+    assert waiting(journal) == rows[:2]
+    assert take_over(journal, one.worker) == 0
+    assert life(journal, dead) == INHERITED
+    pending(journal, 1, dead)
+    assert take_over(journal, living.worker) == 0, "it has an heir"
+
+
+def test_an_heir_that_is_gone_has_an_heir(journal: Journal, worker: Any, tmp_path: Path) -> None:
+    """What it had begun to take over is taken over by the next."""
+    one, dead, heir = worker(), worker(), worker()
+    journal.add([job(1, tmp_path)], Settings())
+    row = pending(journal, 1, dead)
+    change(journal, dead, life=OVER, heir=heir.worker)
+    assert take_over(journal, one.worker) == 0
+    change(journal, heir, life=OVER)
+    assert take_over(journal, one.worker) == 1
+    assert waiting(journal) == [row]
+
+
+def test_open_intents_of_a_worker_in_doubt_wait(journal: Journal, worker: Any, tmp_path: Path) -> None:
+    """It may still send them; its other rows are free to take."""
+    one, doubtful = worker(), worker()
+    journal.add([job(number, tmp_path) for number in range(1, 3)], Settings())
+    pending(journal, 1, doubtful, is_intended=True)
+    free = pending(journal, 2, doubtful)
+    change(journal, doubtful, life=DOUBTFUL)
+    assert take_over(journal, one.worker) == 1
+    assert waiting(journal) == [free]
+    assert life(journal, doubtful) == DOUBTFUL
+
+
+# -- URLs --------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("mysql://root:s3cr3t@h/d", "mysql cannot be used"),
+        ("no url with s3cr3t", "no URL of a database"),
+        ("sqlite:///s3cr3t", "sqlite cannot be used"),
+        ("postgresql://u:s3cr3t@h:port/d", "no URL of a database"),
+    ],
+)
+def test_what_is_no_database_for_machines_is_refused(given: str, told: str) -> None:
+    """In words, and without what it says."""
+    with pytest.raises(Unusable, match=told) as info:
+        Database.of(given)
+    assert "s3cr3t" not in str(info.value)
+    assert info.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_every_way_to_write_a_url(scheme: str) -> None:
+    """One driver, and no password in what a person sees."""
+    place = Database.of(f"{scheme}://user:s3cr3t@host:1/db")
+    assert place.url.drivername == "postgresql+psycopg"
+    assert str(place) == repr(place) == "postgresql://user:***@host:1/db"
