@@ -24,12 +24,17 @@ MOST_SENDS = 3
 LOOK_SECONDS = 1.0
 
 
+class Unseen(Exception):
+    """The clip that is to be uploaded is not on this machine, or is another one."""
+
+
 class Engine:
     """Takes rows through their steps. `record` does a step and records what it gives, or gives what it gave before."""
 
     def __init__(self, steps: Steps, record: Callable[..., Awaitable[Any]]) -> None:
         self.steps = steps
         self.on_event: Callable[[Row | None, str, str], None] = lambda row, state, why: None
+        self.give_back: Callable[[Row], Awaitable[None]] = nowhere
         self.is_over = False
         self.defect: Exception | None = None
         self._record = record
@@ -70,6 +75,13 @@ class Engine:
     async def _to_its_end(self, row: Row) -> None:
         try:
             result = await self._process(row)
+        except Unseen as unseen:
+            if await self.steps.ledger.give_back(row):
+                self.tell(row, "queued", f"{unseen}: left to other workers")
+                await asyncio.sleep(LOOK_SECONDS)
+                await self.give_back(row)
+                raise asyncio.CancelledError from None
+            result = {"state": "failed", "stage": "upload", "why": str(unseen)}
         except Held as held:
             result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
         except (StoreFailed, Lost):
@@ -94,6 +106,8 @@ class Engine:
             for file, sha256 in ((job.video, job.sha256), (job.image, job.image_sha256)):
                 email = email_of(assets[0]) if assets and job.email is None else job.email
                 uploaded = await self._uploaded(row, file, sha256, email)
+                if uploaded.get("kind") == "unseen":
+                    raise Unseen(uploaded["why"])
                 if "why" in uploaded:
                     return ended_as(uploaded["kind"], "upload", uploaded)
                 assets += [uploaded["asset_id"]] if file is not None else []
@@ -172,6 +186,10 @@ class Engine:
                 await self.steps.clock.asleep(outcome["pause"])
                 await account.take(row)
         raise AssertionError
+
+
+async def nowhere(row: Row) -> None:
+    """There is nobody else."""
 
 
 def ended_as(state: str, stage: str, outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ KEPT = (
     "fetched",
     "sends",
     "absent",
+    "unseen_by",
 )
 
 
@@ -34,7 +35,8 @@ class Facts:
     """One attempt of a row: its job, its state, and what is known of asset, create, task and file.
 
     `intent` is a create that may have left and of which nobody knows yet; `sends` counts the creates that were intended, so that no replyRef
-    is used again, and `absent` those that left and came to nothing. `fetched` is what its file is known by before it takes its name.
+    is used again, and `absent` those that left and came to nothing. `fetched` is what its file is known by before it takes its name. `unseen_by` are the
+    workers that have not the clip that the batch has seen.
     """
 
     job: Job
@@ -54,6 +56,7 @@ class Facts:
     fetched: Mapping[str, Any] | None = None
     sends: int = 0
     absent: int = 0
+    unseen_by: Sequence[str] = ()
 
     @classmethod
     def of(cls, job: Job) -> Facts:
@@ -70,7 +73,9 @@ class Facts:
 
     def kept(self) -> str:
         """What is to be written of it."""
-        return json.dumps({name: value for name in KEPT if (value := getattr(self, name)) not in (None, "", False, 0)})
+        return json.dumps(
+            {name: value for name in KEPT if (value := getattr(self, name)) not in (None, "", False, 0, ())}
+        )
 
     @property
     def is_over(self) -> bool:

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy
 from dbos import DBOS, DBOSClient, Serializer
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from . import limits
 from .checks import Job
@@ -33,6 +33,7 @@ APPLICATION_VERSION = "2"
 POLL_SECONDS = 0.5
 AHEAD = 6
 NOBODY = "nobody"
+MEANWHILE = "another command has added the same rows meanwhile: look at them with `batch status`"
 
 
 class PlainJson(Serializer):
@@ -64,8 +65,6 @@ class Journal(Records):
 
     def prepare(self) -> None:
         """Makes the tables, where there are none; DBOS does so when it is launched. OSError when this database cannot hold them."""
-        from sqlalchemy.exc import DBAPIError
-
         DBOS(config=self.config(NOBODY))
         try:
             DBOS.launch()
@@ -120,7 +119,10 @@ class Journal(Records):
                 if not row["is_over"]:
                     self._enqueue(connection, job, row["id"], row["queue"])
 
-        self.transactions.now(work)
+        try:
+            self.transactions.now(work)
+        except IntegrityError:
+            raise BlockingIOError(11, MEANWHILE, str(self.place)) from None
 
     def _row(self, connection: Connection, job: Job) -> dict[str, Any]:
         """A row as it is kept when it begins."""
@@ -178,9 +180,20 @@ class Journal(Records):
             )
         return names
 
-    def queue_of(self, email: str | None) -> str:
+    def queues(self) -> list[str]:
+        """Those that the batch has."""
+        return [each.name for each in self.client.list_queues() if each.name.startswith(f"{self.batch}/")]
+
+    def admit(self, settings: Settings) -> list[str]:
+        """All of the batch may run now: its limit, its accounts' gates and its queues, whose names are given."""
+        self.begin(settings)
+        self.allow(settings.max_credits)
+        self.reopen()
+        return self.open_queues((each.job.email for each in self.facts()), settings.max_jobs)
+
+    def queue_of(self, email: str | None, batch: str | None = None) -> str:
         """One for each account of each batch."""
-        return f"{self.batch}/{email or ''}"
+        return f"{batch or self.batch}/{email or ''}"
 
     def reopen(self) -> None:
         """A person asked to go on: the gates of all accounts are open again."""
@@ -193,8 +206,7 @@ class Journal(Records):
     def has_open(self, connection: Connection) -> bool:
         if self.failure is not None:
             raise self.failure
-        mine = sqlalchemy.true() if self.batch is None else ROWS.c.batch == self.batch
-        return connection.scalar(select(ROWS.c.id).where(mine, ~ROWS.c.is_over).limit(1)) is not None
+        return connection.scalar(select(ROWS.c.id).where(self.mine(), ~ROWS.c.is_over).limit(1)) is not None
 
 
 def quiet() -> None:

@@ -14,7 +14,7 @@ from . import limits
 from .checks import Job
 from .facts import Facts
 from .limits import Held
-from .tables import BATCHES, DOUBTFUL, OVER, ROWS, WORKERS
+from .tables import BATCHES, DOUBTFUL, LIVING, OVER, ROWS, WORKERS
 from .transactions import Transactions
 
 
@@ -88,6 +88,8 @@ RELEASE = (
     .where(_batch, select(ROWS.c.id).where(*_mine).exists())
     .values(spent=BATCHES.c.spent - select(ROWS.c.credits).where(*_mine).scalar_subquery())
 )
+LIVE = select(WORKERS.c.id).where(WORKERS.c.life == LIVING)
+GIVE_BACK = update(ROWS).where(*_mine).values(owner=None)
 SPENT = select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch)
 
 
@@ -165,6 +167,20 @@ class Ledger:
             limits.give(connection, row.id, calm)
 
         await self._do(work)
+
+    async def give_back(self, row: Row) -> bool:
+        """To the others, since this worker has not its clip; gives whether there is another that may have it."""
+        row.facts.unseen_by = [*{*row.facts.unseen_by, self.worker}]
+        values = self._values(row)
+
+        def work(connection: Connection) -> bool:
+            others = [each for each in connection.execute(LIVE).scalars() if each not in row.facts.unseen_by]
+            if others:
+                self._put(connection, values)
+                connection.execute(GIVE_BACK, self._names(row))
+            return bool(others)
+
+        return await self._do(work)
 
     def _values(self, row: Row) -> dict[str, Any]:
         facts = row.facts

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import ColumnElement, inspect, select, true
 
 from .checks import Job
 from .comparing import Reading
@@ -60,12 +60,16 @@ class Records:
         columns = ROWS.c.state, ROWS.c.job, ROWS.c.facts
         return [
             Facts.read(Job.read(job, self.root), state, kept)
-            for state, job, kept in self._ask(select(*columns).where(ROWS.c.batch == self.batch))
+            for state, job, kept in self._ask(select(*columns).where(self.mine()))
         ]
 
     def count(self) -> int:
         """How many attempts there are of all rows."""
-        return len(self._ask(select(ROWS.c.id).where(ROWS.c.batch == self.batch)))
+        return len(self._ask(select(ROWS.c.id).where(self.mine())))
+
+    def mine(self) -> ColumnElement[bool]:
+        """The rows of the batch, or of all."""
+        return true() if self.batch is None else ROWS.c.batch == self.batch
 
     def waited_for(self) -> dict[str, str]:
         """What is waited for right now: words by row's workflow, account or service."""

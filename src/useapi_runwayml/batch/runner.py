@@ -72,6 +72,7 @@ class Work:
             steps.posting.is_sure = presence.is_sure
             engine = Engine(steps, _step)
             engine.on_event = self._noting()
+            engine.give_back = self._give_back
             pulse = Pulse(self.clock, lambda about, told: engine.tell(None, about, told))
             journal.transactions.on_outage = lambda told: self._tell_outage(told)
             http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
@@ -105,6 +106,11 @@ class Work:
                 _running.remove(engine)
                 with contextlib.suppress(OSError, DBAPIError):
                     await asyncio.to_thread(presence.end)
+
+    async def _give_back(self, row: Row) -> None:
+        """Into its queue again."""
+        queue = self.journal.queue_of(row.job.email, row.batch)
+        await self.journal.client.resume_workflows_async([row.id], queue_name=queue)
 
     async def _live(self, presence: Presence) -> None:
         """It beats, sees who is gone, and takes over what they left. Through an outage nothing of that can be done."""
@@ -185,10 +191,7 @@ def run(
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
 ) -> list[Facts]:
     """Runs the batch of the journal until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
-    journal.begin(settings)
-    journal.allow(settings.max_credits)
-    journal.reopen()
-    queues = journal.open_queues((each.job.email for each in journal.facts()), settings.max_jobs)
+    queues = journal.admit(settings)
     work = Work(journal, clock or BatchClock(), on_event, http_client, queues)
 
     async def run() -> list[Facts]:
@@ -213,8 +216,9 @@ def work(
     on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
 ) -> None:
-    """Works on all batches of the database, for ever, or until nothing is open."""
-    worker = Work(journal, clock or BatchClock(), on_event, http_client, is_endless=not until_done)
+    """Works on the batch of the journal, or on all of the database, for ever, or until nothing is open."""
+    queues = journal.queues() if journal.batch else None
+    worker = Work(journal, clock or BatchClock(), on_event, http_client, queues, is_endless=not until_done)
     try:
         asyncio.run(worker.run())
     finally:

@@ -33,6 +33,7 @@ BUSY_PAUSE = (10.0, 30.0)
 OF_SETTLE = 0.75
 """A POST is over well before anybody may say that it came to nothing."""
 LONGEST_POST = 60.0
+CHANGED = "it is not the file any more that its batch began with"
 
 
 class Steps(Endings):
@@ -88,15 +89,15 @@ class Steps(Endings):
         self.tell(None, about_account(account), until_resume(why))
 
     async def upload(self, row: Row, path: str, sha256: str, email: str | None) -> dict[str, Any]:
-        """The asset of a row's file, which is the one that its batch has seen."""
+        """The asset of a row's file, which is the one that its batch has seen: `unseen` when it is to be uploaded, and this machine has it not."""
         try:
-            digest = await asyncio.to_thread(results.digest_of, Path(path))
+            digest = sha256 or await asyncio.to_thread(results.digest_of, Path(path))
         except OSError as error:
-            return {"kind": "failed", "why": f"{path}: {error.strerror or error}"}
-        if sha256 and digest != sha256:
-            return {"kind": "failed", "why": f"{path} is not the file any more that its batch began with"}
+            return {"kind": "unseen", "why": f"{path}: {error.strerror or error}"}
 
         async def send() -> str:
+            if digest != await asyncio.to_thread(results.digest_of, Path(path)):
+                raise FileNotFoundError(2, CHANGED, path)
             if not row.facts.has_begun:
                 await self.account(email).check_open()
                 await self.ledger.check(row, row.job.credits())
@@ -108,6 +109,8 @@ class Steps(Endings):
         except CLOSING as error:
             await self.account(email).close(error)
             return told("held", error)
+        except FileNotFoundError as error:
+            return {"kind": "unseen", "why": f"{path}: {error.strerror or error}"}
         except (errors.UseapiError, OSError) as error:
             return told("failed", error)
         if email is None:

@@ -71,6 +71,7 @@ GROUPS = {
         {
             "run": "Checks all jobs of a file, tells what they cost, and runs them.",
             "status": "Shows where each row is. Runs nothing.",
+            "worker": "Works on the batches of a database, beside other machines.",
             "resume": "Goes on where a batch was interrupted or held, and fetches what could not be fetched.",
             "retry-failed": "Tries failed rows again; where no task is left to fetch, that is paid.",
             "resolve": "Decides rows of which nobody knows whether they started a paid task.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +12,9 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
 from . import output
-from .batch_asking import Yes, ask, defaults_of, either, not_paid_twice, positive, refuse
+from .batch_asking import Yes, ask, defaults_of, either, not_paid_twice, outside, positive, refuse
 from .batch_changes import added_rows, tell_changes
-from .batch_folder import ANYWHERE, Begun, Jobs, Options, looked_into, opened, refused
+from .batch_folder import ANYWHERE, Begun, Jobs, Options, database_of, looked_into, opened, refused
 from .batch_resolving import resolve_command as resolve_command
 from .batch_view import show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..batch.checks import Job
     from ..batch.facts import Facts
     from ..batch.journal import Journal
+    from ..batch.ledger import Settings
 
 
 Most = Annotated[int | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
@@ -44,6 +46,7 @@ def run_command(
     adopt: bool = False,
     anew: bool = False,
     dry_run: bool = False,
+    no_work: bool = False,
     yes: Yes = False,
 ) -> int:
     """Runs all jobs of a file. All rows are checked first; a crash loses nothing, `batch resume` goes on.
@@ -77,6 +80,8 @@ def run_command(
         Such rows are paid again.
     dry_run
         Only check, and tell what it would cost.
+    no_work
+        Only put the batch into the database: workers run it.
     """
     with extra("batch"):
         from ..batch import checks, clips, identity, results, rows
@@ -91,6 +96,8 @@ def run_command(
         raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
     given = defaults_of(defaults)
     begun = Begun(jobs, where)
+    if no_work and not where.database:
+        raise Stop("--no-work needs a --database, from which workers take the rows", USAGE)
     if not dry_run:
         with refused(begun) as records:
             if records is not None:
@@ -107,6 +114,8 @@ def run_command(
             if job.credits() is None
         ]
         problems += unpriced
+    if where.database:
+        problems += outside(found, begun.root)
     if problems:
         return refuse(jobs, problems)
     tell_remarks(remarks)
@@ -124,7 +133,43 @@ def run_command(
     settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
     with opened(begun, new=True) as journal:
         journal.add(found, settings, reading)
+        if no_work:
+            return put(journal, settings, begun)
         return go(journal, begun)
+
+
+def put(journal: Journal, settings: Settings, begun: Begun) -> int:
+    """The batch is in the database, and its rows are for whoever works there."""
+    journal.admit(settings)
+    count, worker = journal.count(), begun.worker()
+    output.show(
+        {"batch": begun.name, "rows": count, "next": [worker]},
+        lambda: print(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
+    )
+    return OK
+
+
+def worker_command(*, where: Options = ANYWHERE, until_done: bool = False) -> int:
+    """Works on the batches of a database, on all or on the one with --name, beside any number of others on other machines.
+
+    Parameters
+    ----------
+    until_done
+        End when no row is open any more; it waits for more unless given.
+    """
+    if not where.database:
+        raise Stop("which database? Give its --database, or USEAPI_RUNWAYML_DATABASE", USAGE)
+    place = database_of(where.database, where.name)
+    from ..batch.journal import Journal
+
+    with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
+        if not journal.has_tables():
+            raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
+        from ..batch.runner import work
+
+        with watching(journal) as on_event:
+            work(journal, until_done=until_done, on_event=on_event)
+    return OK
 
 
 def go(journal: Journal, begun: Begun, max_credits: int | None = None) -> int:

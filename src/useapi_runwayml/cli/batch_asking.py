@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from useapi_runwayml_api.creations.registry import CREATIONS
 
+from .._seam import is_asset_id
 from . import output
 from .exits import REFUSED, USAGE, Stop, json_object
 
@@ -38,6 +40,14 @@ def defaults_of(text: str) -> dict[str, Any]:
     if unknown := found.keys() - {*OWN_COLUMNS, *(name for each in CREATIONS for name in parameters(each))}:
         raise Stop(f"--defaults: there is no column {', '.join(sorted(unknown))}", USAGE)
     return found
+
+
+def outside(jobs: Sequence[Job], root: Path) -> Iterator[str]:
+    """Files that other machines could not find: each has its own folder for the root."""
+    for job in jobs:
+        for name, file in (("video", job.video), ("image", job.image), ("output", job.output)):
+            if file is not None and not is_asset_id(file) and not Path(file).is_relative_to(root):
+                yield f"line {job.line}: {name} {file} does not lie below --root {root}, where other machines have theirs"
 
 
 def refuse(jobs: object, problems: list[str]) -> int:

@@ -91,8 +91,18 @@ class Begun:
             options += ["--root", where.root]
         return command("batch", name, *([self.jobs] if self.jobs else []), *more, *options)
 
+    def worker(self) -> str:
+        """How to work on it from another machine."""
+        database = self.where.database
+        options = (
+            [] if database is None or database == os.environ.get(DATABASE) else ["--database", database_of(database)]
+        )
+        return command("batch", "worker", *options, "--root", "FOLDER")
+
     def place(self) -> Place:
         """The folder of the journal, beside the jobs file, with its name, unless given; or the database."""
+        if self.where.database and self.where.project:
+            raise Stop("a batch is kept in a --project or in a --database: give one of them", USAGE)
         if self.where.database:
             return database_of(self.where.database, self.name)
         with extra("batch"):
