@@ -37,10 +37,13 @@ BOUNDARIES = [
 # The command line with a clock as fast as the simulator's, which ends itself where it is told: before or after one of the things
 # that become of a row, or after DBOS has recorded a step.
 CHILD = f"""
-import functools, os, signal, sys
+import functools, os, signal, sys, time
+ahead, true_time = float(os.environ.get("AHEAD", 0)), time.time
+time.time = lambda: true_time() + ahead
 from useapi_runwayml.__main__ import main
 from useapi_runwayml.batch import runner
 from useapi_runwayml.batch.ledger import Ledger
+from useapi_runwayml.batch.posting import Posting
 from useapi_runwayml.batch.steps import Steps
 
 runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
@@ -73,6 +76,7 @@ for owner, name, kind in (
     (Steps, "fetch", "fetch"),
     (Steps, "publish", "publish"),
     (Ledger, "leave", "end"),
+    (Posting, "__call__", "check"),
 ):
     watch(owner, name, kind)
 
@@ -89,7 +93,7 @@ main()
 class Batch:
     """A jobs file, a faulty service, and the command line in processes of its own."""
 
-    def __init__(self, folder: Path, base_url: str, rows: int = ROWS) -> None:
+    def __init__(self, folder: Path, base_url: str, rows: int = ROWS, database: str = "") -> None:
         self.folder = folder
         self.jobs = folder / "jobs.csv"
         self.clips = {
@@ -108,16 +112,19 @@ class Batch:
             **environment,
             "USEAPI_TOKEN": "user:4242-simulated",
             "USEAPI_RUNWAYML_BASE_URL": base_url,
+            **({"USEAPI_RUNWAYML_DATABASE": database} if database else {}),
         }
 
     def clip_of(self, row: int) -> str:
         return f"clip{row % CLIPS}.mp4"
 
-    def start(self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL)) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL), ahead: float = 0
+    ) -> subprocess.Popen[str]:
         return spawn(
             [sys.executable, "-W", "error", "-c", CHILD, "batch", *arguments],
             cwd=self.folder,
-            env={**self.environment, "KILL": kill, "SIGNAL": str(by)},
+            env={**self.environment, "KILL": kill, "SIGNAL": str(by), "AHEAD": str(ahead)},
         )
 
     def until_killed(
@@ -182,14 +189,20 @@ def tasks_by_row(sim: Simulator) -> Counter[int]:
     return Counter(int(prompt.removeprefix("row ").partition(":")[0]) for prompt in prompts)
 
 
-def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
-    """Killed at each step boundary and at random moments, resumed until done: 200 tasks, none doubled, none lost, files whole."""
-    sim = faulty()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database; nothing for the folder beside the jobs file."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres").new())
+
+
+def test_every_row_survives_every_kill(tmp_path: Path, database: str) -> None:
+    """Killed at each step boundary and at random moments, resumed until done: a task a row, none doubled, none lost, files whole."""
+    sim, rows_in_all = faulty(), 100 if database else ROWS
     chance = random.Random(3)
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        batch = Batch(tmp_path, server.base_url)
+        batch = Batch(tmp_path, server.base_url, rows_in_all, database)
         options = ["--yes", "--max-jobs", "10", "--poll-interval", "5", "--settle", "60"]
-        kills = [f"{boundary}:{chance.randint(1, 6)}" for boundary in BOUNDARIES]
+        kills = [f"{boundary}:{chance.randint(1, 3 if database else 6)}" for boundary in BOUNDARIES]
         assert batch.until_killed("run", "jobs.csv", *options, kill=kills[0]) == -signal.SIGKILL
         killed = [batch.until_killed("resume", "jobs.csv", "--yes", kill=kill) for kill in kills[1:]]
         assert killed.count(-signal.SIGKILL) >= len(kills) - 4  # uploads are over soon, and have no boundary left then
@@ -209,11 +222,11 @@ def test_two_hundred_rows_survive_every_kill(tmp_path: Path) -> None:
             batch.until_killed("retry-failed", "jobs.csv", "--yes")
             assert time.monotonic() - begun < 240
         assert {row["state"] for row in batch.rows()} == {"done"}
-        assert tasks_by_row(sim) == Counter(range(1, ROWS + 1)), "each row has one task"
+        assert tasks_by_row(sim) == Counter(range(1, rows_in_all + 1)), "each row has one task"
         references = [task.request["replyRef"] for task in sim.state.tasks.values()]
-        assert len(set(references)) == ROWS
-        assert sum(reference.startswith("mine~") for reference in references) == ROWS // 2
-    assert batch.is_whole(ROWS)
+        assert len(set(references)) == rows_in_all
+        assert sum(reference.startswith("mine~") for reference in references) == rows_in_all // 2
+    assert batch.is_whole(rows_in_all)
 
 
 FEW = 24
@@ -238,15 +251,16 @@ def test_an_orderly_end_at_each_boundary_needs_nobody(tmp_path: Path, name: str)
 
 
 SIXTY = 60
+KILLED = [*(("sqlite", seed) for seed in range(20)), *(("postgresql", seed) for seed in range(6))]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_random_kills_need_nobody(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("database", "seed"), KILLED, indirect=["database"])
+def test_random_kills_need_nobody(tmp_path: Path, database: str, seed: int) -> None:
     """Four SIGKILLs at random moments, a faulty service: resume ends with 0, sixty tasks, sixty whole files, nobody asked."""
     chance = random.Random(seed)
     sim = faulty(lost=0.005, cut=0.02)  # several in turn would be told as a failure
     with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        batch = Batch(tmp_path, server.base_url, SIXTY)
+        batch = Batch(tmp_path, server.base_url, SIXTY, database)
         options = ["--yes", "--max-jobs", "12", "--poll-interval", "5", "--settle", "60"]
 
         def go_on(after: float | None = None) -> int:

@@ -21,7 +21,6 @@ from .ledger import Settings
 from .places import FILE as FILE
 from .places import Place
 from .records import Records
-from .store import cannot_hold
 from .tables import BATCHES, METADATA, ROWS
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Journal(Records):
             DBOS.launch()
             self.transactions.now(METADATA.create_all)
         except DBAPIError as error:
-            raise OSError(0, cannot_hold(self.engine, error), str(self.place)) from None
+            raise OSError(0, self.place.cannot_hold(error), str(self.place)) from None
         finally:
             DBOS.destroy()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy
 
 from .presence import LIVELY, Alone, Locked, Presence
-from .store import POOL_SIZE, StoreFailed, open_store
+from .store import POOL_SIZE, StoreFailed, cannot_hold, open_store
 
 FILE = "journal.sqlite"
 BATCH = "batch"
@@ -62,6 +62,10 @@ class Folder:
     def presence(self, engine: sqlalchemy.Engine) -> Presence:
         return Alone(engine)
 
+    def cannot_hold(self, error: sqlalchemy.exc.DBAPIError) -> str:
+        """Why no journal can be made there, and what to do."""
+        return cannot_hold(error)
+
 
 @dataclass(frozen=True)
 class Database:
@@ -90,7 +94,17 @@ class Database:
     __repr__ = __str__
 
     def is_there(self) -> bool:
+        """Unusable when it cannot be reached, or lets nobody in; as the driver says it, which tells no password."""
+        engine = sqlalchemy.create_engine(self.url, poolclass=sqlalchemy.NullPool, connect_args=LIVELY)
+        try:
+            engine.connect().close()
+        except sqlalchemy.exc.DBAPIError as error:
+            raise Unusable(111, f"the database cannot be used: {error.orig}", str(self)) from None
         return True
+
+    def cannot_hold(self, error: sqlalchemy.exc.DBAPIError) -> str:
+        """Why no batch can be kept there, and what to do."""
+        return f"no batch can be kept here, and nothing was sent ({error.orig}). Its user must be able to create tables"
 
     def make(self) -> None:
         """It is there."""

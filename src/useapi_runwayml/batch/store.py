@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,9 +83,9 @@ def _unixepoch(modifier: str) -> float:
     return time.time()
 
 
-def cannot_hold(engine: sqlalchemy.Engine, error: sqlalchemy.exc.DBAPIError) -> str:
+def cannot_hold(error: sqlalchemy.exc.DBAPIError) -> str:
     """Why no journal can be made in this database, and what to do."""
-    version = getattr(engine.dialect.dbapi, "sqlite_version", "unknown")
+    version = getattr(sqlite3, "sqlite_version", "unknown")
     return (
         f"no journal can be made here, and nothing was sent ({error.orig}). This Python has SQLite {version}: use one with "
         "3.42 or newer, or another folder (--project)"

@@ -163,7 +163,7 @@ def worker_command(*, where: Options = ANYWHERE, until_done: bool = False) -> in
     from ..batch.journal import Journal
 
     with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
-        if not journal.has_tables():
+        if not place.is_there() or not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
         from ..batch.runner import work
 

@@ -1,0 +1,176 @@
+"""The proof that a batch survives anything on several machines: workers killed, stopped and cut off, the database killed, clocks apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+from .postgres import Postgres
+from .test_batch_proof import SPEED, Batch, faulty, tasks_by_row
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="there is no SIGSTOP"),
+]
+ROWS = 60
+SLOTS = 8
+CREDITS = 25
+AN_HOUR = 3600.0
+
+
+class Machines:
+    """A batch in PostgreSQL, and workers that run it."""
+
+    def __init__(self, folder: Path, postgres: Postgres, base_url: str) -> None:
+        self.database = postgres.new()
+        self.batch = Batch(folder, base_url, ROWS, self.database)
+        options = [
+            "--max-jobs",
+            str(SLOTS),
+            "--poll-interval",
+            "5",
+            "--settle",
+            "60",
+            "--max-credits",
+            str(ROWS * CREDITS),
+        ]
+        assert self.batch.until_killed("run", "jobs.csv", "--yes", "--no-work", *options) == 0
+        self.workers: list[subprocess.Popen[str]] = []
+
+    def work(self, **how: Any) -> subprocess.Popen[str]:
+        self.workers.append(self.batch.start("worker", "--until-done", **how))
+        return self.workers[-1]
+
+    def states(self) -> Counter[str]:
+        return Counter(row["state"] for row in self.batch.rows())
+
+    def until_done(self, rows: int, *, seconds: float = 100) -> None:
+        until = time.monotonic() + seconds
+        while self.states()["done"] < rows:
+            assert time.monotonic() < until, self.batch.left()
+            time.sleep(0.3)
+
+    def end(self, *codes: int) -> None:
+        """All workers end, with these codes in any order, and nobody sees a traceback or a password."""
+        found = []
+        for each in self.workers:
+            _, told = each.communicate(timeout=120)
+            assert "Traceback" not in told, told
+            assert "s3cr3t" not in told
+            found.append(each.returncode)
+        assert sorted(found) == sorted(codes)
+
+
+def check(machines: Machines, sim: Simulator) -> None:
+    """No row with two tasks, never more tasks than slots, credits within the limit, every row done, no file half."""
+    with sim.lock:
+        tasks = list(sim.state.tasks.values())
+    assert machines.states() == {"done": ROWS}, machines.batch.left()
+    assert tasks_by_row(sim) == Counter(range(1, ROWS + 1))
+    assert machines.batch.is_whole(ROWS)
+    changes = [change for task in tasks for change in ((task.created, 1), (task.created + task.plan.ends, -1))]
+    running = most = 0
+    for _, change in sorted(changes):
+        running += change
+        most = max(most, running)
+    assert most <= SLOTS
+    assert sum(account.spent for account in sim.state.accounts.values()) <= ROWS * CREDITS
+
+
+def test_three_workers_of_which_one_is_killed(tmp_path: Path, postgres: Postgres) -> None:
+    """Its rows go on with the others, within five seconds, by clocks that are an hour apart."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        machines = Machines(tmp_path, postgres, server.base_url)
+        killed = machines.work(kill="post:after:3")
+        machines.work(ahead=AN_HOUR)
+        machines.work(ahead=-AN_HOUR)
+        assert killed.wait(60) == -signal.SIGKILL
+        machines.end(0, 0, -signal.SIGKILL)
+        check(machines, sim)
+
+
+@pytest.mark.parametrize("point", ["intent:before", "post:before", "check:after", "post:after"])
+def test_a_worker_that_stops_and_wakes_doubles_nothing(tmp_path: Path, postgres: Postgres, point: str) -> None:
+    """Stopped for longer than everything, it keeps its lock and its rows; woken, it goes on with them."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        machines = Machines(tmp_path, postgres, server.base_url)
+        stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
+        machines.work()
+        machines.work()
+        until_stopped(stopped)
+        machines.until_done(ROWS - 3 * SLOTS)
+        time.sleep(5)  # many times as long as anything lasts, at this speed, and longer than a beat may be missing
+        assert machines.states()["done"] < ROWS, "its rows are its own"
+        os.kill(stopped.pid, signal.SIGCONT)
+        machines.end(0, 0, 0)
+        check(machines, sim)
+
+
+def until_stopped(process: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        state = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        if state == "T":
+            return
+        time.sleep(0.1)
+    pytest.fail("it never stopped")
+
+
+def test_the_database_is_killed_and_comes_back(tmp_path: Path, postgres: Postgres) -> None:
+    """All locks vanish and all workers live: nobody is taken for gone, each takes its lock again and goes on."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        machines = Machines(tmp_path, postgres, server.base_url)
+        for _ in range(3):
+            machines.work()
+        for _ in range(2):
+            machines.until_done(min(ROWS, machines.states()["done"] + 5))
+            postgres.kill()
+            time.sleep(1)
+            postgres.start()
+        machines.end(0, 0, 0)
+        check(machines, sim)
+
+
+def test_connections_that_are_cut(tmp_path: Path, postgres: Postgres) -> None:
+    """Of all workers, the locks' own among them, again and again: they come back, and nothing is doubled."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        machines = Machines(tmp_path, postgres, server.base_url)
+        for _ in range(3):
+            machines.work()
+        until = time.monotonic() + 100
+        while machines.states()["done"] < ROWS and time.monotonic() < until:
+            postgres.cut(machines.database)
+            time.sleep(1.5)
+        machines.end(0, 0, 0)
+        check(machines, sim)
+
+
+def test_everything_at_once(tmp_path: Path, postgres: Postgres) -> None:
+    """One is killed, one stops, the database is killed, a fourth joins; the stopped one wakes when all else is over."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        machines = Machines(tmp_path, postgres, server.base_url)
+        stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
+        killed = machines.work(kill="create:recorded:3", ahead=-AN_HOUR)
+        machines.work()
+        until_stopped(stopped)
+        assert killed.wait(60) == -signal.SIGKILL
+        postgres.kill()
+        postgres.start()
+        machines.work()
+        machines.until_done(ROWS - 2 * SLOTS)
+        os.kill(stopped.pid, signal.SIGCONT)
+        machines.end(0, 0, 0, -signal.SIGKILL)
+        check(machines, sim)
