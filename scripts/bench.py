@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 TOKEN = "user:4242-abcdef"
 TASK = "user:4242-runwayml:maker@example.com-task:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
@@ -168,16 +169,52 @@ def bench_batch() -> list[tuple[str, float, float]]:
     simulator = Simulator(max_jobs=slots, credits=10**9, task_seconds=each)
     with SimulatorServer(simulator, clock=RunningClock(speed)) as server:
         large = batch(rows, slots, speed, server.base_url)
-        begun = [task.created for task in simulator.state.tasks.values()]
-        makespan = max(begun) + each - min(begun)
+        makespan = makespan_of(simulator, each)
         simulator.reset()
         start = batch(10_000, slots, 1.0, server.base_url, "--first-post")
+    store = batch(500, 0, 1.0, "", "--store")
     return [
         ("batch of 500 rows, makespan / ideal", makespan / (rows / slots * each), 1.10),
         ("batch of 500 rows, megabytes", large["megabytes"], 150),
         ("batch of 500 rows, milliseconds of CPU a row", large["cpu"] / rows * 1000, 40),
         ("batch of 10,000 rows, seconds from the checks to the POST", start["first_post"], 10),
+        ("a row in SQLite alone, milliseconds of CPU", store["cpu"] / 500 * 1000, 15),
+        ("a row in SQLite alone, milliseconds", 1000 / store["rows_a_second"], 100),
     ]
+
+
+def makespan_of(simulator: Any, each: float) -> float:
+    begun = [task.created for task in simulator.state.tasks.values()]
+    return max(begun) + each - min(begun)
+
+
+def bench_machines() -> list[tuple[str, float, float]]:
+    """The same in PostgreSQL, by one worker and by three."""
+    from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from tests.postgres import running
+
+    rows, slots, each, speed = 300, 10, 20.0, 10.0
+    found = []
+    with running() as postgres:
+        for workers in (1, 3):
+            simulator = Simulator(max_jobs=slots, credits=10**9, task_seconds=each)
+            with SimulatorServer(simulator, clock=RunningClock(speed)) as server:
+                there = ["--database", postgres.new()]
+                script = [sys.executable, "scripts/bench_batch.py", "0", "0", str(speed), server.base_url, "--worker"]
+                root = Path(__file__).resolve().parent.parent
+                others = [subprocess.Popen([*script, *there], cwd=root) for _ in range(workers - 1)]
+                large = batch(rows, slots, speed, server.base_url, *there)
+                assert [other.wait(60) for other in others] == [0] * len(others)
+            name = f"batch of {rows} rows in PostgreSQL, {workers} worker{'s' * (workers > 1)}"
+            found.append((f"{name}, makespan / ideal", makespan_of(simulator, each) / (rows / slots * each), 1.10))
+            if workers == 1:
+                found.append((f"{name}, milliseconds of CPU a row", large["cpu"] / rows * 1000, 40))
+        store = batch(500, 0, 1.0, "", "--store", "--database", postgres.new())
+        found.append(("a row in PostgreSQL alone, milliseconds of CPU", store["cpu"] / 500 * 1000, 15))
+        found.append(("a row in PostgreSQL alone, milliseconds", 1000 / store["rows_a_second"], 100))
+    return found
 
 
 def bench_many_rows() -> list[tuple[str, float, float]]:
@@ -214,6 +251,7 @@ BENCHES = {
     "waiting": bench_waiting,
     "simulator": bench_simulator,
     "batch": bench_batch,
+    "machines": bench_machines,
     "many rows": bench_many_rows,
 }
 

@@ -162,8 +162,9 @@ def worker_command(*, where: Options = ANYWHERE, until_done: bool = False) -> in
     place = database_of(where.database, where.name)
     from ..batch.journal import Journal
 
+    place.is_there()
     with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
-        if not place.is_there() or not journal.has_tables():
+        if not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
         from ..batch.runner import work
 
