@@ -265,8 +265,8 @@ def bench_rows(journal: Journal, url: str, names: argparse.Namespace) -> list[st
 def bench_queues(journal: Journal, names: argparse.Namespace) -> list[str]:
     """One worker with nothing to do, in this process, and what the store takes for rows of DBOS."""
     engine, statements = journal.engine, counted(journal.engine)
-    emails = [f"account-{number:04}@example.com" for number in range(names.queues)]
-    queues = journal.open_queues(emails, Settings().max_jobs)
+    queues = [journal.queue_of(f"account-{number:04}@example.com") for number in range(names.queues)]
+    journal.open_queues(queues, Settings().max_jobs)
     with engine.begin() as connection:
         others = [{"id": uuid.uuid4().hex} for _ in range(names.workers - 1)]
         connection.execute(insert(WORKERS).values(beat=now()), others)

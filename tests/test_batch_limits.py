@@ -223,6 +223,27 @@ def test_the_budget_holds(journal: Journal) -> None:
     asyncio.run(main())
 
 
+def test_room_that_comes_meanwhile_is_reserved(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another worker gives credits back between the refusal and the look for its reason: the create is paid for all the same."""
+    from useapi_runwayml.batch import ledger as ledgers
+
+    check = ledgers._check
+
+    def meanwhile(connection: Any, *given: Any) -> None:
+        connection.execute(update(BATCHES).values(max_credits=100))
+        check(connection, *given)
+
+    monkeypatch.setattr(ledgers, "_check", meanwhile)
+
+    async def main() -> None:
+        ledger = begun(journal, range(1, 2), 10)
+        one = await a_row(ledger, journal, 1)
+        await ledger.intend(one, {"reply_ref": "r1"}, 25)
+        assert spent(journal) == 25
+
+    asyncio.run(main())
+
+
 def test_an_intent_whose_word_was_lost_is_reserved_once(journal: Journal) -> None:
     """The same again, as after a connection that broke at the commit, changes nothing."""
 

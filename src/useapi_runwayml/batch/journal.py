@@ -167,9 +167,8 @@ class Journal(Records):
         connection.execute(update(BATCHES).where(BATCHES.c.name == self.batch).values(spent=BATCHES.c.spent + cost))
         return cost
 
-    def open_queues(self, emails: Iterable[str | None], max_jobs: int) -> list[str]:
-        """A queue per account, somewhat longer than its slots, so that uploads go ahead of them; gives their names."""
-        names = [self.queue_of(email) for email in dict.fromkeys(emails)]
+    def open_queues(self, names: Iterable[str], max_jobs: int) -> None:
+        """Somewhat longer than an account's slots, so that uploads go ahead of them."""
         for name in names:
             self.client.register_queue(
                 name,
@@ -177,7 +176,6 @@ class Journal(Records):
                 polling_interval_sec=POLL_SECONDS,
                 on_conflict="always_update",
             )
-        return names
 
     def queues(self) -> list[str]:
         """Those that the batch has."""
@@ -188,7 +186,9 @@ class Journal(Records):
         self.begin(settings)
         self.allow(settings.max_credits)
         self.reopen()
-        return self.open_queues((each.job.email for each in self.facts()), settings.max_jobs)
+        names = [each.queue for each in self._ask(select(ROWS.c.queue).where(self.mine()).distinct())]
+        self.open_queues(names, settings.max_jobs)
+        return names
 
     def queue_of(self, email: str | None, batch: str | None = None) -> str:
         """One for each account of each batch."""

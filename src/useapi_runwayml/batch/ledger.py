@@ -35,13 +35,14 @@ class Lost(Exception):
 
 @dataclass
 class Row:
-    """A row that this worker has, the settings of its batch, and the credits that are reserved for it."""
+    """A row that this worker has, the settings of its batch, the credits that are reserved for it, and whether it may have a slot."""
 
     id: str
     batch: str
     facts: Facts
     settings: Settings
     credits: float = 0.0
+    may_have_slot: bool = True
 
     @property
     def job(self) -> Job:
@@ -132,9 +133,9 @@ class Ledger:
         def work(connection: Connection) -> None:
             if connection.scalar(WRITTEN, self._names(row)) == values["facts"]:
                 return  # it was done, and the word of it lost
-            if not connection.execute(RESERVE, cost).rowcount:
-                _check(connection, row, credits)
             self._put(connection, values)
+            while not connection.execute(RESERVE, cost).rowcount:  # last, since all rows of the batch meet there
+                _check(connection, row, credits)  # there may be room again meanwhile: then it is reserved all the same
 
         try:
             await self._do(work)
@@ -164,9 +165,11 @@ class Ledger:
 
         def work(connection: Connection) -> None:
             self._put(connection, values)
-            limits.give(connection, row.id, calm)
+            if row.may_have_slot:
+                limits.give(connection, row.id, calm)
 
         await self._do(work)
+        row.may_have_slot = False
 
     async def give_back(self, row: Row) -> bool:
         """To the others, since this worker has not its clip; gives whether there is another that may have it."""

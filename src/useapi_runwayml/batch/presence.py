@@ -164,8 +164,12 @@ class Locked:
         others = select(WORKERS, (now() - WORKERS.c.beat).label("age")).where(
             WORKERS.c.id != self.worker, WORKERS.c.life < OVER
         )
-        for other in connection.execute(others).all():
-            if _is_locked(connection, other.id):
+        found = connection.execute(others).all()
+        held = set(
+            connection.execute(LOCKED, {"class": LOCKS}).scalars()
+        )  # after it: a worker has its lock before its name
+        for other in found:
+            if _number(other.id) in held:
                 continue
             is_seen_gone = (
                 bool(place) and other.place == place and process_of(other.process.partition(" ")[0]) != other.process
@@ -182,6 +186,10 @@ class Locked:
 HELD = text(
     "select pg_backend_pid() = :pid and exists (select 1 from pg_locks where locktype = 'advisory' and granted"
     " and pid = pg_backend_pid() and classid::bigint = :class and objid::bigint = :number)"
+)
+LOCKED = text(
+    "select objid::bigint from pg_locks where locktype = 'advisory' and granted and classid::bigint = :class"
+    " and database = (select oid from pg_database where datname = current_database())"
 )
 POOLED = (
     "this URL leads to a pooler that shares connections between transactions, so that no lock can be kept: "
@@ -207,11 +215,6 @@ def estates(connection: Connection, worker: str) -> list[Row[Any]]:
 def inherited(connection: Connection, dead: str) -> None:
     """Nothing of it is left to take over."""
     connection.execute(update(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.life == OVER).values(life=INHERITED))
-
-
-def _is_locked(connection: Connection, worker: str) -> bool:
-    """Whether its lock is taken; the try is given back at once."""
-    return not connection.scalar(select(func.pg_try_advisory_xact_lock_shared(LOCKS, _number(worker))))
 
 
 def _server(connection: Connection) -> str:

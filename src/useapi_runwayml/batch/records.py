@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect, select, true
+from sqlalchemy import ColumnElement, func, inspect, select, true
 
 from .checks import Job
 from .comparing import Reading
@@ -65,7 +65,7 @@ class Records:
 
     def count(self) -> int:
         """How many attempts there are of all rows."""
-        return len(self._ask(select(ROWS.c.id).where(self.mine())))
+        return int(self._ask(select(func.count()).select_from(ROWS).where(self.mine()))[0][0])
 
     def mine(self) -> ColumnElement[bool]:
         """The rows of the batch, or of all."""

@@ -48,8 +48,8 @@ ROWS = Table(
     Column("job", Text, nullable=False),
     Column("facts", Text, nullable=False),
     UniqueConstraint("batch", "row", "attempt"),
-    Index("useapi_rows_open", "batch", "is_over"),
 )
+Index("useapi_rows_open", ROWS.c.batch, sqlite_where=~ROWS.c.is_over, postgresql_where=~ROWS.c.is_over)
 ACCOUNTS = Table(
     "useapi_accounts",
     METADATA,
