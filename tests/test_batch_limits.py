@@ -81,6 +81,8 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
         await asyncio.sleep(0.07)
         await account.give(rows[2])
         assert the_slots(journal) == 3
+        await account.give(rows[3])
+        assert the_slots(journal) == 3, "one more for each calm minute"
         await account.take(rows[4], force=True)
         for _ in range(9):
             await account.lower(0)

@@ -150,6 +150,36 @@ def test_a_process_that_is_there_is_not_gone(journal: Journal, worker: Any) -> N
     assert life(journal, other) == OVER
 
 
+def test_a_beat_in_the_last_moment_counts(journal: Journal, worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at a worker and the mark: it is there, and is not marked."""
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, place="elsewhere", beat=0)
+    number = presences._number
+
+    def late(name: str) -> int:
+        change(journal, other, beat=1)
+        return number(name)
+
+    monkeypatch.setattr(presences, "_number", late)
+    with journal.engine.begin() as connection:
+        one._judge(connection)
+    assert life(journal, other) == LIVING
+
+
+def test_where_processes_cannot_be_seen_none_is_seen_to_be_gone(
+    journal: Journal, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a system without such files two hosts would look like one."""
+    monkeypatch.setattr(presences, "place_of_processes", lambda: "")
+    monkeypatch.setattr(presences, "process_of", lambda pid: "")
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, process="7 1")
+    one.look()
+    assert life(journal, other) == LIVING
+
+
 def test_a_worker_in_doubt_comes_back(journal: Journal, worker: Any) -> None:
     """After a restart of the server it takes its lock again and goes on; one that was taken for gone sends nothing more."""
     one, other = worker(), worker()
@@ -236,6 +266,20 @@ def test_rows_of_the_dead_go_back_into_their_queues(journal: Journal, worker: An
     assert life(journal, dead) == INHERITED
     pending(journal, 1, dead)
     assert take_over(journal, living.worker) == 0, "it has an heir"
+
+
+def test_many_rows_of_the_dead_are_taken_over_in_turn(
+    journal: Journal, worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its estate is closed only when nothing of it is pending."""
+    monkeypatch.setattr("useapi_runwayml.batch.estates.AT_ONCE", 1)
+    one, dead = worker(), worker()
+    journal.add([job(number, tmp_path) for number in range(1, 3)], Settings())
+    rows = [pending(journal, number, dead) for number in (1, 2)]
+    change(journal, dead, life=OVER)
+    assert [take_over(journal, one.worker) for _ in range(3)] == [1, 1, 0]
+    assert waiting(journal) == rows
+    assert life(journal, dead) == INHERITED
 
 
 def test_an_heir_that_is_gone_has_an_heir(journal: Journal, worker: Any, tmp_path: Path) -> None:
