@@ -279,6 +279,25 @@ def test_a_row_that_begins_while_the_process_ends_is_left_as_it_is(make: Any, mo
         asyncio.run(inspect.unwrap(runner._row)({"id": "row-1-1", "row": 1, "account": ""}))
 
 
+@pytest.mark.parametrize(("settle", "seconds"), [(60, 45), (20, 15), (600, 60)])
+def test_a_post_is_over_before_its_absence_can_be_proved(
+    make: Any, monkeypatch: pytest.MonkeyPatch, settle: float, seconds: float
+) -> None:
+    """The whole of it has three quarters of --settle, and a minute at the most."""
+    from useapi_runwayml.resources.creations import AsyncCreator
+
+    batch, given = make(), list[float]()
+    create = AsyncCreator.create
+
+    async def watched(self: Any, *words: Any, **more: Any) -> Any:
+        given.append(more["timeout"])
+        return await create(self, *words, **{**more, "timeout": 60})
+
+    monkeypatch.setattr(AsyncCreator, "create", watched)
+    assert batch.states(batch.begin([batch.job(1)], settle=settle)) == ["done"]
+    assert given == [seconds]
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_around_the_rename_is_no_strangers_file(make: Any, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:

@@ -306,6 +306,32 @@ def test_open_intents_of_a_worker_in_doubt_wait(journal: Journal, worker: Any, t
     assert life(journal, doubtful) == DOUBTFUL
 
 
+def test_a_row_that_waits_for_a_worker_in_doubt_is_told(
+    journal: Journal, worker: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its status, with the worker, its host, and what to do; once a person says that it is gone, its rows are taken over."""
+    from useapi_runwayml.cli.app import run as command
+
+    one, doubtful = worker(), worker()
+    journal.add([job(number, tmp_path) for number in range(1, 3)], Settings())
+    row = pending(journal, 1, doubtful, is_intended=True)
+    pending(journal, 2, one, is_intended=True)
+    change(journal, doubtful, life=DOUBTFUL, host="far-away")
+    (told,) = journal.waited_for().items()
+    assert told[0] == row
+    assert f"worker {doubtful.worker[:8]} on far-away" in told[1]
+    assert isinstance(journal.place, Database)
+    monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", journal.place.url.render_as_string(hide_password=False))
+    for mistaken in ("", "nobody", one.worker[:8], "%"):
+        assert command(["batch", "worker", "--gone", mistaken]) == 2
+    assert "is in doubt" in capsys.readouterr().err
+    assert command(["batch", "worker", "--gone", doubtful.worker[:8]]) == 0
+    assert life(journal, doubtful) == OVER
+    assert life(journal, one) == LIVING
+    assert journal.waited_for() == {}
+    assert take_over(journal, one.worker) == 1
+
+
 # -- URLs --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("given", "told"),

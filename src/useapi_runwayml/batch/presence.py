@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import uuid
 from pathlib import Path
@@ -96,7 +97,8 @@ class Locked:
                 if connection.scalar(select(func.pg_backend_pid())) == self._backend:
                     raise OSError(0, POOLED)
                 values = {"place": place_of_processes(), "process": process_of(os.getpid()), "server": _server(own)}
-                connection.execute(insert(WORKERS).values(id=self.worker, beat=now(), **values))
+                names = {"id": self.worker, "host": platform.node(), "backend": self._backend}
+                connection.execute(insert(WORKERS).values(beat=now(), **names, **values))
 
     def is_sure(self) -> bool:
         with self._guard:
@@ -154,7 +156,7 @@ class Locked:
 
     def _come_back(self, connection: Connection, server: str) -> None:
         mine = WORKERS.c.id == self.worker
-        values = {"server": server, "beat": now(), "life": LIVING}
+        values = {"server": server, "backend": self._backend, "beat": now(), "life": LIVING}
         if not connection.execute(update(WORKERS).where(mine, WORKERS.c.life < OVER).values(**values)).rowcount:
             raise PresenceLost(0, GONE)
 
@@ -201,6 +203,12 @@ GONE = "other workers took this one for gone, and its rows over: nothing more is
 def bury(connection: Connection, worker: str) -> None:
     connection.execute(update(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.life < OVER).values(life=OVER))
     connection.execute(delete(NOTICES).where(NOTICES.c.worker == worker))
+
+
+def give_up(connection: Connection, worker: str) -> int:
+    """A person says that the worker in doubt whose id begins so is gone; gives how many there are."""
+    found = WORKERS.c.life == DOUBTFUL, WORKERS.c.id.startswith(worker, autoescape=True)
+    return connection.execute(update(WORKERS).where(*found).values(life=OVER)).rowcount
 
 
 def estates(connection: Connection, worker: str) -> list[Row[Any]]:

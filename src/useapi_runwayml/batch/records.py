@@ -14,7 +14,7 @@ from .facts import Facts
 from .notices import Notices
 from .places import Folder, Place
 from .store import StoreFailed
-from .tables import ACCOUNTS, BATCHES, ROWS
+from .tables import ACCOUNTS, BATCHES, DOUBTFUL, ROWS, WORKERS
 from .transactions import Transactions
 
 
@@ -74,7 +74,16 @@ class Records:
     def waited_for(self) -> dict[str, str]:
         """What is waited for right now: words by row's workflow, account or service."""
         closed = self._ask(select(ACCOUNTS.c.name, ACCOUNTS.c.closed).where(ACCOUNTS.c.closed != ""))
-        return {**self.notices.all(), **{about_account(name): until_resume(why) for name, why in closed}}
+        doubtful = (
+            select(ROWS.c.id, WORKERS.c.id.label("worker"), WORKERS.c.host)
+            .join(WORKERS, WORKERS.c.id == ROWS.c.owner)
+            .where(self.mine(), ~ROWS.c.is_over, ROWS.c.is_intended, WORKERS.c.life == DOUBTFUL)
+        )
+        return {
+            **self.notices.all(),
+            **{about_account(name): until_resume(why) for name, why in closed},
+            **{row: in_doubt(worker, host) for row, worker, host in self._ask(doubtful)},
+        }
 
     def workflow(self, job: Job) -> str:
         """What the workflow of a row is called: its name in its batch, where the store has one batch alone."""
@@ -86,6 +95,15 @@ class Records:
 
 def about_account(name: str) -> str:
     return f"account {name}" if name else "the account"
+
+
+def in_doubt(worker: str, host: str) -> str:
+    """What a row waits for whose worker may still send its create."""
+    name = worker[:8]
+    return (
+        f"its create may still leave worker {name} on {host}, of which nobody can tell whether it lives since the database was "
+        f"restarted: start it again, or, if its machine is gone, say `batch worker --gone {name}`"
+    )
 
 
 def until_resume(why: str) -> str:

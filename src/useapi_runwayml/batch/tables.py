@@ -79,6 +79,8 @@ WORKERS = Table(
     "useapi_workers",
     METADATA,
     Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False, server_default=""),  # for people
+    Column("backend", Integer, nullable=False, server_default="0"),  # PostgreSQL's process that has its lock
     Column("place", Text, nullable=False, server_default=""),  # the kernel, and the space of its process numbers
     Column("process", Text, nullable=False, server_default=""),
     Column("server", Text, nullable=False, server_default=""),  # when the database server had been started

@@ -149,13 +149,15 @@ def put(journal: Journal, settings: Settings, begun: Begun) -> int:
     return OK
 
 
-def worker_command(*, where: Options = ANYWHERE, until_done: bool = False) -> int:
+def worker_command(*, where: Options = ANYWHERE, until_done: bool = False, gone: str | None = None) -> int:
     """Works on the batches of a database, on all or on the one with --name, beside any number of others on other machines.
 
     Parameters
     ----------
     until_done
         End when no row is open any more; it waits for more unless given.
+    gone
+        Only say that a worker in doubt, as `batch status` names it, is gone for good: the others take its rows over.
     """
     if not where.database:
         raise Stop("which database? Give its --database, or USEAPI_RUNWAYML_DATABASE", USAGE)
@@ -166,10 +168,21 @@ def worker_command(*, where: Options = ANYWHERE, until_done: bool = False) -> in
     with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
         if not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
+        if gone is not None:
+            return _give_up(journal, gone)
         from ..batch.runner import work
 
         with watching(journal) as on_event:
             work(journal, until_done=until_done, on_event=on_event)
+    return OK
+
+
+def _give_up(journal: Journal, worker: str) -> int:
+    from ..batch.presence import give_up
+
+    if not worker or not journal.transactions.now(lambda connection: give_up(connection, worker)):
+        raise Stop(f"--gone: no worker {worker!r} is in doubt", USAGE)
+    output.show({"gone": worker}, lambda: print(f"worker {worker} is gone: the others take its rows over"))
     return OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +38,7 @@ class Where:
             env_var=DATABASE,
             help="A PostgreSQL database in place of the folder, for several machines: postgresql://USER:PASSWORD@HOST/NAME.",
         ),
-    ] = None
+    ] = field(default=None, repr=False)  # it may have a password
     name: Annotated[
         str | None,
         Parameter(
