@@ -1,0 +1,63 @@
+"""`useapi-runwayml batch worker`, and what else a batch on several machines needs."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from . import output
+from .batch_folder import ANYWHERE, Begun, Options, database_of
+from .batch_view import watching
+from .exits import OK, USAGE, Stop
+
+if TYPE_CHECKING:
+    from ..batch.journal import Journal
+    from ..batch.ledger import Settings
+
+
+def put(journal: Journal, settings: Settings, begun: Begun) -> int:
+    """The batch is in the database, and its rows are for whoever works there."""
+    journal.admit(settings)
+    count, worker = journal.count(), begun.worker()
+    output.show(
+        {"batch": begun.name, "rows": count, "next": [worker]},
+        lambda: print(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
+    )
+    return OK
+
+
+def worker_command(*, where: Options = ANYWHERE, until_done: bool = False, gone: str | None = None) -> int:
+    """Works on the batches of a database, on all or on the one with --name, beside any number of others on other machines.
+
+    Parameters
+    ----------
+    until_done
+        End when no row is open any more; it waits for more unless given.
+    gone
+        Only say that a worker in doubt, as `batch status` names it, is gone for good: the others take its rows over.
+    """
+    if not where.database:
+        raise Stop("which database? Give its --database, or USEAPI_RUNWAYML_DATABASE", USAGE)
+    place = database_of(where.database, where.name)
+    from ..batch.journal import Journal
+
+    place.is_there()
+    with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
+        if not journal.has_tables():
+            raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
+        if gone is not None:
+            return _give_up(journal, gone)
+        from ..batch.runner import work
+
+        with watching(journal) as on_event:
+            work(journal, until_done=until_done, on_event=on_event)
+    return OK
+
+
+def _give_up(journal: Journal, worker: str) -> int:
+    from ..batch.presence import give_up
+
+    if not worker or not journal.transactions.now(lambda connection: give_up(connection, worker)):
+        raise Stop(f"--gone: no worker {worker!r} is in doubt", USAGE)
+    output.show({"gone": worker}, lambda: print(f"worker {worker} is gone: the others take its rows over"))
+    return OK
