@@ -332,6 +332,63 @@ def test_a_row_that_waits_for_a_worker_in_doubt_is_told(
     assert take_over(journal, one.worker) == 1
 
 
+def test_a_worker_that_was_taken_for_gone_ends_in_words(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an intent that it has not sent, of a row that is another's by now: nothing is sent, nothing of the row is written, and it says why."""
+    import httpx
+
+    from useapi_runwayml.batch import runner
+    from useapi_runwayml.batch.clock import BatchClock
+    from useapi_runwayml.batch.posting import Posting
+    from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorTransport
+
+    from .conftest import BASE_URL, MP4, TOKEN
+
+    monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", BASE_URL)
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    journal.add([job(1, tmp_path)], Settings())
+    journal.admit(Settings())
+    sim, clock = Simulator(), RunningClock(50)
+
+    async def lost(self: Posting, request: httpx.Request) -> None:
+        if request.method == "POST" and self._now.get():
+            for statement in (update(WORKERS).values(life=OVER), update(ROWS).values(owner="another")):
+                journal.transactions.now(lambda connection: connection.execute(statement))  # noqa: B023
+            raise httpx.ConnectError("cut off", request=request)
+
+    monkeypatch.setattr(Posting, "__call__", lost)
+    with pytest.raises(PresenceLost, match="took this one for gone"):
+        cut_and_work(
+            journal,
+            lambda: runner.work(
+                journal,
+                until_done=True,
+                clock=BatchClock(50),
+                http_client=lambda **how: httpx.AsyncClient(transport=SimulatorTransport(sim, clock), **how),
+            ),
+            monkeypatch,
+        )
+    assert not sim.state.tasks
+    question = select(ROWS.c.owner, ROWS.c.is_intended)
+    assert journal.transactions.now(lambda connection: connection.execute(question).one()) == ("another", True)
+    sim.state.close()
+
+
+def cut_and_work(journal: Journal, work: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock is gone at the next look."""
+    holds = Locked._holds
+
+    def gone(self: Locked) -> bool:
+        question = select(WORKERS.c.life).where(WORKERS.c.id == self.worker)
+        is_over = journal.transactions.now(lambda connection: connection.scalar(question)) == OVER
+        return not is_over and holds(self)
+
+    monkeypatch.setattr(Locked, "_holds", gone)
+    work()
+
+
 # -- URLs --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("given", "told"),

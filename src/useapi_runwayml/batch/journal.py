@@ -56,7 +56,12 @@ class Journal(Records):
     def __init__(self, place: Place | Path, root: Path | None = None) -> None:
         super().__init__(place, root)
         quiet()
-        self.client = DBOSClient(system_database_engine=self.engine, serializer=PlainJson(), application_name=NAME)
+        self.client = DBOSClient(
+            system_database_engine=self.engine,
+            serializer=PlainJson(),
+            application_name=NAME,
+            retry_connection_errors=False,  # what is asked here can be asked again, and a person may want to go
+        )
 
     def close(self) -> None:
         self.client.destroy()

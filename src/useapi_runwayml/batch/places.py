@@ -111,7 +111,12 @@ class Database:
 
     def open(self, on_failure: Callable[[StoreFailed], None]) -> sqlalchemy.Engine:
         return sqlalchemy.create_engine(
-            self.url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, connect_args=LIVELY
+            self.url,
+            hide_parameters=True,
+            isolation_level="READ COMMITTED",  # whatever the database usually has
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            connect_args=LIVELY,
         )
 
     @contextlib.contextmanager

@@ -19,7 +19,7 @@ from .engine import Engine
 from .estates import take_over
 from .facts import ENDS, Facts, latest
 from .journal import NOBODY, ROW, Journal
-from .ledger import Ledger, Row
+from .ledger import Ledger, Lost, Row
 from .presence import BEAT, Presence
 from .pulse import Pulse
 from .steps import Settings, Steps
@@ -98,8 +98,8 @@ class Work:
             except BaseException as error:  # noqa: BLE001  # Ctrl-C too
                 engine.is_over = True
                 await _stop_all()
-                with contextlib.suppress(OSError, DBAPIError):
-                    for row in steps.never_sent():
+                for row in steps.never_sent():
+                    with contextlib.suppress(OSError, DBAPIError, Lost):  # then it is looked for, as after a crash
                         journal.transactions.now(lambda connection: ledger.drop_in(connection, row))  # noqa: B023
                 raise _of(error) from None
             finally:
