@@ -412,6 +412,18 @@ def test_a_second_attempt_counts_for_the_budget(make: Any) -> None:
     assert batch.sim.state.accounts[MAKER].spent == 50
 
 
+def test_an_upload_that_the_service_lost_is_made_again(make: Any) -> None:
+    """A create that finds no asset fails its row; the next attempt uploads the file anew."""
+    batch = make()
+    assert batch.states(batch.begin([batch.job(1)])) == ["done"]
+    with batch.sim.lock:
+        batch.sim.state.assets.clear()
+    rows = batch.more([batch.job(2)])
+    assert (rows[1].state, rows[1].error) == ("failed", "NotFoundError")
+    assert batch.states(batch.more(to_retry(rows))) == ["done", "done"]
+    assert batch.calls("uploadAsset") == 2
+
+
 def test_a_terminal_that_went_away_ends_no_row(make: Any) -> None:
     """Whoever looks on may break at any event; rows go on all the same."""
     batch = make()
