@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,9 @@ def shell(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, c
         monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
         monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
         monkeypatch.delenv("USEAPI_RUNWAYML_DATABASE", raising=False)
+        level = logging.getLogger("useapi_runwayml").level
         yield Shell(tmp_path, url, sim, capsys)
+        logging.getLogger("useapi_runwayml").setLevel(level)
 
 
 QUICK = ["--yes", "--poll-interval", "0.2"]
@@ -80,6 +83,9 @@ def test_a_batch_in_a_database_from_its_beginning_to_its_report(shell: Shell, mo
 def test_rows_are_decided_by_name_and_number(shell: Shell) -> None:
     """Where there is no jobs file, the number alone is said."""
     shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
+    assert shell("resolve", "--database", shell.url)[2] == (
+        "useapi-runwayml: which batch? Give its jobs file, or its --name in a --database\n"
+    )
     for words in (["jobs.csv", "2"], ["2", "--name", "jobs"]):
         code, _, told = shell("resolve", *words, "--give-up", "--database", shell.url)
         assert code == 2
@@ -126,6 +132,12 @@ def test_what_is_not_in_a_database_is_told(shell: Shell) -> None:
     code, _, told = shell("worker", "--database", shell.url)
     assert (code, "there is no batch in postgresql://postgres:***@" in told) == (2, True)
     shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
+    code, _, told = shell("worker", "--name", "other", "--database", shell.url)
+    assert (code, "there is no batch other" in told) == (2, True)
+    code, _, told = shell("worker", "--root", "nowhere", "--database", shell.url)
+    assert (code, "it is no folder" in told) == (2, True)
+    code, _, told = shell("status", "--name", "a/b", "--database", shell.url)
+    assert (code, "--name takes no /" in told) == (2, True)
     code, _, told = shell("status", "--name", "other", "--database", shell.url)
     assert (code, "there is no batch" in told) == (2, True)
 
@@ -144,7 +156,7 @@ def test_a_machine_without_the_clip_leaves_its_rows_to_others(shell: Shell, caps
 
 
 def test_rows_go_to_the_machine_that_has_the_clip(shell: Shell) -> None:
-    """Two workers, of which one has nothing: all rows are done by the other."""
+    """Two workers, of which one has nothing: the other uploads, and all rows are done."""
     from .conftest import spawn
 
     shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
@@ -160,4 +172,5 @@ def test_rows_go_to_the_machine_that_has_the_clip(shell: Shell) -> None:
     assert [without.returncode, having.returncode] == [0, 0], told
     rows = json.loads(shell("status", "--name", "jobs", "--database", shell.url, "--json")[1])
     assert {row["state"] for row in rows} == {"done"}, rows
-    assert list(empty.iterdir()) == []
+    assert len(shell.sim.state.tasks) == 3
+    assert not (empty / "c.mp4").exists()

@@ -298,6 +298,26 @@ def test_a_post_is_over_before_its_absence_can_be_proved(
     assert given == [seconds]
 
 
+def test_a_task_that_cannot_be_recorded_is_told(make: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    """Whatever keeps it from being recorded: its id is said and logged, so that nobody has to guess it."""
+    batch, save = make(), Ledger.save
+
+    async def lost(self: Ledger, row: Any) -> None:
+        if row.facts.state == "waiting":
+            raise KeyboardInterrupt
+        await save(self, row)
+
+    monkeypatch.setattr(Ledger, "save", lost)
+    with pytest.raises(KeyboardInterrupt):
+        batch.begin([batch.job(1)])
+    (task_id,) = batch.sim.state.tasks
+    assert any(task_id in each for each in batch.words("row 1: waiting"))
+    assert task_id in caplog.text
+    monkeypatch.setattr(Ledger, "save", save)
+    assert batch.states(batch.run()) == ["done"]
+    assert batch.tasks() == {"1": 1}
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_around_the_rename_is_no_strangers_file(make: Any, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:

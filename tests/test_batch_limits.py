@@ -21,7 +21,7 @@ from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.limits import Held
-from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, LIVING, OVER, ROWS, SLOTS, WORKERS
+from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, DOUBTFUL, LIVING, OVER, ROWS, SLOTS, WORKERS
 from useapi_runwayml.batch.uploads import Uploads
 
 ACCOUNT = "maker@example.com"
@@ -302,6 +302,59 @@ def test_a_row_has_one_owner(journal: Journal) -> None:
     asyncio.run(main())
 
 
+def test_a_row_is_given_back_only_to_those_that_may_take_it(journal: Journal) -> None:
+    """A worker of another batch is none of them, nor one that has not its clip."""
+
+    async def main() -> None:
+        mine = begun(journal, range(1, 2), None)
+        for worker in ({"id": "w"}, {"id": "x", "batch": "another"}, {"id": "dead", "life": OVER}):
+            journal.transactions.now(lambda connection: connection.execute(WORKERS.insert().values(**worker)))  # noqa: B023
+        one = await a_row(mine, journal, 1)
+        assert not await mine.give_back(one)
+        journal.transactions.now(
+            lambda connection: connection.execute(WORKERS.insert().values(id="y", batch=one.batch))
+        )
+        assert await mine.give_back(one)
+        other = Ledger(journal.transactions, "y", journal.root)
+        again = await a_row(other, journal, 1)
+        assert sorted(again.facts.unseen_by) == ["w"]
+        assert not await other.give_back(again)
+
+    asyncio.run(main())
+
+
+def test_a_row_is_taken_once_in_a_process(journal: Journal) -> None:
+    """DBOS may hand it out twice: the second waits, however long the first takes to get it."""
+    from useapi_runwayml.batch.clock import BatchClock
+    from useapi_runwayml.batch.engine import Engine
+    from useapi_runwayml.batch.steps import Steps
+
+    ledger = begun(journal, range(1, 2), None)
+    take, running, most = ledger.take, [0], [0]
+
+    async def slow(workflow: str) -> Any:
+        await asyncio.sleep(0.05)
+        return await take(workflow)
+
+    class Fake(Engine):
+        async def _to_its_end(self, row: Row) -> None:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            await asyncio.sleep(0.05)
+            running[0] -= 1
+
+    async def main() -> None:
+        ledger.take = slow  # type: ignore[method-assign]
+        steps = Steps(None, BatchClock(), None, ledger, journal.transactions)  # type: ignore[arg-type]
+        engine = Fake(steps, None)  # type: ignore[arg-type]
+        workflow = journal.workflow(row(1).job)
+        await asyncio.gather(*(engine.process(workflow, 1, "") for _ in range(2)))
+        assert not any(engine.present.values())
+
+    asyncio.run(main())
+    assert most == [1]
+
+
 # -- uploads -----------------------------------------------------------------------------------------------------------
 def test_a_file_is_uploaded_once_for_all_workers(journal: Journal) -> None:
     """One uploads, the others wait for it; one whose upload failed or who is gone leaves it to the next; what is gone is forgotten."""
@@ -341,7 +394,7 @@ def test_a_file_is_uploaded_once_for_all_workers(journal: Journal) -> None:
         going.clear()
         dead = asyncio.create_task(first.get("f", None, slow))
         await soon(lambda: calls[-1] == "w")
-        gone = update(WORKERS).where(WORKERS.c.id == "w").values(life=OVER)
+        gone = update(WORKERS).where(WORKERS.c.id == "w").values(life=DOUBTFUL)
         journal.transactions.now(lambda connection: connection.execute(gone))
         assert await second.get("f", None, quick) == "asset-2"
         going.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -211,19 +212,95 @@ def test_a_pooler_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(journal.place, Database)
     engine = sqlalchemy.create_engine(journal.place.url, pool_size=1, max_overflow=0)
     one = Locked(engine, journal.place.url)
-    connect = Locked._connect
+    register = Locked._register
 
-    def pooled(self: Locked) -> Any:
-        connection = connect(self)
+    def pooled(self: Locked, own: Any, backend: int) -> None:
         with engine.connect() as other:
-            self._backend = other.scalar(sqlalchemy.text("select pg_backend_pid()"))
-        return connection
+            backend = other.scalar(sqlalchemy.text("select pg_backend_pid()"))
+        register(self, own, backend)
 
-    monkeypatch.setattr(Locked, "_connect", pooled)
+    monkeypatch.setattr(Locked, "_register", pooled)
     with pytest.raises(OSError, match="a pooler that shares connections between transactions"):
         one.begin()
     one._close()
     engine.dispose()
+
+
+def test_a_lock_counts_only_once_its_worker_is_known(
+    journal: Journal, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that was made anew, and could not be made known, proves nothing; it is made again until it is."""
+    one = worker()
+    vanish(one)
+    beat = Locked._beat
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Locked, "_beat", lambda self, own, backend: (_ for _ in ()).throw(OSError("too many connections"))
+        )
+        with pytest.raises(OSError, match="too many"):
+            one.look()
+        assert not one.is_sure()
+    assert Locked._beat is beat
+    one.look()
+    assert one.is_sure()
+
+
+def test_one_that_was_taken_for_gone_is_sure_of_nothing_more(journal: Journal, worker: Any) -> None:
+    """Also where its connection never broke."""
+    one = worker()
+    change(journal, one, life=OVER)
+    with pytest.raises(PresenceLost):
+        one.look()
+    assert not one.is_sure()
+
+
+def test_a_crash_of_the_server_that_ends_all_sessions_is_a_restart(journal: Journal, worker: Any) -> None:
+    """It recovers without a new start, and its unlogged tables are empty: nobody is taken for gone by a lock that vanished so."""
+    one, other = worker(), worker()
+    vanish(other)
+    change(journal, other, place="elsewhere", beat=0)
+    journal.transactions.now(lambda connection: connection.execute(sqlalchemy.text("truncate useapi_server")))
+    one.look()
+    assert life(journal, other) == DOUBTFUL
+    kept = "select relpersistence from pg_class where relname = 'useapi_server'"
+    assert journal.transactions.now(lambda connection: connection.scalar(sqlalchemy.text(kept))) == "u"
+
+
+def test_a_worker_that_is_stopped_amid_a_transaction_holds_nobody_up(journal: Journal) -> None:
+    """The server ends what is idle in a transaction."""
+    question = sqlalchemy.text("show idle_in_transaction_session_timeout")
+    assert journal.transactions.now(lambda connection: connection.scalar(question)) == "5s"
+
+
+@pytest.mark.parametrize(("seconds", "answers", "is_sent"), [(0.1, [True], True), (9.0, [True, False], False)])
+def test_an_answer_from_before_a_sleep_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, answers: list[bool], is_sent: bool
+) -> None:
+    """It was asked, the machine slept, and it was told what had been true: it is asked again before a create leaves."""
+    import httpx
+
+    from useapi_runwayml.batch import posting as posts
+
+    clock = [0.0]
+
+    def is_sure() -> bool:
+        clock[0] += seconds
+        return answers.pop(0)
+
+    monkeypatch.setattr(posts, "awake", lambda: clock[0])
+    posting = posts.Posting(is_sure)
+
+    async def main() -> None:
+        with posting.of("r"):
+            await posting(httpx.Request("POST", "http://h/"))
+
+    if is_sent:
+        asyncio.run(main())
+    else:
+        with pytest.raises(httpx.ConnectError, match="cannot be made sure of"):
+            asyncio.run(main())
+    assert posting.was_sent("r") == is_sent
+    assert answers == []
 
 
 # -- what they leave ---------------------------------------------------------------------------------------------------
@@ -283,6 +360,17 @@ def test_many_rows_of_the_dead_are_taken_over_in_turn(
     assert life(journal, dead) == INHERITED
 
 
+def test_what_the_dead_took_in_their_last_moment_comes_back(journal: Journal, worker: Any, tmp_path: Path) -> None:
+    """Nothing of it was left, and then there was: it is looked for again, now and then."""
+    one, dead = worker(), worker()
+    journal.add([job(1, tmp_path)], Settings())
+    change(journal, dead, life=INHERITED)
+    row = pending(journal, 1, dead)
+    assert take_over(journal, one.worker) == 0
+    assert take_over(journal, one.worker, again=True) == 1
+    assert waiting(journal) == [row]
+
+
 def test_an_heir_that_is_gone_has_an_heir(journal: Journal, worker: Any, tmp_path: Path) -> None:
     """What it had begun to take over is taken over by the next."""
     one, dead, heir = worker(), worker(), worker()
@@ -290,7 +378,7 @@ def test_an_heir_that_is_gone_has_an_heir(journal: Journal, worker: Any, tmp_pat
     row = pending(journal, 1, dead)
     change(journal, dead, life=OVER, heir=heir.worker)
     assert take_over(journal, one.worker) == 0
-    change(journal, heir, life=OVER)
+    change(journal, heir, life=DOUBTFUL)
     assert take_over(journal, one.worker) == 1
     assert waiting(journal) == [row]
 
@@ -323,10 +411,12 @@ def test_a_row_that_waits_for_a_worker_in_doubt_is_told(
     assert f"worker {doubtful.worker[:8]} on far-away" in told[1]
     assert isinstance(journal.place, Database)
     monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", journal.place.url.render_as_string(hide_password=False))
+    level = logging.getLogger("useapi_runwayml").level
     for mistaken in ("", "nobody", one.worker[:8], "%"):
         assert command(["batch", "worker", "--gone", mistaken]) == 2
     assert "is in doubt" in capsys.readouterr().err
     assert command(["batch", "worker", "--gone", doubtful.worker[:8]]) == 0
+    logging.getLogger("useapi_runwayml").setLevel(level)
     assert life(journal, doubtful) == OVER
     assert life(journal, one) == LIVING
     assert journal.waited_for() == {}
@@ -398,6 +488,7 @@ def cut_and_work(journal: Journal, work: Any, monkeypatch: pytest.MonkeyPatch) -
         ("no url with s3cr3t", "no URL of a database"),
         ("sqlite:///s3cr3t", "sqlite cannot be used"),
         ("postgresql://u:s3cr3t@h:port/d", "no URL of a database"),
+        ("postgresql://u:p@s3cr3t@h/d", "written as %40"),
     ],
 )
 def test_what_is_no_database_for_machines_is_refused(given: str, told: str) -> None:
@@ -414,3 +505,18 @@ def test_every_way_to_write_a_url(scheme: str) -> None:
     place = Database.of(f"{scheme}://user:s3cr3t@host:1/db")
     assert place.url.drivername == "postgresql+psycopg"
     assert str(place) == repr(place) == "postgresql://user:***@host:1/db"
+    assert "s3cr3t" not in str(Database.of(f"{scheme}://user@host/db?password=s3cr3t&sslpassword=s3cr3t"))
+
+
+def test_what_is_an_outage() -> None:
+    """No connection, a connection that broke, none in the pool; not a value that the database cannot hold."""
+    import psycopg
+    from sqlalchemy import exc
+
+    from useapi_runwayml.batch.transactions import is_outage
+
+    assert is_outage(exc.OperationalError("s", {}, psycopg.OperationalError("connection refused")))
+    assert is_outage(exc.OperationalError("s", {}, psycopg.errors.AdminShutdown("bye")))
+    assert is_outage(exc.TimeoutError())
+    assert not is_outage(exc.DataError("s", {}, psycopg.DataError("cannot contain NUL")))
+    assert not is_outage(exc.IntegrityError("s", {}, psycopg.errors.UniqueViolation("twice")))

@@ -50,6 +50,15 @@ class Machines:
         self.workers.append(self.batch.start("worker", "--until-done", **how))
         return self.workers[-1]
 
+    def __enter__(self) -> Machines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for each in self.workers:  # those that are left, when something else failed
+            if each.poll() is None:
+                each.kill()
+                each.communicate()
+
     def states(self) -> Counter[str]:
         return Counter(row["state"] for row in self.batch.rows())
 
@@ -89,8 +98,10 @@ def check(machines: Machines, sim: Simulator) -> None:
 def test_three_workers_of_which_one_is_killed(tmp_path: Path, postgres: Postgres) -> None:
     """Its rows go on with the others, within five seconds, by clocks that are an hour apart."""
     sim = faulty(lost=0.005, cut=0.02)
-    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        machines = Machines(tmp_path, postgres, server.base_url)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, server.base_url) as machines,
+    ):
         killed = machines.work(kill="post:after:3")
         machines.work(ahead=AN_HOUR)
         machines.work(ahead=-AN_HOUR)
@@ -103,8 +114,10 @@ def test_three_workers_of_which_one_is_killed(tmp_path: Path, postgres: Postgres
 def test_a_worker_that_stops_and_wakes_doubles_nothing(tmp_path: Path, postgres: Postgres, point: str) -> None:
     """Stopped for longer than everything, it keeps its lock and its rows; woken, it goes on with them."""
     sim = faulty(lost=0.005, cut=0.02)
-    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        machines = Machines(tmp_path, postgres, server.base_url)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, server.base_url) as machines,
+    ):
         stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
         machines.work()
         machines.work()
@@ -129,8 +142,10 @@ def until_stopped(process: subprocess.Popen[str]) -> None:
 def test_the_database_is_killed_and_comes_back(tmp_path: Path, postgres: Postgres) -> None:
     """All locks vanish and all workers live: nobody is taken for gone, each takes its lock again and goes on."""
     sim = faulty(lost=0.005, cut=0.02)
-    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        machines = Machines(tmp_path, postgres, server.base_url)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, server.base_url) as machines,
+    ):
         for _ in range(3):
             machines.work()
         for _ in range(2):
@@ -145,8 +160,10 @@ def test_the_database_is_killed_and_comes_back(tmp_path: Path, postgres: Postgre
 def test_connections_that_are_cut(tmp_path: Path, postgres: Postgres) -> None:
     """Of all workers, the locks' own among them, again and again: they come back, and nothing is doubled."""
     sim = faulty(lost=0.005, cut=0.02)
-    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        machines = Machines(tmp_path, postgres, server.base_url)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, server.base_url) as machines,
+    ):
         for _ in range(3):
             machines.work()
         until = time.monotonic() + 100
@@ -160,8 +177,10 @@ def test_connections_that_are_cut(tmp_path: Path, postgres: Postgres) -> None:
 def test_everything_at_once(tmp_path: Path, postgres: Postgres) -> None:
     """One is killed, one stops, the database is killed, a fourth joins; the stopped one wakes when all else is over."""
     sim = faulty(lost=0.005, cut=0.02)
-    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
-        machines = Machines(tmp_path, postgres, server.base_url)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, server.base_url) as machines,
+    ):
         stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
         killed = machines.work(kill="create:recorded:3", ahead=-AN_HOUR)
         machines.work()

@@ -84,7 +84,7 @@ class Account:
 
     async def close(self, error: Exception) -> None:
         """Shuts the gate: whoever waits for a slot, on whichever machine, is told why."""
-        why, kind = str(error), type(error).__name__
+        why, kind = str(error).replace("\0", ""), type(error).__name__
         await self._know(1)
         if await self._do(lambda connection: limits.close(connection, self.name, why, kind)):
             self._on_close(self.name, why)

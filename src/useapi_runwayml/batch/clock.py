@@ -9,6 +9,12 @@ import httpx
 from .._seam import SystemClock, http_date
 
 
+def awake() -> float:
+    """Seconds that go on while the machine sleeps, where the system tells them."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 class BatchClock(SystemClock):
     """The machine's time since it started; `speed` times as fast beside a simulator that runs so. Its date is asked for nowhere."""
 

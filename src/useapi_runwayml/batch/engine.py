@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ class Engine:
         self.is_over = False
         self.defect: Exception | None = None
         self._record = record
+        self.present: Counter[str] = Counter()
         self._here: set[str] = set()
         steps.tell = self.tell
 
@@ -47,6 +49,7 @@ class Engine:
             raise asyncio.CancelledError
         account, order = self.steps.account(email), (number, workflow)
         account.expect(order)
+        self.present[workflow] += 1
         try:
             row = await self._taken(workflow)
             try:
@@ -61,15 +64,22 @@ class Engine:
             self.defect = error
             raise asyncio.CancelledError from error
         finally:
+            self.present[workflow] -= 1
             await account.expect_no_more(order)
 
     async def _taken(self, workflow: str) -> Row:
         """The row, once no other worker that may live has it."""
         while True:
-            row = None if workflow in self._here else await self.steps.ledger.take(workflow)
-            if row is not None:
+            if workflow not in self._here:
                 self._here.add(workflow)
-                return row
+                try:
+                    row = await self.steps.ledger.take(workflow)
+                except BaseException:
+                    self._here.discard(workflow)
+                    raise
+                if row is not None:
+                    return row
+                self._here.discard(workflow)
             await asyncio.sleep(LOOK_SECONDS)  # of another machine comes no word
 
     async def _to_its_end(self, row: Row) -> None:

@@ -1,39 +1,58 @@
-"""Rows of workers that are gone, brought back into their queues by DBOS's own calls, until nothing of those workers is pending."""
+"""Rows that nobody works on, brought back into their queues by DBOS's own calls: those of workers that are gone, and strays of this one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
 from .journal import Journal
 from .presence import estates, inherited
-from .tables import OVER, ROWS
+from .tables import DOUBTFUL, INHERITED, OVER, ROWS
 
 AT_ONCE = 200
 
 
-def take_over(journal: Journal, worker: str) -> int:
-    """How many rows of gone workers were brought back. A doubtful worker's rows come back only where no create may have left."""
-    found = 0
-    for dead, life in map(tuple, journal.transactions.now(lambda connection: estates(connection, worker))):
-        pending = journal.client.list_workflows(
-            executor_id=dead, status="PENDING", limit=AT_ONCE, load_input=False, load_output=False
-        )
-        workflows = [each.workflow_id for each in pending]
-        by_queue = journal.transactions.now(lambda connection: _queues(connection, workflows, life))  # noqa: B023
-        for queue, names in by_queue.items():
-            journal.client.resume_workflows(names, queue_name=queue)
-            found += len(names)
+def take_over(journal: Journal, worker: str, *, again: bool = False) -> int:
+    """How many rows of gone workers were brought back. A doubtful worker's rows come back only where no create may have left.
+
+    `again` looks at those too of which nothing was left before: what they took in their last moment may have come late.
+    """
+    lives = (INHERITED,) if again else (DOUBTFUL, OVER)
+    found = journal.transactions.now(lambda connection: estates(connection, worker, lives))
+    by_life = defaultdict[int, list[str]](list)
+    for dead, life in map(tuple, found):
+        by_life[life].append(dead)
+    brought = 0
+    for life, dead in by_life.items():
+        pending = pending_of(journal, dead)
+        brought += bring_back(journal, pending, are_intended=life != DOUBTFUL)
         if not pending and life == OVER:
             journal.transactions.now(lambda connection: inherited(connection, dead))  # noqa: B023
-    return found
+    return brought
 
 
-def _queues(connection: Connection, workflows: list[str], life: int) -> dict[str, list[str]]:
+def pending_of(journal: Journal, workers: Sequence[str]) -> list[str]:
+    """Workflows that DBOS believes with these workers."""
+    found = journal.client.list_workflows(
+        executor_id=[*workers], status="PENDING", limit=AT_ONCE, load_input=False, load_output=False
+    )
+    return [each.workflow_id for each in found]
+
+
+def bring_back(journal: Journal, workflows: Collection[str], *, are_intended: bool = True) -> int:
+    """Into their queues; those with an open intent only if they are meant too."""
+    by_queue = defaultdict[str, list[str]](list)
+    for workflow, queue, is_intended in journal.transactions.now(lambda connection: _rows(connection, workflows)):
+        if are_intended or not is_intended:
+            by_queue[queue].append(workflow)
+    for queue, names in by_queue.items():
+        journal.client.resume_workflows(names, queue_name=queue)
+    return sum(map(len, by_queue.values()))
+
+
+def _rows(connection: Connection, workflows: Collection[str]) -> list[tuple[str, str, bool]]:
     columns = ROWS.c.id, ROWS.c.queue, ROWS.c.is_intended
-    found = defaultdict[str, list[str]](list)
-    for workflow, queue, is_intended in connection.execute(select(*columns).where(ROWS.c.id.in_(workflows))):
-        if life == OVER or not is_intended:
-            found[queue].append(workflow)
-    return found
+    found = connection.execute(select(*columns).where(ROWS.c.id.in_(workflows)))
+    return [(workflow, queue, is_intended) for workflow, queue, is_intended in found]

@@ -21,7 +21,7 @@ from .ledger import Settings
 from .places import FILE as FILE
 from .places import Place
 from .records import Records
-from .tables import BATCHES, METADATA, ROWS
+from .tables import BATCHES, ROWS
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -72,7 +72,7 @@ class Journal(Records):
         DBOS(config=self.config(NOBODY))
         try:
             DBOS.launch()
-            self.transactions.now(METADATA.create_all)
+            self.transactions.now(self.place.make_tables)
         except DBAPIError as error:
             raise OSError(0, self.place.cannot_hold(error), str(self.place)) from None
         finally:

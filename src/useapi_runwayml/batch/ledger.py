@@ -89,7 +89,9 @@ RELEASE = (
     .where(_batch, select(ROWS.c.id).where(*_mine).exists())
     .values(spent=BATCHES.c.spent - select(ROWS.c.credits).where(*_mine).scalar_subquery())
 )
-LIVE = select(WORKERS.c.id).where(WORKERS.c.life == LIVING)
+LIVE = select(WORKERS.c.id).where(
+    WORKERS.c.life == LIVING, or_(WORKERS.c.batch.is_(None), WORKERS.c.batch == bindparam("batch"))
+)
 GIVE_BACK = update(ROWS).where(*_mine).values(owner=None)
 SPENT = select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch)
 
@@ -177,7 +179,11 @@ class Ledger:
         values = self._values(row)
 
         def work(connection: Connection) -> bool:
-            others = [each for each in connection.execute(LIVE).scalars() if each not in row.facts.unseen_by]
+            others = [
+                each
+                for each in connection.execute(LIVE, {"batch": row.batch}).scalars()
+                if each not in row.facts.unseen_by
+            ]
             if others:
                 self._put(connection, values)
                 connection.execute(GIVE_BACK, self._names(row))

@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 
-from .presence import LIVELY, Alone, Locked, Presence
+from .presence import LIVELY, Alone, Locked, Presence, make_server
 from .store import POOL_SIZE, StoreFailed, cannot_hold, open_store
+from .tables import METADATA
 
 FILE = "journal.sqlite"
 BATCH = "batch"
@@ -43,6 +45,9 @@ class Folder:
 
     def open(self, on_failure: Callable[[StoreFailed], None]) -> sqlalchemy.Engine:
         return open_store(self.path / FILE, on_failure)
+
+    def make_tables(self, connection: sqlalchemy.Connection) -> None:
+        METADATA.create_all(connection)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -85,11 +90,14 @@ class Database:
             raise Unusable(
                 22, f"{found.drivername} cannot be used for several machines, PostgreSQL can: postgresql://…"
             )
+        if "@" in (found.host or ""):
+            raise Unusable(22, "the password has an @ that is not written as %40")
         return cls(found.set(drivername="postgresql+psycopg"), batch)
 
     def __str__(self) -> str:
         """As a person may see it."""
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+        query = {name: value for name, value in self.url.query.items() if name in ("host", "port")}
+        return self.url.set(drivername="postgresql", query=query).render_as_string(hide_password=True)
 
     __repr__ = __str__
 
@@ -110,7 +118,7 @@ class Database:
         """It is there."""
 
     def open(self, on_failure: Callable[[StoreFailed], None]) -> sqlalchemy.Engine:
-        return sqlalchemy.create_engine(
+        engine = sqlalchemy.create_engine(
             self.url,
             hide_parameters=True,
             isolation_level="READ COMMITTED",  # whatever the database usually has
@@ -118,6 +126,12 @@ class Database:
             max_overflow=0,
             connect_args=LIVELY,
         )
+        sqlalchemy.event.listen(engine, "connect", _impatient)
+        return engine
+
+    def make_tables(self, connection: sqlalchemy.Connection) -> None:
+        METADATA.create_all(connection)
+        make_server(connection)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -125,7 +139,14 @@ class Database:
         yield
 
     def presence(self, engine: sqlalchemy.Engine) -> Presence:
-        return Locked(engine, self.url)
+        return Locked(engine, self.url, self.batch)
+
+
+def _impatient(connection: Any, _: object) -> None:
+    """A worker that is stopped amid a transaction must not hold up the others."""
+    with connection.cursor() as cursor:
+        cursor.execute("set idle_in_transaction_session_timeout = 5000")
+    connection.commit()
 
 
 Place = Folder | Database

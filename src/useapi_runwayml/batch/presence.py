@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
 import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,8 +84,9 @@ class Alone:
 class Locked:
     """Many processes, each with a session-level advisory lock of PostgreSQL on a direct connection of its own."""
 
-    def __init__(self, engine: Engine, url: sqlalchemy.URL) -> None:
+    def __init__(self, engine: Engine, url: sqlalchemy.URL, batch: str | None = None) -> None:
         self._engine = engine
+        self._batch = batch
         self.worker = uuid.uuid4().hex
         self._url = url
         self._own: Connection | None = None
@@ -92,13 +95,15 @@ class Locked:
 
     def begin(self) -> None:
         with self._guard:
-            own = self._connect()
-            with self._engine.begin() as connection:
-                if connection.scalar(select(func.pg_backend_pid())) == self._backend:
-                    raise OSError(0, POOLED)
-                values = {"place": place_of_processes(), "process": process_of(os.getpid()), "server": _server(own)}
-                names = {"id": self.worker, "host": platform.node(), "backend": self._backend}
-                connection.execute(insert(WORKERS).values(beat=now(), **names, **values))
+            self._connect(self._register)
+
+    def _register(self, own: Connection, backend: int) -> None:
+        with self._engine.begin() as connection:
+            if connection.scalar(select(func.pg_backend_pid())) == backend:
+                raise OSError(0, POOLED)
+            values = {"place": place_of_processes(), "process": process_of(os.getpid()), "server": _server(own)}
+            names = {"id": self.worker, "host": platform.node(), "backend": backend, "batch": self._batch}
+            connection.execute(insert(WORKERS).values(beat=now(), **names, **values))
 
     def is_sure(self) -> bool:
         with self._guard:
@@ -106,15 +111,11 @@ class Locked:
 
     def look(self) -> None:
         with self._guard:
-            if not self._holds():
-                try:
-                    own = self._connect()
-                except StillTaken:
-                    return
-                with self._engine.begin() as connection:
-                    self._come_back(connection, _server(own))
-        with self._engine.begin() as connection:
-            connection.execute(update(WORKERS).where(WORKERS.c.id == self.worker).values(beat=now()))
+            if self._own is not None and self._holds():
+                self._beat(self._own, self._backend)
+            else:
+                with contextlib.suppress(StillTaken):
+                    self._connect(self._beat)
         with self._engine.begin() as connection:
             self._judge(connection)
 
@@ -125,18 +126,23 @@ class Locked:
         finally:
             self._close()
 
-    def _connect(self) -> Connection:
-        """A direct connection of our own that holds our lock."""
+    def _connect(self, made: Callable[[Connection, int], None]) -> None:
+        """A direct connection of our own that holds our lock; it counts once it is made known."""
         self._close()
         engine = sqlalchemy.create_engine(
             self._url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT", connect_args=LIVELY
         )
-        self._own = engine.connect()
-        self._backend = self._own.scalar(select(func.pg_backend_pid())) or 0
-        if not self._own.scalar(select(func.pg_try_advisory_lock(LOCKS, _number(self.worker)))):
-            self._close()  # an old session of ours may still have it: the next beat tries again
-            raise StillTaken
-        return self._own
+        own = engine.connect()
+        try:
+            backend = own.scalar(select(func.pg_backend_pid())) or 0
+            if not own.scalar(select(func.pg_try_advisory_lock(LOCKS, _number(self.worker)))):
+                raise StillTaken  # an old session of ours may still have it: the next beat tries again
+            made(own, backend)
+        except BaseException:
+            own.invalidate()
+            own.close()
+            raise
+        self._own, self._backend = own, backend
 
     def _close(self) -> None:
         own, self._own = self._own, None
@@ -154,10 +160,14 @@ class Locked:
             self._close()
             return False
 
-    def _come_back(self, connection: Connection, server: str) -> None:
-        mine = WORKERS.c.id == self.worker
-        values = {"server": server, "backend": self._backend, "beat": now(), "life": LIVING}
-        if not connection.execute(update(WORKERS).where(mine, WORKERS.c.life < OVER).values(**values)).rowcount:
+    def _beat(self, own: Connection, backend: int) -> None:
+        """It is there, whatever others thought of it; unless they took its rows over. PresenceLost then."""
+        mine = WORKERS.c.id == self.worker, WORKERS.c.life < OVER
+        values = {"server": _server(own), "backend": backend, "beat": now(), "life": LIVING}
+        with self._engine.begin() as connection:
+            is_known = connection.execute(update(WORKERS).where(*mine).values(**values)).rowcount
+        if not is_known:
+            self._close()
             raise PresenceLost(0, GONE)
 
     def _judge(self, connection: Connection) -> None:
@@ -211,22 +221,34 @@ def give_up(connection: Connection, worker: str) -> int:
     return connection.execute(update(WORKERS).where(*found).values(life=OVER)).rowcount
 
 
-def estates(connection: Connection, worker: str) -> list[Row[Any]]:
-    """Workers whose rows this one takes over: nobody else does, or who did is gone as well."""
-    gone = select(WORKERS.c.id).where(WORKERS.c.life >= OVER)
+def estates(connection: Connection, worker: str, lives: Sequence[int]) -> list[Row[Any]]:
+    """Workers in these states whose rows this one takes over: nobody else does, or who did may be gone as well."""
+    gone = select(WORKERS.c.id).where(WORKERS.c.life >= DOUBTFUL)
     free = WORKERS.c.heir.is_(None) | (WORKERS.c.heir == worker) | WORKERS.c.heir.in_(gone)
-    open_ones = WORKERS.c.life.in_([DOUBTFUL, OVER]), WORKERS.c.id != worker
+    open_ones = WORKERS.c.life.in_(lives), WORKERS.c.id != worker
     connection.execute(update(WORKERS).where(*open_ones, free).values(heir=worker))
     return [*connection.execute(select(WORKERS.c.id, WORKERS.c.life).where(*open_ones, WORKERS.c.heir == worker))]
 
 
-def inherited(connection: Connection, dead: str) -> None:
-    """Nothing of it is left to take over."""
-    connection.execute(update(WORKERS).where(WORKERS.c.id == dead, WORKERS.c.life == OVER).values(life=INHERITED))
+def inherited(connection: Connection, dead: Sequence[str]) -> None:
+    """Nothing of them is left to take over."""
+    connection.execute(update(WORKERS).where(WORKERS.c.id.in_(dead), WORKERS.c.life == OVER).values(life=INHERITED))
+
+
+def make_server(connection: Connection) -> None:
+    """A table that a crash of the server empties: one that ends all sessions may start none anew."""
+    connection.execute(
+        text("create unlogged table if not exists useapi_server (id int primary key, nonce text not null)")
+    )
 
 
 def _server(connection: Connection) -> str:
-    return str(connection.scalar(select(func.pg_postmaster_start_time())))
+    """When the server was started, and since which crash it runs: the same as long as no lock can have vanished by itself."""
+    connection.execute(
+        text("insert into useapi_server values (1, cast(gen_random_uuid() as text)) on conflict do nothing")
+    )
+    told = connection.execute(text("select extract(epoch from pg_postmaster_start_time()), nonce from useapi_server"))
+    return " ".join(map(str, told.one()))
 
 
 def _number(worker: str) -> int:

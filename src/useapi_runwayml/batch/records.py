@@ -71,6 +71,11 @@ class Records:
         """The rows of the batch, or of all."""
         return true() if self.batch is None else ROWS.c.batch == self.batch
 
+    def open_clips(self) -> set[str]:
+        """The digests of all clips and images that rows of any batch may still need."""
+        jobs = [json.loads(each.job) for each in self._ask(select(ROWS.c.job).where(~ROWS.c.is_over))]
+        return {job[name] for job in jobs for name in ("sha256", "image_sha256") if job.get(name)}
+
     def waited_for(self) -> dict[str, str]:
         """What is waited for right now: words by row's workflow, account or service."""
         closed = self._ask(select(ACCOUNTS.c.name, ACCOUNTS.c.closed).where(ACCOUNTS.c.closed != ""))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from dbos import DBOS
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from .. import AsyncRunwayClient, errors
 from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .engine import Engine
-from .estates import take_over
+from .estates import bring_back, pending_of, take_over
 from .facts import ENDS, Facts, latest
 from .journal import NOBODY, ROW, Journal
 from .ledger import Ledger, Lost, Row
@@ -27,6 +28,8 @@ from .transactions import is_outage
 from .uploads import Uploads
 
 POLL_SECONDS = 0.3
+SELDOM = 5
+"""Every how many beats a worker looks for rows that nobody works on."""
 OnEvent = Callable[[Job | None, str, str], None]
 _running: list[Engine] = []
 
@@ -87,7 +90,7 @@ class Work:
                     DBOS.listen_queues(self.queues)
                 DBOS.launch()
                 async with asyncio.TaskGroup() as group:
-                    living = group.create_task(self._live(presence))
+                    living = group.create_task(self._live(presence, engine))
                     while self.is_endless or await journal.transactions.do(journal.has_open):
                         pulse.check()
                         if engine.defect is not None:
@@ -112,13 +115,22 @@ class Work:
         queue = self.journal.queue_of(row.job.email, row.batch)
         await self.journal.client.resume_workflows_async([row.id], queue_name=queue)
 
-    async def _live(self, presence: Presence) -> None:
+    async def _live(self, presence: Presence, engine: Engine) -> None:
         """It beats, sees who is gone, and takes over what they left. Through an outage nothing of that can be done."""
-        while True:
+        alone: set[str] = set()
+        for beats in itertools.count(1):
             try:
                 await asyncio.to_thread(presence.look)
                 await asyncio.to_thread(take_over, self.journal, presence.worker)
-            except DBAPIError as error:
+                if beats % SELDOM == 0:
+                    await asyncio.to_thread(take_over, self.journal, presence.worker, again=True)
+                    mine = await asyncio.to_thread(pending_of, self.journal, [presence.worker])
+                    strays = {
+                        each for each in mine if not engine.present[each]
+                    }  # it was never told of them, or lost them
+                    await asyncio.to_thread(bring_back, self.journal, strays & alone)
+                    alone = strays - alone
+            except (DBAPIError, TimeoutError) as error:
                 if not is_outage(error):
                     raise
             await asyncio.sleep(BEAT)
@@ -174,7 +186,12 @@ async def delete_assets(runway: AsyncRunwayClient, journal: Journal, ended: Sequ
         if asset_id and asset_id != file
     ]
     needed = {(file, each.job.email) for _, file, each in files if each.state != "done"}
-    kept = {asset_id for asset_id, file, each in files if (file, each.job.email) in needed}
+    others = journal.open_clips()
+    kept = {
+        asset_id
+        for asset_id, file, each in files
+        if (file, each.job.email) in needed or {each.job.sha256, each.job.image_sha256} & others
+    }
     for asset_id in dict.fromkeys(asset_id for asset_id, _, _ in files):
         if asset_id not in kept:
             with contextlib.suppress(errors.UseapiError):

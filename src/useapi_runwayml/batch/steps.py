@@ -7,6 +7,7 @@ for its task instead.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from .settling import judge
 from .transactions import Transactions
 from .uploads import Uploads
 
+log = logging.getLogger("useapi_runwayml.batch")
 BUSY_PAUSE = (10.0, 30.0)
 OF_SETTLE = 0.75
 """A POST is over well before anybody may say that it came to nothing."""
@@ -142,7 +144,13 @@ class Steps(Endings):
             }
         if outcome["kind"] == "created":
             facts.task_id, facts.intent, facts.paid, facts.state = outcome["task_id"], None, True, "waiting"
-            await self.ledger.save(row)
+            try:
+                await self.ledger.save(row)
+            except BaseException:
+                words = f"its task is {facts.task_id} (replyRef {facts.reply_ref}), which could not be recorded"
+                log.warning("row %s: %s", row.job.row, words)
+                self.tell(row, "waiting", words)
+                raise
         elif outcome["kind"] != "uncertain":
             facts.absent += outcome["kind"] == "absent" and outcome.get("was_sent", False)
             await self.ledger.drop(row)

@@ -84,6 +84,7 @@ WORKERS = Table(
     Column("place", Text, nullable=False, server_default=""),  # the kernel, and the space of its process numbers
     Column("process", Text, nullable=False, server_default=""),
     Column("server", Text, nullable=False, server_default=""),  # when the database server had been started
+    Column("batch", Text),  # the one whose rows it takes; all batches' otherwise
     Column("beat", Float, nullable=False, server_default="0"),
     Column("life", Integer, nullable=False, server_default="0"),
     Column("heir", Text),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 T = TypeVar("T")
 MEETINGS = 5
@@ -45,8 +45,9 @@ class Transactions:
                 found = await asyncio.shield(doing)
             except asyncio.CancelledError:
                 await asyncio.wait([doing])
+                doing.exception()  # it is nobody's any more
                 raise
-            except DBAPIError as error:
+            except (DBAPIError, TimeoutError) as error:
                 if not is_outage(error):
                     raise
                 self._tell(is_out=True)
@@ -66,10 +67,13 @@ def has_met(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) or _state(error).startswith(MET)
 
 
-def is_outage(error: DBAPIError) -> bool:
-    """Whether the database was not there, or went away. A file always is."""
+def is_outage(error: DBAPIError | TimeoutError) -> bool:
+    """Whether the database was not there, went away, or gave no connection. A file always is there."""
+    if isinstance(error, TimeoutError):
+        return True
     state = _state(error)
-    return error.connection_invalidated or state == "none" or state.startswith(LOST)
+    is_unreached = state == "none" and isinstance(error, (OperationalError, InterfaceError))
+    return error.connection_invalidated or is_unreached or state.startswith(LOST)
 
 
 def _state(error: DBAPIError) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from .tables import OVER, UPLOADS, WORKERS
+from .tables import DOUBTFUL, UPLOADS, WORKERS
 from .transactions import Transactions
 
 LOOK_SECONDS = 1.0
@@ -60,7 +60,7 @@ class Uploads:
         """The asset's id; no text when it is for us to upload it, None when another worker does."""
         sha256, email = key
         here = UPLOADS.c.sha256 == sha256, UPLOADS.c.email == email
-        gone = select(WORKERS.c.id).where(WORKERS.c.life >= OVER)
+        gone = select(WORKERS.c.id).where(WORKERS.c.life >= DOUBTFUL)  # a second upload costs nothing
         left = UPLOADS.c.asset_id.is_(None), UPLOADS.c.worker.in_(gone)
         connection.execute(update(UPLOADS).where(*here, *left).values(worker=self._worker))
         found = connection.execute(select(UPLOADS.c.asset_id, UPLOADS.c.worker).where(*here)).first()

@@ -70,8 +70,11 @@ class Begun:
 
     @property
     def name(self) -> str:
-        if self.where.name or self.jobs:
-            return self.where.name or (self.jobs or Path()).stem
+        found = self.where.name or (self.jobs or Path()).stem
+        if "/" in found:
+            raise Stop("--name takes no /", USAGE)
+        if found:
+            return found
         raise Stop("which batch? Give its --name, or its jobs file", USAGE)
 
     def __str__(self) -> str:

@@ -45,6 +45,10 @@ def worker_command(*, where: Options = ANYWHERE, until_done: bool = False, gone:
     with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
         if not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
+        if where.name and not journal.options():
+            raise Stop(f"there is no batch {where.name} in {place}", USAGE)
+        if not journal.root.is_dir():
+            raise Stop(f"--root {journal.root}: it is no folder", USAGE)
         if gone is not None:
             return _give_up(journal, gone)
         from ..batch.runner import work

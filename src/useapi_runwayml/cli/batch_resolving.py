@@ -66,6 +66,8 @@ def resolve_command(
 def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
     """The batch, and the row if one is meant."""
     words = list(which)
+    if not words and not (where.database and where.name):
+        raise Stop("which batch? Give its jobs file, or its --name in a --database", USAGE)
     jobs = None if where.database and where.name and (not words or words[0].isdecimal()) else Path(words.pop(0))
     if len(words) > 1 or (words and not words[0].isdecimal()):
         raise Stop(f"{words[-1]}: give the jobs file and, to decide, the number of one row", USAGE)
