@@ -1,4 +1,4 @@
-"""Rows that nobody works on, brought back into their queues by DBOS's own calls: those of workers that are gone, and strays of this one."""
+"""Rows that nobody works on, brought back into a queue by DBOS's own calls: those of workers that are gone, and strays of this one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
-from .journal import Journal
+from .journal import Journal, again_queue
 from .presence import estates, inherited
 from .tables import DOUBTFUL, INHERITED, OVER, ROWS
 
@@ -42,17 +42,17 @@ def pending_of(journal: Journal, workers: Sequence[str]) -> list[str]:
 
 
 def bring_back(journal: Journal, workflows: Collection[str], *, are_intended: bool = True) -> int:
-    """Into their queues; those with an open intent only if they are meant too."""
+    """Into the queue of what goes on at once; those with an open intent only if they are meant too."""
     by_queue = defaultdict[str, list[str]](list)
-    for workflow, queue, is_intended in journal.transactions.now(lambda connection: _rows(connection, workflows)):
+    for workflow, batch, is_intended in journal.transactions.now(lambda connection: _rows(connection, workflows)):
         if are_intended or not is_intended:
-            by_queue[queue].append(workflow)
+            by_queue[again_queue(batch)].append(workflow)
     for queue, names in by_queue.items():
         journal.client.resume_workflows(names, queue_name=queue)
     return sum(map(len, by_queue.values()))
 
 
 def _rows(connection: Connection, workflows: Collection[str]) -> list[tuple[str, str, bool]]:
-    columns = ROWS.c.id, ROWS.c.queue, ROWS.c.is_intended
+    columns = ROWS.c.id, ROWS.c.batch, ROWS.c.is_intended
     found = connection.execute(select(*columns).where(ROWS.c.id.in_(workflows)))
-    return [(workflow, queue, is_intended) for workflow, queue, is_intended in found]
+    return [(workflow, batch, is_intended) for workflow, batch, is_intended in found]

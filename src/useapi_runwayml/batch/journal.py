@@ -193,7 +193,9 @@ class Journal(Records):
         self.reopen()
         names = [each.queue for each in self._ask(select(ROWS.c.queue).where(self.mine()).distinct())]
         self.open_queues(names, settings.max_jobs)
-        return names
+        again = again_queue(str(self.batch))
+        self.client.register_queue(again, polling_interval_sec=POLL_SECONDS, on_conflict="always_update")
+        return [*names, again]
 
     def queue_of(self, email: str | None, batch: str | None = None) -> str:
         """One for each account of each batch."""
@@ -211,6 +213,11 @@ class Journal(Records):
         if self.failure is not None:
             raise self.failure
         return connection.scalar(select(ROWS.c.id).where(self.mine(), ~ROWS.c.is_over).limit(1)) is not None
+
+
+def again_queue(batch: str) -> str:
+    """For rows that were begun, and have no worker: they go on at once, since those that wait may wait for their very slots."""
+    return f"{batch}/~"
 
 
 def quiet() -> None:
