@@ -340,6 +340,8 @@ def test_rows_of_the_dead_go_back_into_their_queues(journal: Journal, worker: An
     change(journal, dead, life=OVER)
     assert take_over(journal, one.worker) == 2
     assert waiting(journal) == rows[:2]
+    queues = {each.queue_name for each in journal.client.list_workflows(status="ENQUEUED")}
+    assert queues == {"b/~"}, "those that wait, as many as a worker may have, may wait for their slots"
     assert take_over(journal, one.worker) == 0
     assert life(journal, dead) == INHERITED
     pending(journal, 1, dead)

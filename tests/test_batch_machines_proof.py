@@ -62,7 +62,7 @@ class Machines:
     def states(self) -> Counter[str]:
         return Counter(row["state"] for row in self.batch.rows())
 
-    def until_done(self, rows: int, *, seconds: float = 100) -> None:
+    def until_done(self, rows: int, *, seconds: float = 250) -> None:
         until = time.monotonic() + seconds
         while self.states()["done"] < rows:
             assert time.monotonic() < until, self.batch.left()
@@ -72,7 +72,7 @@ class Machines:
         """All workers end, with these codes in any order, and nobody sees a traceback or a password."""
         found = []
         for each in self.workers:
-            _, told = each.communicate(timeout=120)
+            _, told = each.communicate(timeout=300)
             assert "Traceback" not in told, told
             assert "s3cr3t" not in told
             found.append(each.returncode)
