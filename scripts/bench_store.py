@@ -34,7 +34,7 @@ from dbos import DBOS
 from sqlalchemy import event, func, insert, select, text
 
 from useapi_runwayml.batch import limits
-from useapi_runwayml.batch.accounts import CALM, LOOK_SECONDS
+from useapi_runwayml.batch.accounts import CALM
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.identity import reference_of
@@ -43,7 +43,7 @@ from useapi_runwayml.batch.ledger import Ledger, Settings
 from useapi_runwayml.batch.places import Database
 from useapi_runwayml.batch.store import POOL_SIZE
 from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, METADATA, ROWS, SLOTS, WORKERS, now
-from useapi_runwayml.batch.transactions import Transactions
+from useapi_runwayml.batch.transactions import LOOK_SECONDS, Transactions
 
 PROCESSES = 4
 SAMPLE_SECONDS = 0.1

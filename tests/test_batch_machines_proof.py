@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ AN_HOUR = 3600.0
 class Machines:
     """A batch in PostgreSQL, and workers that run it."""
 
-    def __init__(self, folder: Path, postgres: Postgres, base_url: str) -> None:
+    def __init__(self, folder: Path, postgres: Postgres, sim: Simulator, base_url: str) -> None:
+        self.sim = sim
         self.database = postgres.new()
         self.batch = Batch(folder, base_url, ROWS, self.database)
         options = [
@@ -79,8 +81,20 @@ class Machines:
         assert sorted(found) == sorted(codes)
 
 
-def check(machines: Machines, sim: Simulator) -> None:
+@pytest.fixture
+def machines(tmp_path: Path, postgres: Postgres) -> Iterator[Machines]:
+    """With a faulty service; what is left of the workers ends with the test."""
+    sim = faulty(lost=0.005, cut=0.02)
+    with (
+        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
+        Machines(tmp_path, postgres, sim, server.base_url) as found,
+    ):
+        yield found
+
+
+def check(machines: Machines) -> None:
     """No row with two tasks, never more tasks than slots, credits within the limit, every row done, no file half."""
+    sim = machines.sim
     with sim.lock:
         tasks = list(sim.state.tasks.values())
     assert machines.states() == {"done": ROWS}, machines.batch.left()
@@ -95,39 +109,29 @@ def check(machines: Machines, sim: Simulator) -> None:
     assert sum(account.spent for account in sim.state.accounts.values()) <= ROWS * CREDITS
 
 
-def test_three_workers_of_which_one_is_killed(tmp_path: Path, postgres: Postgres) -> None:
+def test_three_workers_of_which_one_is_killed(machines: Machines) -> None:
     """Its rows go on with the others, within five seconds, by clocks that are an hour apart."""
-    sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, server.base_url) as machines,
-    ):
-        killed = machines.work(kill="post:after:3")
-        machines.work(ahead=AN_HOUR)
-        machines.work(ahead=-AN_HOUR)
-        assert killed.wait(60) == -signal.SIGKILL
-        machines.end(0, 0, -signal.SIGKILL)
-        check(machines, sim)
+    killed = machines.work(kill="post:after:3")
+    machines.work(ahead=AN_HOUR)
+    machines.work(ahead=-AN_HOUR)
+    assert killed.wait(60) == -signal.SIGKILL
+    machines.end(0, 0, -signal.SIGKILL)
+    check(machines)
 
 
 @pytest.mark.parametrize("point", ["intent:before", "post:before", "check:after", "post:after"])
-def test_a_worker_that_stops_and_wakes_doubles_nothing(tmp_path: Path, postgres: Postgres, point: str) -> None:
+def test_a_worker_that_stops_and_wakes_doubles_nothing(machines: Machines, point: str) -> None:
     """Stopped for longer than everything, it keeps its lock and its rows; woken, it goes on with them."""
-    sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, server.base_url) as machines,
-    ):
-        stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
-        machines.work()
-        machines.work()
-        until_stopped(stopped)
-        machines.until_done(ROWS - 3 * SLOTS)
-        time.sleep(5)  # many times as long as anything lasts, at this speed, and longer than a beat may be missing
-        assert machines.states()["done"] < ROWS, "its rows are its own"
-        os.kill(stopped.pid, signal.SIGCONT)
-        machines.end(0, 0, 0)
-        check(machines, sim)
+    stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
+    machines.work()
+    machines.work()
+    until_stopped(stopped)
+    machines.until_done(ROWS - 3 * SLOTS)
+    time.sleep(5)  # many times as long as anything lasts, at this speed, and longer than a beat may be missing
+    assert machines.states()["done"] < ROWS, "its rows are its own"
+    os.kill(stopped.pid, signal.SIGCONT)
+    machines.end(0, 0, 0)
+    check(machines)
 
 
 def until_stopped(process: subprocess.Popen[str]) -> None:
@@ -139,57 +143,42 @@ def until_stopped(process: subprocess.Popen[str]) -> None:
     pytest.fail("it never stopped")
 
 
-def test_the_database_is_killed_and_comes_back(tmp_path: Path, postgres: Postgres) -> None:
+def test_the_database_is_killed_and_comes_back(machines: Machines, postgres: Postgres) -> None:
     """All locks vanish and all workers live: nobody is taken for gone, each takes its lock again and goes on."""
-    sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, server.base_url) as machines,
-    ):
-        for _ in range(3):
-            machines.work()
-        for _ in range(2):
-            machines.until_done(min(ROWS, machines.states()["done"] + 5))
-            postgres.kill()
-            time.sleep(1)
-            postgres.start()
-        machines.end(0, 0, 0)
-        check(machines, sim)
-
-
-def test_connections_that_are_cut(tmp_path: Path, postgres: Postgres) -> None:
-    """Of all workers, the locks' own among them, again and again: they come back, and nothing is doubled."""
-    sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, server.base_url) as machines,
-    ):
-        for _ in range(3):
-            machines.work()
-        until = time.monotonic() + 100
-        while machines.states()["done"] < ROWS and time.monotonic() < until:
-            postgres.cut(machines.database)
-            time.sleep(1.5)
-        machines.end(0, 0, 0)
-        check(machines, sim)
-
-
-def test_everything_at_once(tmp_path: Path, postgres: Postgres) -> None:
-    """One is killed, one stops, the database is killed, a fourth joins; the stopped one wakes when all else is over."""
-    sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, server.base_url) as machines,
-    ):
-        stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
-        killed = machines.work(kill="create:recorded:3", ahead=-AN_HOUR)
+    for _ in range(3):
         machines.work()
-        until_stopped(stopped)
-        assert killed.wait(60) == -signal.SIGKILL
+    for _ in range(2):
+        machines.until_done(min(ROWS, machines.states()["done"] + 5))
         postgres.kill()
+        time.sleep(1)
         postgres.start()
+    machines.end(0, 0, 0)
+    check(machines)
+
+
+def test_connections_that_are_cut(machines: Machines, postgres: Postgres) -> None:
+    """Of all workers, the locks' own among them, again and again: they come back, and nothing is doubled."""
+    for _ in range(3):
         machines.work()
-        machines.until_done(ROWS - 2 * SLOTS)
-        os.kill(stopped.pid, signal.SIGCONT)
-        machines.end(0, 0, 0, -signal.SIGKILL)
-        check(machines, sim)
+    until = time.monotonic() + 100
+    while machines.states()["done"] < ROWS and time.monotonic() < until:
+        postgres.cut(machines.database)
+        time.sleep(1.5)
+    machines.end(0, 0, 0)
+    check(machines)
+
+
+def test_everything_at_once(machines: Machines, postgres: Postgres) -> None:
+    """One is killed, one stops, the database is killed, a fourth joins; the stopped one wakes when all else is over."""
+    stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
+    killed = machines.work(kill="create:recorded:3", ahead=-AN_HOUR)
+    machines.work()
+    until_stopped(stopped)
+    assert killed.wait(60) == -signal.SIGKILL
+    postgres.kill()
+    postgres.start()
+    machines.work()
+    machines.until_done(ROWS - 2 * SLOTS)
+    os.kill(stopped.pid, signal.SIGCONT)
+    machines.end(0, 0, 0, -signal.SIGKILL)
+    check(machines)

@@ -230,7 +230,7 @@ def test_what_cannot_be_recorded_ends_all_even_where_reads_work(make: Any) -> No
     from useapi_runwayml.batch.store import StoreFailed
 
     batch = make()
-    assert not batch.journal.is_open()
+    assert not batch.journal.transactions.now(batch.journal.has_open)
     batch.journal._fail(StoreFailed(5, "the journal cannot be used: database or disk is full; make room", "j"))
     with pytest.raises(StoreFailed, match="make room"):
         batch.begin([batch.job(1)])

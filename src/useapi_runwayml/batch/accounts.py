@@ -10,10 +10,9 @@ from . import limits
 from .ledger import Row
 from .limits import Gate
 from .limits import Held as Held
-from .transactions import Transactions
+from .transactions import LOOK_SECONDS, Transactions
 
 CALM = 60.0  # seconds without a 429 after which an account gets a slot back
-LOOK_SECONDS = 1.0  # another worker's slot is given back without a word here
 Order = tuple[int, str]
 
 

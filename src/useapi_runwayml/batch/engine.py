@@ -20,9 +20,9 @@ from .limits import Held
 from .pulse import LONG, lasting
 from .steps import Steps
 from .store import StoreFailed
+from .transactions import LOOK_SECONDS
 
 MOST_SENDS = 3
-LOOK_SECONDS = 1.0
 
 
 class Unseen(Exception):
@@ -80,7 +80,7 @@ class Engine:
                 if row is not None:
                     return row
                 self._here.discard(workflow)
-            await asyncio.sleep(LOOK_SECONDS)  # of another machine comes no word
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _to_its_end(self, row: Row) -> None:
         try:

@@ -205,11 +205,8 @@ class Journal(Records):
         """A person asked to go on: the gates of all accounts are open again."""
         self.transactions.now(limits.reopen)
 
-    def is_open(self) -> bool:
-        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
-        return self.transactions.now(self.has_open)
-
     def has_open(self, connection: Connection) -> bool:
+        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
         if self.failure is not None:
             raise self.failure
         return connection.scalar(select(ROWS.c.id).where(self.mine(), ~ROWS.c.is_over).limit(1)) is not None

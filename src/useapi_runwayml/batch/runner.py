@@ -77,7 +77,7 @@ class Work:
             engine.on_event = self._noting()
             engine.give_back = self._give_back
             pulse = Pulse(self.clock, lambda about, told: engine.tell(None, about, told))
-            journal.transactions.on_outage = lambda told: self._tell_outage(told)
+            journal.transactions.on_outage = self._tell_outage
             http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
             await asyncio.to_thread(presence.begin)
             await steps.learn()

@@ -85,8 +85,7 @@ def _unixepoch(modifier: str) -> float:
 
 def cannot_hold(error: sqlalchemy.exc.DBAPIError) -> str:
     """Why no journal can be made in this database, and what to do."""
-    version = getattr(sqlite3, "sqlite_version", "unknown")
     return (
-        f"no journal can be made here, and nothing was sent ({error.orig}). This Python has SQLite {version}: use one with "
+        f"no journal can be made here, and nothing was sent ({error.orig}). This Python has SQLite {sqlite3.sqlite_version}: use one with "
         "3.42 or newer, or another folder (--project)"
     )

@@ -13,6 +13,8 @@ T = TypeVar("T")
 MEETINGS = 5
 """How often two machines may come upon the same new thing, one after the other."""
 PAUSE = 0.5
+LOOK_SECONDS = 1.0
+"""How often to look for what another machine does: of that comes no word."""
 MET = ("40001", "40P01")
 LOST = ("08", "57P", "53")
 

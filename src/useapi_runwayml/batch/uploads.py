@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from .tables import DOUBTFUL, UPLOADS, WORKERS
-from .transactions import Transactions
+from .transactions import LOOK_SECONDS, Transactions
 
-LOOK_SECONDS = 1.0
 Key = tuple[str, str]
 
 

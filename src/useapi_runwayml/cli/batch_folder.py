@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..batch.places import Place
     from ..batch.records import Records
 
-FOLDER = ".useapi-runwayml"
 DATABASE = "USEAPI_RUNWAYML_DATABASE"
 Jobs = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
 
@@ -86,8 +85,7 @@ class Begun:
         where, options = self.where, list[object]()
         if where.project and not where.database:
             options += ["--project", where.project]
-        if where.database and where.database != os.environ.get(DATABASE):
-            options += ["--database", database_of(where.database)]
+        options += self._database()
         if where.database and (where.name or not self.jobs):
             options += ["--name", self.name]
         if where.root:
@@ -96,11 +94,12 @@ class Begun:
 
     def worker(self) -> str:
         """How to work on it from another machine."""
+        return command("batch", "worker", *self._database(), "--root", "FOLDER")
+
+    def _database(self) -> list[object]:
+        """The option, unless the environment says it already."""
         database = self.where.database
-        options = (
-            [] if database is None or database == os.environ.get(DATABASE) else ["--database", database_of(database)]
-        )
-        return command("batch", "worker", *options, "--root", "FOLDER")
+        return ["--database", database_of(database)] if database and database != os.environ.get(DATABASE) else []
 
     def place(self) -> Place:
         """The folder of the journal, beside the jobs file, with its name, unless given; or the database."""
@@ -109,10 +108,10 @@ class Begun:
         if self.where.database:
             return database_of(self.where.database, self.name)
         with extra("batch"):
-            from ..batch.places import Folder
+            from ..batch.places import HIDDEN, Folder
         if self.jobs is None:
             raise Stop("which batch? Give its jobs file", USAGE)
-        return Folder(self.where.project or self.jobs.parent / FOLDER / self.jobs.name)
+        return Folder(self.where.project or self.jobs.parent / HIDDEN / self.jobs.name)
 
 
 def database_of(url: str, batch: str | None = None) -> Place:
@@ -130,13 +129,8 @@ def database_of(url: str, batch: str | None = None) -> Place:
 @contextlib.contextmanager
 def looked_into(begun: Begun) -> Iterator[Records]:
     """What the journal of a batch has; nothing is written."""
-    place = begun.place()
-    with extra("batch"):
-        from ..batch.records import Records
-    if not place.is_there():
-        raise _no_batch(begun)
-    with contextlib.closing(Records(place, begun.root)) as records:
-        if not records.options():
+    with _looked_for(begun) as records:
+        if records is None:
             raise _no_batch(begun)
         yield records
 
@@ -168,6 +162,15 @@ def opened(begun: Begun, *, new: bool = False) -> Iterator[Journal]:
 @contextlib.contextmanager
 def refused(begun: Begun) -> Iterator[Records | None]:
     """Stop when the place has a batch already; before that, what it has is given."""
+    with _looked_for(begun) as records:
+        yield records
+        if records is not None:
+            raise _begun(begun)
+
+
+@contextlib.contextmanager
+def _looked_for(begun: Begun) -> Iterator[Records | None]:
+    """What the place has of the batch; None when it has none of it."""
     place = begun.place()
     with extra("batch"):
         from ..batch.records import Records
@@ -175,11 +178,7 @@ def refused(begun: Begun) -> Iterator[Records | None]:
         yield None
         return
     with contextlib.closing(Records(place, begun.root)) as records:
-        if not records.options():
-            yield None
-            return
-        yield records
-        raise _begun(begun)
+        yield records if records.options() else None
 
 
 def _begun(begun: Begun) -> Stop:
