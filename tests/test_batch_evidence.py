@@ -264,19 +264,34 @@ def test_a_row_that_begins_while_the_process_ends_is_left_as_it_is(make: Any, mo
             engine.is_over = True
             raise RuntimeError("Cannot send a request, as the client has been closed.")
 
-    async def record(name: str, function: Any, *given: Any) -> Any:
-        return await function(*given)
-
     batch = make()
     batch.journal.add([batch.job(1)], Settings())
     ledger = Ledger(batch.journal.transactions, "w", batch.folder)
     steps = Closed(None, BatchClock(), None, ledger, batch.journal.transactions)  # type: ignore[arg-type]
-    engine = Engine(steps, record)
+    engine = Engine(steps)
     engine.is_over = moment == "before"
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(engine.process("row-1-1", 1, ""))
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(inspect.unwrap(runner._row)({"id": "row-1-1", "row": 1, "account": ""}))
+
+
+@pytest.mark.parametrize("moment", ["intend", "save", "leave"])
+def test_a_row_goes_on_with_who_has_it_whatever_dbos_thinks(
+    make: Any, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A worker that was in doubt for a moment comes back, and DBOS has given its row to another meanwhile: who has the row ends it."""
+    batch = make()
+    inner = getattr(Ledger, moment)
+
+    async def elsewhere(self: Ledger, row: Any, *given: Any) -> Any:
+        found = await inner(self, row, *given)
+        batch.journal.client.resume_workflows([row.id], queue_name="of-another")
+        return found
+
+    monkeypatch.setattr(Ledger, moment, elsewhere)
+    assert batch.states(batch.begin([batch.job(1)])) == ["done"]
+    assert batch.tasks() == {"1": 1}
 
 
 @pytest.mark.parametrize(("settle", "seconds"), [(60, 45), (20, 15), (600, 60)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import ProgrammingError
 
 from useapi_runwayml.batch import limits
 from useapi_runwayml.batch.accounts import Account
@@ -346,13 +348,52 @@ def test_a_row_is_taken_once_in_a_process(journal: Journal) -> None:
     async def main() -> None:
         ledger.take = slow  # type: ignore[method-assign]
         steps = Steps(None, BatchClock(), None, ledger, journal.transactions)  # type: ignore[arg-type]
-        engine = Fake(steps, None)  # type: ignore[arg-type]
+        engine = Fake(steps)
         workflow = journal.workflow(row(1).job)
         await asyncio.gather(*(engine.process(workflow, 1, "") for _ in range(2)))
         assert not any(engine.present.values())
 
     asyncio.run(main())
     assert most == [1]
+
+
+def test_an_error_of_the_database_is_no_rows_failure(journal: Journal) -> None:
+    """Whatever it is: the row stays as it is, for whoever comes next, and the process ends by it."""
+    from useapi_runwayml.batch.clock import BatchClock
+    from useapi_runwayml.batch.engine import Engine
+    from useapi_runwayml.batch.steps import Steps
+
+    ledger = begun(journal, range(1, 2), None)
+
+    class Failing(Engine):
+        async def _process(self, row: Row) -> dict[str, Any]:
+            raise ProgrammingError("select", {}, Exception("a column that nobody has"))
+
+    async def main() -> Exception | None:
+        engine = Failing(Steps(None, BatchClock(), None, ledger, journal.transactions))  # type: ignore[arg-type]
+        with pytest.raises(asyncio.CancelledError):
+            await engine.process(journal.workflow(row(1).job), 1, "")
+        return engine.defect
+
+    assert isinstance(asyncio.run(main()), ProgrammingError)
+    assert not journal.transactions.now(lambda connection: connection.scalar(select(ROWS.c.is_over)))
+
+
+def test_what_is_written_needs_no_thread_of_others(journal: Journal) -> None:
+    """DBOS sleeps in the threads of the loop through an outage: ours go on meanwhile."""
+    ledger, all_asleep = begun(journal, range(1, 2), None), threading.Event()
+
+    async def main() -> Row | None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        asleep = loop.run_in_executor(None, all_asleep.wait, 20)
+        try:
+            return await asyncio.wait_for(ledger.take(journal.workflow(row(1).job)), 10)
+        finally:
+            all_asleep.set()
+            await asleep
+
+    assert asyncio.run(main()) is not None
 
 
 # -- uploads -----------------------------------------------------------------------------------------------------------

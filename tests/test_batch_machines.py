@@ -283,12 +283,13 @@ def test_an_answer_from_before_a_sleep_is_no_answer(
 
     clock = [0.0]
 
-    def is_sure() -> bool:
+    async def is_sure() -> bool:
         clock[0] += seconds
         return answers.pop(0)
 
     monkeypatch.setattr(posts, "awake", lambda: clock[0])
-    posting = posts.Posting(is_sure)
+    posting = posts.Posting()
+    posting.is_sure = is_sure
 
     async def main() -> None:
         with posting.of("r"):

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="there is no SIGSTOP"),
 ]
-ROWS = 60
+ROWS = 120
 SLOTS = 8
 CREDITS = 25
 AN_HOUR = 3600.0
@@ -122,9 +122,10 @@ def test_three_workers_of_which_one_is_killed(machines: Machines) -> None:
 @pytest.mark.parametrize("point", ["intent:before", "post:before", "check:after", "post:after"])
 def test_a_worker_that_stops_and_wakes_doubles_nothing(machines: Machines, point: str) -> None:
     """Stopped for longer than everything, it keeps its lock and its rows; woken, it goes on with them."""
+    machines.work()
+    machines.work()
+    machines.until_done(1)  # so that not all slots are those of the one that stops
     stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
-    machines.work()
-    machines.work()
     until_stopped(stopped)
     machines.until_done(ROWS - 3 * SLOTS)
     time.sleep(5)  # many times as long as anything lasts, at this speed, and longer than a beat may be missing
@@ -170,9 +171,10 @@ def test_connections_that_are_cut(machines: Machines, postgres: Postgres) -> Non
 
 def test_everything_at_once(machines: Machines, postgres: Postgres) -> None:
     """One is killed, one stops, the database is killed, a fourth joins; the stopped one wakes when all else is over."""
-    stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
-    killed = machines.work(kill="create:recorded:3", ahead=-AN_HOUR)
     machines.work()
+    killed = machines.work(kill="create:after:3", ahead=-AN_HOUR)
+    machines.until_done(1)
+    stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
     until_stopped(stopped)
     assert killed.wait(60) == -signal.SIGKILL
     postgres.kill()

@@ -28,14 +28,11 @@ pytestmark = [
 SPEED = 60
 ROWS = 200
 CLIPS = 7
-KINDS = ("upload", "intent", "post", "create", "wait", "fetch", "publish", "end")
-BOUNDARIES = [
-    *(f"{kind}:{moment}" for kind in KINDS for moment in ("before", "after")),
-    "create:recorded",
-]
+KINDS = ("upload", "intent", "post", "save", "create", "wait", "fetch", "publish", "end")
+BOUNDARIES = [f"{kind}:{moment}" for kind in KINDS for moment in ("before", "after")]
 
 # The command line with a clock as fast as the simulator's, which ends itself where it is told: before or after one of the things
-# that become of a row, or after DBOS has recorded a step.
+# that become of a row.
 CHILD = f"""
 import functools, os, signal, sys, time
 ahead, true_time = float(os.environ.get("AHEAD", 0)), time.time
@@ -47,7 +44,7 @@ from useapi_runwayml.batch.posting import Posting
 from useapi_runwayml.batch.steps import Steps
 
 runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
-step, counted = runner._step, []
+counted = []
 where, _, count = os.environ.get("KILL", "").rpartition(":")
 
 def passes(kind, moment):
@@ -71,6 +68,7 @@ for owner, name, kind in (
     (Steps, "upload", "upload"),
     (Ledger, "intend", "intent"),
     (Steps, "_post", "post"),
+    (Ledger, "save", "save"),
     (Steps, "create", "create"),
     (Steps, "wait", "wait"),
     (Steps, "fetch", "fetch"),
@@ -80,12 +78,6 @@ for owner, name, kind in (
 ):
     watch(owner, name, kind)
 
-async def recorded(name, *given):
-    result = await step(name, *given)
-    passes(name.partition("-")[0], "recorded")
-    return result
-
-runner._step = recorded
 main()
 """
 

@@ -1,4 +1,4 @@
-"""The life of one row: upload, intent and create, wait, download. What a step did is recorded before the next one begins.
+"""The life of one row: upload, intent and create, wait, download. What a step did is in the ledger before the next one begins.
 
 A create follows the table in the design: the intent, with a replyRef that nobody else has, is recorded before the POST.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from .._seam import email_of, is_asset_id
 from .accounts import CALM, Account
@@ -30,15 +31,14 @@ class Unseen(Exception):
 
 
 class Engine:
-    """Takes rows through their steps. `record` does a step and records what it gives, or gives what it gave before."""
+    """Takes rows through their steps."""
 
-    def __init__(self, steps: Steps, record: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self.on_event: Callable[[Row | None, str, str], None] = lambda row, state, why: None
         self.give_back: Callable[[Row], Awaitable[None]] = nowhere
         self.is_over = False
         self.defect: Exception | None = None
-        self._record = record
         self.present: Counter[str] = Counter()
         self._here: set[str] = set()
         steps.tell = self.tell
@@ -94,7 +94,7 @@ class Engine:
             result = {"state": "failed", "stage": "upload", "why": str(unseen)}
         except Held as held:
             result = {"state": "held", "stage": "account", "why": str(held), "error": held.error}
-        except (StoreFailed, Lost):
+        except (StoreFailed, Lost, DBAPIError):
             raise
         except Exception as error:  # noqa: BLE001  # one row's failure, foreseen or not, never stops the others
             if self.is_over:
@@ -150,18 +150,6 @@ class Engine:
             return ended_as("held" if waited["kind"] == "held" else "failed", "wait", waited)
         return None
 
-    async def _recorded(self, name: str, step: Callable[..., Awaitable[Any]], *arguments: Any) -> dict[str, Any]:
-        """A step as the journal has it. One that was broken off leaves no trace: it is done again."""
-
-        async def call() -> Any:
-            try:
-                return await step(*arguments)
-            except (StoreFailed, Lost):
-                raise asyncio.CancelledError from None
-
-        found: dict[str, Any] = await self._record(name, call)
-        return found
-
     async def _uploaded(self, row: Row, file: str | None, sha256: str, email: str | None) -> dict[str, Any]:
         """The asset of a file; that of an asset's id is the asset, that of no file none."""
         if file is None or is_asset_id(file):
@@ -172,16 +160,13 @@ class Engine:
     async def _create(self, row: Row, assets: list[str], account: Account) -> dict[str, Any]:
         """Creates in turn, until one has an outcome that is no "try again"."""
         unsent_since: float | None = None
-        for number in itertools.count(1):
-            sends = row.facts.sends, row.facts.intent
-            outcome = await self._recorded(f"create-{number}", self.steps.create, row, assets, account)
+        while True:
+            outcome = await self.steps.create(row, assets, account)
             if outcome["kind"] == "absent" and outcome["times"] >= MOST_SENDS:
                 told = f"{outcome['times']} creates came to nothing, the last so: {outcome['why']}"
                 return {"kind": "refused", "why": told}
             if outcome["kind"] not in ("busy", "unsent", "absent"):
                 return outcome
-            if sends == (row.facts.sends, row.facts.intent):
-                continue  # an earlier worker has had this outcome, and its pause
             if not row.facts.has_begun:
                 await account.check_open()
             if outcome["kind"] == "unsent":
@@ -195,7 +180,6 @@ class Engine:
                 await account.give(row)
                 await self.steps.clock.asleep(outcome["pause"])
                 await account.take(row)
-        raise AssertionError
 
 
 async def nowhere(row: Row) -> None:

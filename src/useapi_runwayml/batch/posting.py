@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
 
@@ -18,8 +17,8 @@ FRESH = 1.0
 class Posting:
     """A hook of the client that sends creates, and the creates whose request came to it."""
 
-    def __init__(self, is_sure: Callable[[], bool] = lambda: True) -> None:
-        self.is_sure = is_sure
+    def __init__(self) -> None:
+        self.is_sure: Callable[[], Awaitable[bool]] = _always
         self._sent: set[str] = set()
         self._now: contextvars.ContextVar[str] = contextvars.ContextVar("useapi_runwayml_posting", default="")
 
@@ -43,10 +42,14 @@ class Posting:
         """An answer that took long, as over a sleep of the machine, tells of then, and not of now: it is asked again."""
         while True:
             asked = awake()
-            if not await asyncio.to_thread(self.is_sure):
+            if not await self.is_sure():
                 return False
             if awake() - asked < FRESH:
                 return True
 
     def was_sent(self, reference: str) -> bool:
         return reference in self._sent
+
+
+async def _always() -> bool:
+    return True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import httpx
 from dbos import DBOS
@@ -27,6 +29,7 @@ from .steps import Settings, Steps
 from .transactions import is_outage
 from .uploads import Uploads
 
+T = TypeVar("T")
 POLL_SECONDS = 0.3
 SELDOM = 5
 """Every how many beats a worker looks for rows that nobody works on."""
@@ -41,15 +44,6 @@ async def _row(told: dict[str, Any]) -> dict[str, Any]:
     return await _running[-1].process(told["id"], told["row"], told["account"])
 
 
-async def _step(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """A step of DBOS: recorded once it is done, and not done again."""
-
-    async def call() -> Any:
-        return await function(*arguments)
-
-    return await DBOS.run_step_async({"name": name}, call)
-
-
 @dataclass(frozen=True)
 class Work:
     """What a worker does: the batch of its journal, or all of the database, until nothing is open, or for ever."""
@@ -60,6 +54,7 @@ class Work:
     http_client: Callable[..., httpx.AsyncClient]
     queues: Sequence[str] | None = None
     is_endless: bool = False
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "useapi-runwayml-presence"))
 
     async def run(self) -> None:
         """An interruption leaves every row as it is, for whoever comes next."""
@@ -72,14 +67,14 @@ class Work:
             journal.notices.worker = presence.worker
             ledger = Ledger(journal.transactions, presence.worker, journal.root)
             steps = Steps(runway, self.clock, service, ledger, journal.transactions)
-            steps.posting.is_sure = presence.is_sure
-            engine = Engine(steps, _step)
+            steps.posting.is_sure = lambda: self._in_thread(presence.is_sure)
+            engine = Engine(steps)
             engine.on_event = self._noting()
             engine.give_back = self._give_back
             pulse = Pulse(self.clock, lambda about, told: engine.tell(None, about, told))
             journal.transactions.on_outage = self._tell_outage
             http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
-            await asyncio.to_thread(presence.begin)
+            await self._in_thread(presence.begin)
             await steps.learn()
             _running.append(engine)
             try:
@@ -108,27 +103,32 @@ class Work:
             finally:
                 _running.remove(engine)
                 with contextlib.suppress(OSError, DBAPIError):
-                    await asyncio.to_thread(presence.end)
+                    await self._in_thread(presence.end)
+                self._threads.shutdown()
 
     async def _give_back(self, row: Row) -> None:
         """Into its queue again."""
-        queue = self.journal.queue_of(row.job.email, row.batch)
-        await self.journal.client.resume_workflows_async([row.id], queue_name=queue)
+        queue, client = self.journal.queue_of(row.job.email, row.batch), self.journal.client
+        await self.journal.transactions.through(lambda: client.resume_workflows([row.id], queue_name=queue))
+
+    async def _in_thread(self, call: Callable[..., T], *given: Any, **more: Any) -> T:
+        """What says that this worker is there waits for nobody else's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *given, **more))
 
     async def _live(self, presence: Presence, engine: Engine) -> None:
         """It beats, sees who is gone, and takes over what they left. Through an outage nothing of that can be done."""
         alone: set[str] = set()
         for beats in itertools.count(1):
             try:
-                await asyncio.to_thread(presence.look)
-                await asyncio.to_thread(take_over, self.journal, presence.worker)
+                await self._in_thread(presence.look)
+                await self._in_thread(take_over, self.journal, presence.worker)
                 if beats % SELDOM == 0:
-                    await asyncio.to_thread(take_over, self.journal, presence.worker, again=True)
-                    mine = await asyncio.to_thread(pending_of, self.journal, [presence.worker])
+                    await self._in_thread(take_over, self.journal, presence.worker, again=True)
+                    mine = await self._in_thread(pending_of, self.journal, [presence.worker])
                     strays = {
                         each for each in mine if not engine.present[each]
                     }  # it was never told of them, or lost them
-                    await asyncio.to_thread(bring_back, self.journal, strays & alone)
+                    await self._in_thread(bring_back, self.journal, strays & alone)
                     alone = strays - alone
             except (DBAPIError, TimeoutError) as error:
                 if not is_outage(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -13,10 +14,12 @@ T = TypeVar("T")
 MEETINGS = 5
 """How often two machines may come upon the same new thing, one after the other."""
 PAUSE = 0.5
+THREADS = 8
+"""Ours, since DBOS sleeps in its own through an outage, for up to a minute and a half at a time."""
 LOOK_SECONDS = 1.0
 """How often to look for what another machine does: of that comes no word."""
 MET = ("40001", "40P01")
-LOST = ("08", "57P", "53")
+LOST = ("08", "57P", "53", "25P03")
 
 
 class Transactions:
@@ -25,6 +28,7 @@ class Transactions:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.on_outage: Callable[[str], None] = lambda told: None
+        self._threads = ThreadPoolExecutor(THREADS, "useapi-runwayml-journal")
         self._is_out = False
 
     def now(self, work: Callable[[Connection], T]) -> T:
@@ -40,9 +44,13 @@ class Transactions:
             return work(connection)
 
     async def do(self, work: Callable[[Connection], T]) -> T:
-        """One transaction. While the database cannot be reached it is tried again; once interrupted it is still seen to its end."""
+        """One transaction, as `through` does it."""
+        return await self.through(lambda: self.now(work))
+
+    async def through(self, call: Callable[[], T]) -> T:
+        """What is done with the database, in a thread. While it cannot be reached it is tried again; once interrupted it is still seen to its end."""
         while True:
-            doing = asyncio.get_running_loop().run_in_executor(None, self.now, work)
+            doing = asyncio.get_running_loop().run_in_executor(self._threads, call)
             try:
                 found = await asyncio.shield(doing)
             except asyncio.CancelledError:
