@@ -11,7 +11,7 @@ from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
 from useapi_runwayml_api.creations.lazy import lazy
 
 if TYPE_CHECKING:
-    from ._core.surroundings import Clock
+    from ._core.surroundings import Callbacks, Clock
     from .resources.assets import Assets, AsyncAssets
     from .resources.creations import AsyncCreator, SyncCreator
     from .resources.features import AsyncFeatures, Features
@@ -31,6 +31,9 @@ class RunwayClient(Creations):
         lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.Client to use as it is; it is not closed, and not used in a process that is forked off later. A
             transport of its own that retries would send a paid request twice: do not give it one.
+        callbacks: a CallbackApp or CallbackWsgiApp that is served where its signer says. Creates take their replyUrl from it unless
+            they name one, and waits for their tasks are woken by it, read the task once to make sure, and ask by themselves ever
+            more seldom, down to once a minute: without any callback a wait takes longer, and nothing else.
 
     Raises:
         ParameterError: a token that is missing or no token, or another setting that cannot be.
@@ -45,6 +48,7 @@ class RunwayClient(Creations):
         max_retries: int = 4,
         lookup_timeout: float = 20,
         http_client: httpx.Client | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
@@ -56,9 +60,14 @@ class RunwayClient(Creations):
         del token  # what is raised from here on has no frame that holds it
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.Client)
+        config.check_callbacks(callbacks)
         self._driver = SyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False)
+        self._context = Context(
+            settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False, callbacks=callbacks
+        )
         self._group = Group(self._context)
+        if callbacks is not None:
+            callbacks.listen(self._group.hint)
         forks.tell(self)
 
     def __repr__(self) -> str:
@@ -134,6 +143,7 @@ class AsyncRunwayClient(AsyncCreations):
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
         lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.AsyncClient to use as it is; it is not closed, and not used in a process that is forked off later.
+        callbacks: a CallbackApp, as for RunwayClient; it may be served in another event loop or thread.
     """
 
     def __init__(
@@ -145,6 +155,7 @@ class AsyncRunwayClient(AsyncCreations):
         max_retries: int = 4,
         lookup_timeout: float = 20,
         http_client: httpx.AsyncClient | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
@@ -156,9 +167,14 @@ class AsyncRunwayClient(AsyncCreations):
         del token  # what is raised from here on has no frame that holds it
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.AsyncClient)
+        config.check_callbacks(callbacks)
         self._driver = AsyncDriver(settings, source, http_client)
-        self._context = Context(settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True)
+        self._context = Context(
+            settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True, callbacks=callbacks
+        )
         self._group = Group(self._context)
+        if callbacks is not None:
+            callbacks.listen(self._group.hint)
         forks.tell(self)
 
     def __repr__(self) -> str:

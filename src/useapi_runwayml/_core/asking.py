@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from .answers import read
 from .calls import call, limited
 from .effects import Answer, Core, Options, Send
 from .retry import is_transient
-from .surroundings import Context
+from .surroundings import REMEMBERED, Context
 from .surveying import FEW, Survey, wish_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Asker:
         self.refused: dict[str | None, float] = {}
         self.tracked: frozenset[str] = frozenset()
         self.turns: dict[str, int] = {}
+        self.hinted: dict[str, None] = {}
         self.lock = threading.RLock()
 
     def add(self, watch: Watch) -> None:
@@ -86,11 +88,44 @@ class Asker:
             if others:
                 self.watching[task_id] = others
 
+    def hint(self, task_id: str) -> None:
+        """A task is said to have ended: it is read soon, by whoever waits for it, now or later. From whatever thread."""
+        with self.lock:
+            self.hinted.pop(task_id, None)
+            self.hinted[task_id] = None
+            while len(self.hinted) > REMEMBERED:
+                del self.hinted[next(iter(self.hinted))]
+
+    def heard(self) -> list[str]:
+        """The open tasks that are said to have ended."""
+        with self.lock:
+            return [task_id for task_id in self.unanswered() if task_id in self.hinted] if self.hinted else []
+
+    def unanswered(self) -> list[str]:
+        return list(dict.fromkeys(task_id for each in self.watches for task_id in each.unanswered()))
+
+    def look(self, leader: Watch, heard: Sequence[str]) -> Core[None]:
+        """Asks for those that are said to have ended: a few by their ids, many by lists. What does not prove true is soon asked for again."""
+        clock = self.context.clock
+        with self.lock:
+            for task_id in heard:
+                self.hinted.pop(task_id, None)
+        survey = Survey(self.context, self.refused, lambda: self._options(leader), self.tell)
+        left = heard if len(heard) <= FEW else (yield from survey.ask(heard))
+        _, wish = yield from self._one_by_one(left, leader, math.inf)
+        with self.lock:
+            are_open = set(heard).intersection(self.unanswered())
+        now = clock.monotonic()
+        if pause := max(wish, survey.wish):
+            self.next_round = max(self.next_round, now + pause)
+        elif are_open:
+            self.next_round = min(self.next_round, now + polling.SHORTEST)
+
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
         clock = self.context.clock
         with self.lock:
-            left = list(dict.fromkeys(task_id for each in self.watches for task_id in each.unanswered()))
+            left = self.unanswered()
             self.turns = {task_id: turn for task_id, turn in self.turns.items() if task_id in self.watching}
         survey = Survey(self.context, self.refused, lambda: self._options(leader), self.tell)
         if len(left) > 1:
@@ -112,7 +147,12 @@ class Asker:
         with self.lock:
             now = self.context.clock.monotonic()
             wanted = (
-                polling.interval(task, now - each.begun, each.terms.poll_interval)
+                polling.interval(
+                    task,
+                    now - each.begun,
+                    each.terms.poll_interval,
+                    is_called_back=task_id in self.context.called_back,
+                )
                 for each in self.watches
                 for task_id, task in each.open.items()
                 if (task_id not in self.tracked if task is None else not polling.is_final(task))

@@ -37,6 +37,14 @@ class Intent(NamedTuple):
     prompt: str
     email: str | None
     busy_timeout: float
+    is_called_back: bool = False
+
+    def accepted(self, context: Context, task_id: str) -> None:
+        """Its task is known."""
+        now = context.clock.monotonic()
+        context.given_out.add(task_id, now)
+        if self.is_called_back:
+            context.called_back.add(task_id, now)
 
 
 def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float) -> Core[Task]:
@@ -55,7 +63,7 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
         if len(candidates) == 1 and found is not None:
             task_id = str(found.task_id)
             log.info("%s: found as task %s", intent.call.name, task_id)
-            context.given_out.add(task_id, clock.monotonic())
+            intent.accepted(context, task_id)
             return found
         remaining = deadline - clock.monotonic()
         if (candidates and not unconfirmed) or remaining <= 0:

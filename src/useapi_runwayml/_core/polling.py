@@ -18,6 +18,8 @@ ACTIVE = ("PENDING", "RUNNING", "THROTTLED")
 SHORTEST = 5.0
 LONGEST = 30.0
 THROTTLED_PAUSE = 60.0
+CALLED_BACK = (15.0, 60.0)
+"""How soon and how late to ask for a task of which a callback is expected to tell, and may not."""
 
 
 def is_final(task: Task) -> bool:
@@ -56,10 +58,13 @@ def failed(task: Task, task_id: str) -> TaskFailedError:
     )
 
 
-def interval(task: Task | None, elapsed: float, poll_interval: float | None) -> float:
+def interval(task: Task | None, elapsed: float, poll_interval: float | None, *, is_called_back: bool = False) -> float:
     """Seconds until it is worth asking again, without jitter."""
     if poll_interval is not None:
         return poll_interval
+    if is_called_back:
+        soonest, latest = CALLED_BACK
+        return min(latest, max(soonest, 2 * elapsed))
     if task is None:
         return SHORTEST
     if task.status == "THROTTLED":

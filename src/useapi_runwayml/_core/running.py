@@ -36,6 +36,7 @@ log = logging.getLogger("useapi_runwayml")
 
 
 def intend(
+    context: Context,
     creation: Creation,
     values: Mapping[str, Any],
     options: Options,
@@ -48,6 +49,7 @@ def intend(
     given = {name: value for name, value in values.items() if value is not None}
     is_callers = "reply_ref" in given
     reply_ref = given.setdefault("reply_ref", f"useapi-runwayml-{uuid.uuid4().hex}")
+    called_back = called_back_at(context, given, reply_ref)
     extra = {} if extra_body is None else extra_body
     problems = as_problems(creation.request_model.find_problems(given, extra))
     if encoding not in creation.encodings:
@@ -56,17 +58,32 @@ def intend(
         problems.append(Problem("busy_timeout", busy_timeout, "it must be seconds, at least 0"))
     if problems := [*problems, *option_problems(options)]:
         raise ParameterError(problems)
-    body = creation.request_model(**given, additional_properties=dict(extra))
+    body = creation.request_model(**given, **called_back, additional_properties=dict(extra))
     request = call(creation.operation, options, body=body, content_type=creation.encodings[encoding])
     email = email_of(given[creation.source.name])
-    return Intent(request, reply_ref, is_callers, creation.echoes(given), creation.prompt.name, email, busy_timeout)
+    return Intent(
+        request,
+        reply_ref,
+        is_callers,
+        creation.echoes(given),
+        creation.prompt.name,
+        email,
+        busy_timeout,
+        bool(called_back),
+    )
+
+
+def called_back_at(context: Context, given: Mapping[str, Any], reply_ref: Any) -> dict[str, str]:
+    """The address for callbacks of a create that names none, if anybody receives them. ParameterError when it would be too long."""
+    is_ours = context.callbacks is not None and "reply_url" not in given and isinstance(reply_ref, str) and reply_ref
+    return {"reply_url": context.callbacks.url_for(reply_ref)} if is_ours and context.callbacks else {}
 
 
 def start(
     context: Context, creation: Creation, values: Mapping[str, Any], options: Options, more: Mapping[str, Any]
 ) -> Core[Task]:
     """The task of a new create. An asset that lacks what the creation needs of it is refused first."""
-    intent = intend(creation, values, options, **more)
+    intent = intend(context, creation, values, options, **more)
     yield from clips.check_asset(context, creation, values[creation.source.name], options)
     return (yield from create(context, intent))
 
@@ -99,10 +116,10 @@ def run(
     given = {creation.source: video} | ({creation.image: image} if creation.image and image is not None else {})
     ids = {option.name: each for option, each in given.items() if is_asset_id(each)}
     files = {option: each for option, each in given.items() if option.name not in ids}
-    intend(creation, {**values, **ids, **{each.name: "asset" for each in files}}, options, **more)
+    intend(context, creation, {**values, **ids, **{each.name: "asset" for each in files}}, options, **more)
     path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=False))
     uploaded = yield from _upload(context, creation, values, files, ids, options)
-    intent = intend(creation, {**values, **ids, **uploaded}, options, **more)
+    intent = intend(context, creation, {**values, **ids, **uploaded}, options, **more)
     task_id: str | None = None
     try:
         task = yield from create(context, intent)

@@ -37,6 +37,14 @@ class Clock(Protocol):
     async def asleep(self, seconds: float) -> None: ...
 
 
+class Callbacks(Protocol):
+    """Who receives callbacks: makes the addresses for creates, and tells which tasks are said to have ended, from whatever thread."""
+
+    def url_for(self, reply_ref: str) -> str: ...
+
+    def listen(self, wake: Callable[[str], object]) -> None: ...
+
+
 class Source(Protocol):
     """A file that is uploaded: its name and size where they can be known."""
 
@@ -106,14 +114,23 @@ class Context:
     """What the core of one client knows."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, make_gate: Callable[[], Any], files: Files, *, awaits: bool
+        self,
+        settings: Settings,
+        clock: Clock,
+        make_gate: Callable[[], Any],
+        files: Files,
+        *,
+        awaits: bool,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.make_gate = make_gate
         self.files = files
         self.awaits = awaits
+        self.callbacks = callbacks
         self.given_out = GivenOut()
+        self.called_back = GivenOut()
         self.after_fork()
 
     def after_fork(self) -> None:

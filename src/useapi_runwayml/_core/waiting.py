@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from ..errors import UseapiError
@@ -21,13 +22,18 @@ class Group(Asker):
 
     def join(self, watch: Watch) -> None:
         with self.lock:
-            if not self.watches:
-                self.next_round = 0.0
+            is_first = not self.watches
+            if is_first:
                 self.refused.clear()
                 self.turns.clear()
             self.add(watch)
-            soon = min(watch.terms.poll_interval or polling.SHORTEST, polling.SHORTEST)
-            self.next_round = min(self.next_round, self.last_round + soon)
+            if watch.terms.poll_interval is None and all(each in self.context.called_back for each in watch.open):
+                soon = watch.begun + polling.CALLED_BACK[0]  # its task is new, and of its end comes word
+            else:
+                soon = (
+                    0.0 if is_first else self.last_round + min(watch.terms.poll_interval or math.inf, polling.SHORTEST)
+                )
+            self.next_round = soon if is_first else min(self.next_round, soon)
 
     def leave(self, watch: Watch) -> None:
         with self.lock:
@@ -59,9 +65,11 @@ class Group(Asker):
         clock = self.context.clock
         yield Sleep(0)  # whoever starts in the same moment is in the first round
         pause = min(self.next_round, watch.deadline) - clock.monotonic()
-        if pause > 0:
-            yield Sleep(min(pause, SLICE))  # a wait that joins may want the next round sooner
-        if self.next_round <= clock.monotonic() < watch.deadline:
+        if pause > 0 and not self.heard():
+            yield Sleep(min(pause, SLICE))  # a wait that joins may want the next round sooner, and so may a callback
+        if heard := self.heard():
+            yield from self.look(watch, heard)
+        elif self.next_round <= clock.monotonic() < watch.deadline:
             yield from self.round(watch)
         with self.lock:
             for each in self.watches:

@@ -73,6 +73,13 @@ def check_kind(http_client: object, kind: type) -> None:
         )
 
 
+def check_callbacks(callbacks: object) -> None:
+    """ParameterError for what receives no callbacks."""
+    if callbacks is not None and not all(callable(getattr(callbacks, name, None)) for name in ("url_for", "listen")):
+        rule = "it must be a CallbackApp or CallbackWsgiApp of useapi_runwayml.callbacks"
+        raise ParameterError([Problem("callbacks", type(callbacks).__name__, rule)])
+
+
 def token_source(token: str | Callable[[], str] | None) -> tuple[Callable[[], str], list[Problem]]:
     """A function that gives the checked token, which stays in a closure where no repr shows it; and what is wrong with it.
 

@@ -38,12 +38,14 @@ class Endings:
         self.ledger = ledger
         self._service = service
         self.tell: Callable[[Row | None, str, str], None] = lambda row, state, why: None
+        self.waited_for: set[str] = set()
 
     async def wait(self, row: Row, account: Account) -> dict[str, Any]:
         """How the task ended. All rows wait in one client, which asks for them together."""
         begun, task_id = self.clock.monotonic(), str(row.facts.task_id)
         while True:
             try:
+                self.waited_for.add(task_id)
                 task = await self.runway.tasks.wait(task_id, timeout=A_WEEK, poll_interval=row.settings.poll_interval)
                 break
             except CLOSING as error:
@@ -57,6 +59,8 @@ class Endings:
                 return told("failed", error, stage=stage_of(error, "task"))
             except errors.UseapiError as error:
                 return told("failed", error)
+            finally:
+                self.waited_for.discard(task_id)
         took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
         seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
         row.facts.seconds, row.facts.seed = round(seconds, 1), task.options.seed if task.options else None

@@ -16,6 +16,7 @@ from dbos import DBOS
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from .. import AsyncRunwayClient, errors
+from .calls import Calls, Receiver
 from .checks import Job
 from .clock import BatchClock, ServiceClock
 from .engine import Engine
@@ -53,6 +54,7 @@ class Work:
     on_event: OnEvent
     http_client: Callable[..., httpx.AsyncClient]
     queues: Sequence[str] | None = None
+    callbacks: Receiver | None = None
     is_endless: bool = False
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "useapi-runwayml-presence"))
 
@@ -60,7 +62,7 @@ class Work:
         """An interruption leaves every row as it is, for whoever comes next."""
         service = ServiceClock(self.clock)
         async with self.http_client(event_hooks={"response": [service]}) as http:
-            runway = AsyncRunwayClient(http_client=http)
+            runway = AsyncRunwayClient(http_client=http, callbacks=self.callbacks)
             runway._use_clock(self.clock)
             journal = self.journal
             presence = journal.place.presence(journal.engine)
@@ -74,6 +76,7 @@ class Work:
             pulse = Pulse(self.clock, lambda about, told: engine.tell(None, about, told))
             journal.transactions.on_outage = self._tell_outage
             http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
+            calls = Calls(journal.transactions, self.callbacks, steps.waited_for) if self.callbacks else None
             await self._in_thread(presence.begin)
             await steps.learn()
             _running.append(engine)
@@ -85,7 +88,7 @@ class Work:
                     DBOS.listen_queues(self.queues)
                 DBOS.launch()
                 async with asyncio.TaskGroup() as group:
-                    living = group.create_task(self._live(presence, engine))
+                    living = group.create_task(self._live(presence, engine, calls))
                     while self.is_endless or await journal.transactions.do(journal.has_open):
                         pulse.check()
                         if engine.defect is not None:
@@ -115,13 +118,15 @@ class Work:
         """What says that this worker is there waits for nobody else's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *given, **more))
 
-    async def _live(self, presence: Presence, engine: Engine) -> None:
-        """It beats, sees who is gone, and takes over what they left. Through an outage nothing of that can be done."""
+    async def _live(self, presence: Presence, engine: Engine, calls: Calls | None) -> None:
+        """It beats, sees who is gone and what others were told, and takes over what the dead left. Through an outage nothing of that can be done."""
         alone: set[str] = set()
         for beats in itertools.count(1):
             try:
                 await self._in_thread(presence.look)
                 await self._in_thread(take_over, self.journal, presence.worker)
+                if calls is not None:
+                    await self._in_thread(calls.look)
                 if beats % SELDOM == 0:
                     await self._in_thread(take_over, self.journal, presence.worker, again=True)
                     mine = await self._in_thread(pending_of, self.journal, [presence.worker])
@@ -206,10 +211,11 @@ def run(
     clock: BatchClock | None = None,
     on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
+    callbacks: Receiver | None = None,
 ) -> list[Facts]:
     """Runs the batch of the journal until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
     queues = journal.admit(settings)
-    work = Work(journal, clock or BatchClock(), on_event, http_client, queues)
+    work = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks)
 
     async def run() -> list[Facts]:
         await work.run()
@@ -232,10 +238,11 @@ def work(
     clock: BatchClock | None = None,
     on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
+    callbacks: Receiver | None = None,
 ) -> None:
     """Works on the batch of the journal, or on all of the database, for ever, or until nothing is open."""
     queues = journal.queues() if journal.batch else None
-    worker = Work(journal, clock or BatchClock(), on_event, http_client, queues, is_endless=not until_done)
+    worker = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks, not until_done)
     try:
         asyncio.run(worker.run())
     finally:

@@ -96,6 +96,12 @@ NOTICES = Table(
     Column("about", Text, primary_key=True),
     Column("told", Text, nullable=False),
 )
+CALLS = Table(
+    "useapi_calls",
+    METADATA,
+    Column("task", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+)
 
 LIVING, DOUBTFUL, OVER, INHERITED = range(4)
 """What is known of a worker: it may live; its lock is gone, but that proves nothing; it is gone; and its rows are others'."""

@@ -43,6 +43,10 @@ class Transactions:
         with self.engine.begin() as connection:
             return work(connection)
 
+    def soon(self, work: Callable[[Connection], object]) -> None:
+        """One transaction, in a thread, for which nobody waits, and which may fail."""
+        self._threads.submit(self.now, work)
+
     async def do(self, work: Callable[[Connection], T]) -> T:
         """One transaction, as `through` does it."""
         return await self.through(lambda: self.now(work))

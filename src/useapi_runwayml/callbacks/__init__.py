@@ -1,48 +1,36 @@
-"""Callbacks: hints that a task has changed.
+"""Callbacks: hints that a task has changed, made safe to receive, and worth to wait for.
 
-The service signs none and promises neither order nor delivery (callback taskChanged), so nothing here is proof: read the task
-again (`tasks.retrieve`) before acting on it.
+The service signs none and promises neither order nor delivery (callback taskChanged). `ReplyUrlSigner` makes addresses that only
+you can have made; `CallbackApp` (ASGI) and `CallbackWsgiApp` receive what comes there, read a task again before anybody hears that
+it has ended, and wake the waits of a client that was given them: `AsyncRunwayClient(callbacks=app)`. `parse` and `newer` are for
+whoever receives callbacks by other means. All but these two needs the extra `callbacks`.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Any
 
-from collections.abc import Mapping
-from typing import Any
+if TYPE_CHECKING:
+    from .asgi import CallbackApp as CallbackApp
+    from .reading import newer as newer
+    from .reading import parse as parse
+    from .signing import ReplyUrlSigner as ReplyUrlSigner
+    from .wsgi import CallbackWsgiApp as CallbackWsgiApp
+else:
+    _HOMES = {
+        "CallbackApp": ".asgi",
+        "CallbackWsgiApp": ".wsgi",
+        "ReplyUrlSigner": ".signing",
+        "newer": ".reading",
+        "parse": ".reading",
+    }
+    __all__ = sorted(_HOMES)
 
-from useapi_runwayml_api.models.task import Task
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
 
-from .._core.answers import decode
-from .._core.polling import is_final
-from ..errors import ParameterError, Problem
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(_HOMES[name], __name__), name)
+        return value
 
-__all__ = ["newer", "parse"]
-
-
-def parse(body: bytes | str | Mapping[str, Any]) -> Task:
-    """The task that a callback tells of, flat or wrapped; unknown fields and states are kept.
-
-    Raises ParameterError for a body that carries no task id, whatever it is.
-    """
-    from useapi_runwayml_api.api.tasks import get_task
-
-    payload = (
-        decode(body.encode(errors="replace") if isinstance(body, str) else body)
-        if isinstance(body, (str, bytes))
-        else body
-    )
-    task: Any = get_task.parse(200, payload)
-    if task is None or not task.task_id:
-        raise ParameterError([Problem("body", None, "it is no callback: it carries no task with an id")])
-    found: Task = task
-    return found
-
-
-def newer(known: Task | None, received: Task) -> Task:
-    """Of what is known and what was received, the one to go by: an end is never taken back, nor an older state preferred."""
-    if known is None or known.task_id != received.task_id:
-        return received
-    if is_final(known):
-        return known
-    if not is_final(received) and known.updated_at and received.updated_at and received.updated_at < known.updated_at:
-        return known
-    return received
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

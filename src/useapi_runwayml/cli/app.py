@@ -66,6 +66,13 @@ GROUPS = {
             "release": "Stops tracking a task and frees its slot; the job itself still runs and costs.",
         },
     ),
+    "callbacks": (
+        "Receive what the service tells of tasks.",
+        {
+            "serve": "Prints each new state of a task, or runs a command with it.",
+            "url": "The signed address to give with a create as its replyUrl.",
+        },
+    ),
     "batch": (
         "Many clips, durably: a crash loses no paid work.",
         {

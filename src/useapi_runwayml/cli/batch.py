@@ -20,6 +20,8 @@ from .batch_resolving import resolve_command as resolve_command
 from .batch_view import show_rows, tell, tell_remarks, watching
 from .exits import OK, USAGE, Stop, hinting
 from .needs import extra, there
+from .receiving import NOWHERE, Called, receiving
+from .receiving import Options as CallbackOptions
 
 if TYPE_CHECKING:
     from ..batch.checks import Job
@@ -43,6 +45,7 @@ def run_command(
     endpoint: str = DEFAULT_CREATION,
     delete_assets: bool = False,
     where: Options = ANYWHERE,
+    called: CallbackOptions = NOWHERE,
     adopt: bool = False,
     anew: bool = False,
     dry_run: bool = False,
@@ -135,10 +138,10 @@ def run_command(
         journal.add(found, settings, reading)
         if no_work:
             return put(journal, settings, begun)
-        return go(journal, begun)
+        return go(journal, begun, called)
 
 
-def go(journal: Journal, begun: Begun, max_credits: int | None = None) -> int:
+def go(journal: Journal, begun: Begun, called: Called, max_credits: int | None = None) -> int:
     """Runs what is open, with the options of the journal, and tells what became of it."""
     from ..batch.ledger import Settings
     from ..batch.runner import run
@@ -148,8 +151,9 @@ def go(journal: Journal, begun: Begun, max_credits: int | None = None) -> int:
     with (
         hinting(lambda error: f"Tasks go on at the service. Resume with: {begun.again('resume')}"),
         watching(journal) as on_event,
+        receiving(called, needs_secret=begun.where.needs_secret) as callbacks,
     ):
-        ended = run(journal, settings, on_event=on_event)
+        ended = run(journal, settings, on_event=on_event, callbacks=callbacks)
     return tell(ended, begun)
 
 
@@ -176,6 +180,7 @@ def resume_command(
     anew: bool = False,
     max_credits: Most = None,
     where: Options = ANYWHERE,
+    called: CallbackOptions = NOWHERE,
     yes: Yes = False,
 ) -> int:
     """Goes on where a batch was interrupted or held, and fetches what could not be fetched. Finished work is not repeated.
@@ -209,11 +214,16 @@ def resume_command(
             output.say(f"{len(added)} rows join the batch")
         else:
             tell_changes(journal, begun, known)
-        return _go_on(journal, begun, known, [*to_resume(known), *added], max_credits, yes=yes)
+        return _go_on(journal, begun, known, [*to_resume(known), *added], called, max_credits, yes=yes)
 
 
 def retry_failed_command(
-    jobs: Jobs | None = None, *, max_credits: Most = None, where: Options = ANYWHERE, yes: Yes = False
+    jobs: Jobs | None = None,
+    *,
+    max_credits: Most = None,
+    where: Options = ANYWHERE,
+    called: CallbackOptions = NOWHERE,
+    yes: Yes = False,
 ) -> int:
     """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
     from ..batch.changes import to_retry
@@ -224,7 +234,7 @@ def retry_failed_command(
         from ..batch.facts import latest
 
         known = latest(journal.facts())
-        return _go_on(journal, begun, known, to_retry(known), max_credits, yes=yes)
+        return _go_on(journal, begun, known, to_retry(known), called, max_credits, yes=yes)
 
 
 def _go_on(
@@ -232,6 +242,7 @@ def _go_on(
     begun: Begun,
     known: list[Facts],
     more: list[Job],
+    called: Called,
     max_credits: int | None,
     *,
     yes: bool,
@@ -241,7 +252,7 @@ def _go_on(
     if paid := to_pay(known, more):
         ask(paid, yes=yes)
     journal.add(more)
-    return go(journal, begun, max_credits)
+    return go(journal, begun, called, max_credits)
 
 
 def status_command(jobs: Jobs | None = None, *, where: Options = ANYWHERE) -> int:

@@ -51,6 +51,11 @@ class Where:
         ),
     ] = None
 
+    @property
+    def needs_secret(self) -> str:
+        """Why callbacks need a secret that all share."""
+        return "the workers of a database receive each other's callbacks" if self.database else ""
+
 
 Options = Annotated[Where, Parameter(name="*")]
 ANYWHERE = Where()

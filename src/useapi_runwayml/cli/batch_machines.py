@@ -9,6 +9,8 @@ from . import output
 from .batch_folder import ANYWHERE, Begun, Options, database_of
 from .batch_view import watching
 from .exits import OK, USAGE, Stop
+from .receiving import NOWHERE, receiving
+from .receiving import Options as CallbackOptions
 
 if TYPE_CHECKING:
     from ..batch.journal import Journal
@@ -26,7 +28,13 @@ def put(journal: Journal, settings: Settings, begun: Begun) -> int:
     return OK
 
 
-def worker_command(*, where: Options = ANYWHERE, until_done: bool = False, gone: str | None = None) -> int:
+def worker_command(
+    *,
+    where: Options = ANYWHERE,
+    called: CallbackOptions = NOWHERE,
+    until_done: bool = False,
+    gone: str | None = None,
+) -> int:
     """Works on the batches of a database, on all or on the one with --name, beside any number of others on other machines.
 
     Parameters
@@ -53,8 +61,8 @@ def worker_command(*, where: Options = ANYWHERE, until_done: bool = False, gone:
             return _give_up(journal, gone)
         from ..batch.runner import work
 
-        with watching(journal) as on_event:
-            work(journal, until_done=until_done, on_event=on_event)
+        with watching(journal) as on_event, receiving(called, needs_secret=where.needs_secret) as callbacks:
+            work(journal, until_done=until_done, on_event=on_event, callbacks=callbacks)
     return OK
 
 

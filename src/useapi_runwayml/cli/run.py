@@ -17,6 +17,8 @@ from .._seam import is_asset_id
 from ..errors import SubmissionUnknownError
 from . import output
 from .exits import command, find_command, hinting, json_object
+from .receiving import NOWHERE, Called, receiving
+from .receiving import Options as CallbackOptions
 
 TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
@@ -68,6 +70,7 @@ def _parameters(creation: Creation) -> list[inspect.Parameter]:
         told("encoding", Literal[tuple(creation.encodings)], "How the fields go; multipart is a form.", "json"),
         told("timeout", float, "Seconds to wait for the end; the task goes on after that.", 3600.0),
         told("busy_timeout", float, "Seconds to wait for a free slot.", 600.0),
+        inspect.Parameter("called", named, default=NOWHERE, annotation=CallbackOptions),
         told("delete_asset", bool, "Delete the upload once the result is there.", False),
     ]
 
@@ -83,6 +86,7 @@ def _run(
     timeout: float = 3600,
     delete_asset: bool = False,
     reply_ref: str | None = None,
+    called: Called = NOWHERE,
     **options: Any,
 ) -> None:
     reference = reply_ref or f"useapi-runwayml-{uuid.uuid4().hex}"
@@ -103,7 +107,12 @@ def _run(
         output.say(f"Task: {task.task_id}")
 
     extra = json_object("--extra-body", extra_body)
-    with hinting(hint), RunwayClient() as runway, output.bar() as bar:
+    with (
+        hinting(hint),
+        receiving(called) as callbacks,
+        RunwayClient(callbacks=callbacks) as runway,
+        output.bar() as bar,
+    ):
         done, path = getattr(runway, creation.tag).run(
             video if is_asset_id(video) else Path(video),
             prompt,

@@ -23,8 +23,13 @@ KINDS = {
     "hide_in_list": "a created task never shows up in the list",
     "duplicate_callback": "a callback is sent twice",
     "reorder_callbacks": "a callback is held back and sent after the next one",
+    "late_callback": "a callback is sent `seconds` late",
+    "drop_callback": "a callback is never sent",
+    "forge_callback": "somebody else sends one first: it says that the task has succeeded, with a result that is not its own",
 }
-CALLBACK_KINDS = frozenset({"duplicate_callback", "reorder_callbacks"})
+CALLBACK_KINDS = frozenset(
+    {"duplicate_callback", "reorder_callbacks", "late_callback", "drop_callback", "forge_callback"}
+)
 CREATE_KINDS = frozenset({"hide_in_scheduler", "hide_in_list"})
 HTML = "<html><head><title>{0}</title></head><body><h1>{0} Bad Gateway</h1></body></html>"
 

@@ -78,6 +78,7 @@ class World:
         self.links = Links(f"{self._seed}", self.link_seconds)
         self.notes: deque[str] = deque(maxlen=200)
         self.held_callbacks: list[Callback] = []
+        self.late_callbacks: list[tuple[float, Callback]] = []
         self.token_leaks = 0
         self.lives += 1
 

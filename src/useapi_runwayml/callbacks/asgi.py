@@ -1,0 +1,135 @@
+"""An ASGI app that receives callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from useapi_runwayml_api.models.task import Task
+
+from . import inbox
+from .deliveries import Deliveries, Terms
+from .inbox import Head, Refused
+from .receiver import READ_SECONDS, Receiver
+from .signing import ReplyUrlSigner
+
+Message = MutableMapping[str, Any]
+log = logging.getLogger("useapi_runwayml.callbacks")
+
+
+class CallbackApp(Receiver):
+    """Receives callbacks: to mount in Starlette, FastAPI or Django's ASGI, or to run alone on an ASGI server. Any path is its own.
+
+    Each is answered (202) before anything is done about it. Refused are what is no POST (405), bears no signature of ours or an
+    expired one (403), is no JSON (415), has more than 1 MiB (413), takes longer than ten seconds (408) or tells of no task (400).
+
+    Args:
+        signer: checks the addresses.
+        on_change: called with each new state of a task, sync or async, a sync one in a thread. That a task has ended is read from
+            the service first, so that a forged or replayed body changes nothing; progress is as the body tells it. What repeats or
+            is older is dropped; an end is told once and never taken back. What it raises is logged, and it is called again later,
+            with growing pauses. None for waits alone.
+        client: an AsyncRunwayClient (or RunwayClient) to read tasks with; made from the environment when left out.
+        queue_size: how many tasks may wait to be told; above that the answer is 503.
+        attempts: how often a state is told at most, when on_change or the reading of the task fails.
+        first_pause: seconds before the second attempt; doubled before each later one, up to a minute.
+
+    Raises:
+        ParameterError: on_change without a client, and no USEAPI_TOKEN to make one.
+    """
+
+    def __init__(
+        self,
+        signer: ReplyUrlSigner,
+        on_change: Callable[[Task], Any] | None = None,
+        client: Any = None,
+        *,
+        queue_size: int = 10_000,
+        attempts: int = 8,
+        first_pause: float = 1.0,
+    ) -> None:
+        if on_change is not None and client is None:
+            from ..client import AsyncRunwayClient
+
+            client = AsyncRunwayClient()
+        super().__init__(signer, on_change, client, Terms(queue_size, attempts, first_pause))
+        self._deliveries: Deliveries | None = None
+
+    async def aclose(self, timeout: float = 10) -> list[str]:
+        """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
+        self._is_closed = True
+        left = [] if self._deliveries is None else await self._deliveries.drain(timeout)
+        if left:
+            log.error("closed before anybody was told of %d tasks: %s", len(left), ", ".join(left))
+        return left
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _live(
+        self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = scope.get("query_string", b"").decode("latin-1")
+        head = Head(scope["method"], query, headers.get("content-type", ""), headers.get("content-length", ""))
+        status, why, more = 202, "taken", dict[str, str]()
+        try:
+            self._check_open()
+            reply_ref = inbox.admit(self.signer, head)
+            body = await _body(receive)
+            if body is None:
+                return  # nobody is there any more
+            task = inbox.read(reply_ref, body)
+            if self._deliveries is None:
+                self._deliveries = self._make_deliveries()
+            self._take(task, self._deliveries)
+        except Refused as refused:
+            status, why, more = refused.status, str(refused), refused.headers
+            if scope.get("http_version", "1.1").startswith("1"):
+                more = {**more, "connection": "close"}  # what was not read of the body is of no use
+            log.warning("a callback was refused: %s", why)
+        answer = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(why)), **more}
+        encoded = [(name.encode(), value.encode()) for name, value in answer.items()]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": why.encode()})
+
+
+async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
+    """The whole body, in bounded memory and time; None when the sender went away."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                body += message.get("body", b"")
+                inbox.check_size(len(body))
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise Refused(408, "the body took too long") from None

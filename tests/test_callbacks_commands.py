@@ -1,0 +1,225 @@
+"""Callbacks on the command line: received, told, run with, and for clips and batches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from useapi_runwayml.batch.calls import Calls
+from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.tables import CALLS
+from useapi_runwayml.callbacks import CallbackApp, ReplyUrlSigner
+from useapi_runwayml.cli.app import run as command
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+from .conftest import MP4, TOKEN, spawn
+from .postgres import Postgres
+
+SECRET = "a secret of the tests"
+VARIABLE = "USEAPI_RUNWAYML_CALLBACK_SECRET"
+URL = "https://example.com/runway"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SimulatorServer]:
+    """A minute of it is a second here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    level = logging.getLogger("useapi_runwayml").level
+    sim = Simulator(max_jobs=10, credits=10_000, task_seconds=60)
+    with SimulatorServer(sim, clock=RunningClock(60)) as server:
+        monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
+        yield server
+    logging.getLogger("useapi_runwayml").setLevel(level)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def reads(service: SimulatorServer) -> int:
+    """Reads of tasks, one by one or in lists."""
+    return sum(seen.operation in ("getTask", "listTasks") for seen in service.simulator.requests)
+
+
+def soon(condition: Callable[[], Any]) -> Any:
+    for _ in range(2000):
+        if found := condition():
+            return found
+        time.sleep(0.01)
+    return pytest.fail("it never came to that")
+
+
+def test_a_clip_is_called_back(service: SimulatorServer) -> None:
+    """Of a task that lasts a minute no read but two is needed; the receiver is gone afterwards."""
+    port = free_port()
+    where = ["--callback-url", f"http://127.0.0.1:{port}/x", "--callback-port", str(port)]
+    assert command(["run", "c.mp4", "x", "-o", "out.mp4", *where]) == 0
+    assert Path("out.mp4").read_bytes() == MP4
+    assert reads(service) <= 2
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_batch_is_called_back(service: SimulatorServer) -> None:
+    """Two reads for each row at most, the one before its download among them."""
+    port = free_port()
+    lines = "".join(f"c.mp4,row {row},5,{row}.mp4\n" for row in range(1, 11))
+    Path("jobs.csv").write_text(f"video,prompt,seconds,output\n{lines}", encoding="utf-8")
+    where = ["--callback-url", f"http://127.0.0.1:{port}/x", "--callback-port", str(port)]
+    assert command(["batch", "run", "jobs.csv", "--yes", "--max-jobs", "10", *where]) == 0
+    assert len({task.request["replyUrl"] for task in service.simulator.state.tasks.values()}) == 10
+    assert reads(service) <= 2 * 10
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["callbacks", "url", "r", "--url", URL], VARIABLE),
+        (["callbacks", "serve", "--url", URL], VARIABLE),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", "nowhere"], "base_url"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "70000"], "65535"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "TAKEN"], "cannot listen on"),
+        (["batch", "worker", "--database", "DATABASE", "--callback-url", URL], VARIABLE),
+    ],
+)
+def test_what_cannot_receive_is_said(
+    service: SimulatorServer, postgres: Postgres, capsys: Any, words: list[str], told: str, tmp_path: Path
+) -> None:
+    """In a line, before anything is sent."""
+    database = postgres.new()
+    if "DATABASE" in words:
+        Path("jobs.csv").write_text("video,prompt,output\nc.mp4,x,1.mp4\n", encoding="utf-8")
+        assert command(["batch", "run", "jobs.csv", "--yes", "--no-work", "--database", database]) == 0
+        capsys.readouterr()
+        service.simulator.reset()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        chosen = {"TAKEN": str(taken.getsockname()[1]), "DATABASE": database}
+        assert command([chosen.get(word, word) for word in words]) in (1, 2, 3)
+    found = capsys.readouterr().err
+    assert told in found
+    assert "Traceback" not in found
+    assert not service.simulator.state.tasks
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--exec"], ["--exec", "false"]])
+def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, words: list[str]) -> None:
+    """As lines, as JSON, or to a command, which is run again when it fails; SIGTERM ends it once all is told."""
+    port, told = free_port(), tmp_path / "told"
+    if words == ["--exec"]:
+        script = tmp_path / "tell.py"
+        script.write_text(
+            "import pathlib, sys\n"
+            f"found = pathlib.Path({str(told)!r})\n"
+            "tries = found.with_suffix('.tries')\n"
+            "tries.write_text(tries.read_text() + 'x' if tries.exists() else 'x')\n"
+            "if len(tries.read_text()) == 1: sys.exit(3)\n"
+            "found.write_text(sys.stdin.read())\n",
+            encoding="utf-8",
+        )
+        words = ["--exec", f"{sys.executable} {script}"]
+    elif "false" in words:
+        words = ["--exec", "no-such-command-anywhere"]
+    base = [sys.executable, "-W", "error", "-m", "useapi_runwayml", "callbacks", "serve"]
+    serving = spawn(
+        [*base, "--url", URL, "--port", str(port), *words],
+        env={**os.environ, VARIABLE: f"{SECRET}, an older one of the tests"},
+    )
+    query = ReplyUrlSigner(SECRET, URL).url_for("row-1").partition("?")[2]
+    body = {"taskId": "user:1-runwayml:a@b.c-task:t", "status": "RUNNING", "progressRatio": "0.5"}
+
+    def post() -> int:
+        try:
+            return httpx.post(f"http://127.0.0.1:{port}/any?{query}", json=body, trust_env=False).status_code
+        except httpx.TransportError:
+            assert serving.poll() is None, "it has ended"
+            return 0
+
+    try:
+        assert soon(post) == 202
+        if words[:1] == ["--exec"] and "no-such" not in words[1]:
+            assert json.loads(soon(lambda: told.exists() and told.read_text()))["status"] == "RUNNING"
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        out, err = serving.communicate(timeout=30)
+    assert serving.returncode == 0, err
+    assert "Traceback" not in err
+    assert f"port {port}" in err
+    assert SECRET not in out + err
+    if words == []:
+        assert out == "user:1-runwayml:a@b.c-task:t RUNNING 50%\n"
+    elif words == ["--json"]:
+        assert json.loads(out)["taskId"] == "user:1-runwayml:a@b.c-task:t"
+    elif "no-such" in words[1]:
+        assert "no-such-command-anywhere: No such file" in err
+
+
+def test_an_address_is_made(service: SimulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """For a create that is made elsewhere; the first of several secrets signs."""
+    monkeypatch.setenv(VARIABLE, f"{SECRET},another secret of somebody")
+    assert command(["callbacks", "url", "row-1", "--url", URL]) == 0
+    assert ReplyUrlSigner(SECRET, URL).check(capsys.readouterr().out.strip()) == "row-1"
+    assert command(["--json", "callbacks", "url", "row-1", "--url", URL]) == 0
+    assert json.loads(capsys.readouterr().out)["reply_ref"] == "row-1"
+
+
+@pytest.mark.parametrize("given", ["'", ""])
+def test_a_command_that_is_none_is_said(
+    service: SimulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: Any, given: str
+) -> None:
+    """Before it listens."""
+    monkeypatch.setenv(VARIABLE, SECRET)
+    assert command(["callbacks", "serve", "--url", URL, "--exec", given]) == 2
+    assert "--exec" in capsys.readouterr().err
+
+
+# -- several machines --------------------------------------------------------------------------------------------------
+def test_a_callback_finds_the_machine_that_waits(place: Any, tmp_path: Path) -> None:
+    """One is told, and has not the row: the one that has it looks, once; what nobody waits for is forgotten after a day."""
+    journal = Journal(place, tmp_path)
+    journal.prepare()
+    signer = ReplyUrlSigner(SECRET, URL)
+    apps, waiting = [CallbackApp(signer), CallbackApp(signer)], [set[str](), {"t1"}]
+    woken: list[list[str]] = [[], []]
+    machines = [Calls(journal.transactions, app, mine) for app, mine in zip(apps, waiting, strict=True)]
+    for app, heard in zip(apps, woken, strict=True):
+        app.listen(heard.append)
+
+    def left() -> list[str]:
+        return journal.transactions.now(lambda connection: [*connection.execute(select(CALLS.c.task)).scalars()])
+
+    for _ in range(2):
+        apps[0].wake("t1")
+    apps[0].wake("t2")
+    soon(lambda: sorted(left()) == ["t1", "t2"])
+    machines[0].look()
+    assert woken == [["t1", "t1", "t2"], []]
+    machines[1].look()
+    machines[1].look()
+    assert woken == [["t1", "t1", "t2"], ["t1"]]
+    assert left() == ["t2"]
+    for age, expected in ((24 * 3600 - 60, ["t2", "t3"]), (24 * 3600 + 1, ["t3"])):
+        change = update(CALLS).where(CALLS.c.task == "t2").values(at=time.time() - age)
+        journal.transactions.now(lambda connection: connection.execute(change))  # noqa: B023
+        journal.transactions.now(lambda connection: connection.execute(CALLS.delete().where(CALLS.c.task == "t3")))
+        apps[0].wake("t3")
+        soon(lambda: sorted(left()) == expected)  # noqa: B023
+    apps[1].wake("t1")  # it waits for it itself
+    asyncio.run(journal.transactions.do(lambda connection: None))
+    assert left() == ["t3"]
+    journal.close()
