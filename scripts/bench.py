@@ -244,6 +244,54 @@ def bench_many_rows() -> list[tuple[str, float, float]]:
     return found
 
 
+def bench_callbacks() -> list[tuple[str, float, float]]:
+    """1,000 callbacks at once, of which each ends a task: none is lost, memory stays; and how long one takes to be answered."""
+    import httpx
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from bench_callbacks import SECRET
+
+    from useapi_runwayml.callbacks import ReplyUrlSigner
+
+    signer, times = ReplyUrlSigner(SECRET, "http://127.0.0.1/x"), list[float]()
+    document = Path(__file__).resolve().parent.parent / "generated/useapi_runwayml_api/useapi-runwayml.json"
+    example = json.loads(document.read_bytes())["components"]["examples"]["SucceededTask"]["value"]
+
+    async def post(client: httpx.AsyncClient, port: int, number: int) -> None:
+        url = f"http://127.0.0.1:{port}/x?{signer.url_for(f'row-{number}').partition('?')[2]}"
+        body = {**example, "taskId": f"{TASK}{number}", "replyRef": f"row-{number}"}
+        begun = time.perf_counter()
+        assert (await client.post(url, json=body)).status_code == 202
+        times.append(time.perf_counter() - begun)
+
+    async def some(port: int, numbers: range, *, at_once: bool) -> None:
+        limits = httpx.Limits(max_connections=1000)
+        async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
+            posts = [post(client, port, number) for number in numbers]
+            if at_once:
+                await asyncio.gather(*posts)
+            else:
+                for each in posts:
+                    await each
+
+    command = [sys.executable, str(Path(__file__).resolve().parent / "bench_callbacks.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as child:  # type: ignore[call-overload]
+        port = int(child.stdout.readline())
+        asyncio.run(some(port, range(50), at_once=False))
+        answered = statistics.median(times) * 1000
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "go\n"
+        asyncio.run(some(port, range(50, 1050), at_once=True))
+        told = json.loads(child.communicate("\n")[0])
+    return [
+        ("1,000 callbacks at once, tasks that were lost", 1050 - told["heard"], 0),
+        ("1,000 callbacks at once, megabytes more", told["more"], 30),
+        ("a callback, milliseconds until it is answered", answered, 10),
+    ]
+
+
 BENCHES = {
     "import": bench_import,
     "create": bench_create,
@@ -253,6 +301,7 @@ BENCHES = {
     "batch": bench_batch,
     "machines": bench_machines,
     "many rows": bench_many_rows,
+    "callbacks": bench_callbacks,
 }
 
 

@@ -223,3 +223,37 @@ def test_a_callback_finds_the_machine_that_waits(place: Any, tmp_path: Path) -> 
     asyncio.run(journal.transactions.do(lambda connection: None))
     assert left() == ["t3"]
     journal.close()
+
+
+WITHOUT_ASKING = """
+import useapi_runwayml._core.polling as polling
+polling.CALLED_BACK = (1e6, 1e6)  # without a callback nobody would ever ask
+from useapi_runwayml.__main__ import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_two_machines_wake_each_other(service: SimulatorServer, postgres: Postgres, tmp_path: Path) -> None:
+    """All callbacks come to one of them, as behind one address; the rows of both end by them alone, each with one task."""
+    rows, port, database = 24, free_port(), postgres.new()
+    lines = "".join(f"c.mp4,row {row},5,{row}.mp4\n" for row in range(1, rows + 1))
+    Path("jobs.csv").write_text(f"video,prompt,seconds,output\n{lines}", encoding="utf-8")
+    assert command(["batch", "run", "jobs.csv", "--yes", "--no-work", "--max-jobs", "10", "--database", database]) == 0
+    environment = {**os.environ, VARIABLE: SECRET, "USEAPI_RUNWAYML_DATABASE": database}
+    where = ["--callback-url", f"http://127.0.0.1:{port}/x", "--callback-port"]
+    workers = [
+        spawn(
+            [sys.executable, "-W", "error", "-c", WITHOUT_ASKING, "batch", "worker", "--until-done", *where, str(each)],
+            env=environment,
+        )
+        for each in (port, free_port())
+    ]
+    told = [each.communicate(timeout=100) for each in workers]
+    assert [each.returncode for each in workers] == [0, 0], told
+    done = [out.count(": done") for out, _ in told]
+    assert sum(done) == rows, told
+    assert min(done) > 0, "each has had rows"
+    assert len(service.simulator.state.tasks) == rows
+    assert all(task.request["replyUrl"].startswith(where[1]) for task in service.simulator.state.tasks.values())
+    assert reads(service) <= 3 * rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -18,11 +20,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from useapi_runwayml import NotFoundError, ParameterError, Task
+from useapi_runwayml import AsyncRunwayClient, NotFoundError, ParameterError, RunwayClient, Task
 from useapi_runwayml.callbacks import CallbackApp, CallbackWsgiApp, ReplyUrlSigner, receiver
 from useapi_runwayml.callbacks.deliveries import Deliveries
 from useapi_runwayml.callbacks.inbox import Known
 from useapi_runwayml.callbacks.serving import CallbackServer
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+from .conftest import MP4, TOKEN
 
 SECRET = "a secret of the tests"
 T = "user:1-runwayml:a@b.c-task:t"
@@ -314,6 +319,17 @@ def test_a_sender_that_goes_away_is_no_trouble() -> None:
         assert served.settled() == []
 
 
+def test_an_address_from_before_a_rotation_is_taken(kind: str) -> None:
+    """A create bears an address that the old secret has signed; its callback comes when a new one is in front."""
+    before = ReplyUrlSigner("an older secret here", "http://h")
+    with Served(kind) as served:
+        served.app.signer = ReplyUrlSigner([SECRET, "an older secret here"], "http://h")
+        assert served.post(task(), url=served.address(signer=before)) == 202
+        served.app.signer = served.signer
+        assert served.post(task(), url=served.address(signer=before)) == 403
+        assert served.settled() == ["RUNNING"]
+
+
 # -- what is heard -----------------------------------------------------------------------------------------------------
 def test_what_repeats_or_is_older_is_dropped(served: Served) -> None:
     """And an end is never taken back."""
@@ -489,6 +505,78 @@ def test_who_is_gone_is_not_woken() -> None:
     app.wake("b")
     assert heard == ["a"]
     assert app._wakes == []
+
+
+def test_each_process_of_a_wsgi_server_tells_by_itself() -> None:
+    """A server forks after its application was made: the thread that tells is made anew in each child."""
+    with Served("wsgi") as served:
+        assert served.post(task()) == 202
+        assert served.settled() == ["RUNNING"]
+        first = served.app._side
+        first.process = -1  # as it looks to a child
+        assert served.post(task(task_id="of-the-child")) == 202
+        assert served.app._side is not first
+        served.until(lambda: ("of-the-child", "RUNNING") in served.heard)
+        first.end(1)
+
+
+@pytest.mark.parametrize("kind_of_client", ["sync", "async"])
+def test_a_client_waits_over_real_sockets(kind: str, kind_of_client: str) -> None:
+    """The service, the receiver and the client on the loopback: an end is known at once, by one read."""
+    sim = Simulator(task_seconds=60, max_jobs=9)
+    with Served(kind) as served, SimulatorServer(sim, clock=RunningClock(120)) as server:
+        served.app.signer = ReplyUrlSigner(SECRET, f"http://127.0.0.1:{served.port}/x")
+        served.service.states.clear()
+        settings: dict[str, Any] = {"base_url": server.base_url, "callbacks": served.app}
+        if kind_of_client == "sync":
+            with RunwayClient(TOKEN, **settings) as runway:
+                asset = runway.assets.upload(io.BytesIO(MP4), name="c.mp4")
+                done = runway.tasks.wait(
+                    runway.video_to_video.create(asset_id=str(asset.asset_id), text_prompt="x"), timeout=14
+                )
+        else:
+
+            async def main() -> Task:
+                async with AsyncRunwayClient(TOKEN, **settings) as runway:
+                    asset = await runway.assets.upload(io.BytesIO(MP4), name="c.mp4")
+                    made = await runway.video_to_video.create(asset_id=str(asset.asset_id), text_prompt="x")
+                    return await runway.tasks.wait(made, timeout=14)  # it would ask by itself after fifteen seconds
+
+            done = asyncio.run(main())
+    assert done.status == "SUCCEEDED"
+    assert sum(seen.operation == "getTask" for seen in sim.requests) == 1
+
+
+def test_the_simulator_sends_nothing_twice_by_itself() -> None:
+    """An answer of 500 is no reason: each change is told once, as the service promises no more."""
+    calls = list[tuple[str, str]]()
+
+    class Broken(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            calls.append((told["replyRef"], told["status"]))
+            self.send_error(500)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    hook = HTTPServer(("127.0.0.1", 0), Broken)
+    threading.Thread(target=hook.serve_forever, args=(0.01,), daemon=True).start()
+    sim = Simulator(task_seconds=60)
+    with SimulatorServer(sim, clock=RunningClock()) as server, RunwayClient(TOKEN, base_url=server.base_url) as runway:
+        asset = str(runway.assets.upload(io.BytesIO(MP4), name="c.mp4").asset_id)
+        for reference in ("first", "second"):
+            url = f"http://127.0.0.1:{hook.server_port}/"
+            runway.video_to_video.create(asset_id=asset, text_prompt="x", reply_url=url, reply_ref=reference)
+            server.clock.advance(3600)
+            for _ in range(1000):
+                if (reference, "SUCCEEDED") in calls:
+                    break
+                time.sleep(0.01)
+    hook.shutdown()
+    hook.server_close()
+    assert [reference for reference, _ in calls] == ["first"] * 3 + ["second"] * 3
+    assert calls[-1] == ("second", "SUCCEEDED")
 
 
 @pytest.mark.parametrize("make", [CallbackApp, CallbackWsgiApp])

@@ -147,7 +147,7 @@ def test_an_unknown_outcome_tells_how_to_find_it(
     server.simulator.faults.add("status", "listTasks", status=503)
     from useapi_runwayml import RunwayClient
 
-    monkeypatch.setattr("useapi_runwayml.cli.run.RunwayClient", lambda: RunwayClient(lookup_timeout=0))
+    monkeypatch.setattr("useapi_runwayml.cli.run.RunwayClient", lambda **more: RunwayClient(lookup_timeout=0, **more))
     code, out, _ = run("run", "c.mp4", "x", "-o", "o.mp4", "--reply-ref", "row-1", "--json")
     assert code == 8
     found = json.loads(out)

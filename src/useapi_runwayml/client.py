@@ -10,8 +10,10 @@ import httpx
 from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
 from useapi_runwayml_api.creations.lazy import lazy
 
+from ._core.surroundings import Callbacks
+
 if TYPE_CHECKING:
-    from ._core.surroundings import Callbacks, Clock
+    from ._core.surroundings import Clock
     from .resources.assets import Assets, AsyncAssets
     from .resources.creations import AsyncCreator, SyncCreator
     from .resources.features import AsyncFeatures, Features

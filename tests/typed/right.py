@@ -29,7 +29,7 @@ from useapi_runwayml import (
     VideoToVideoOptions,
     errors,
 )
-from useapi_runwayml.callbacks import newer, parse
+from useapi_runwayml.callbacks import CallbackApp, CallbackWsgiApp, ReplyUrlSigner, newer, parse
 from useapi_runwayml.errors import (
     AccountBusyError,
     AccountSessionError,
@@ -181,6 +181,25 @@ def callback(body: Mapping[str, object], known: Task) -> Task:
     """What a receiver of callbacks writes."""
     task = parse(body)
     return newer(known, task)
+
+
+async def changed(task: Task) -> None:
+    """What is to happen when a task has changed."""
+    assert_type(task.status, str | None)
+
+
+async def called_back() -> str:
+    """What whoever is called back writes."""
+    signer = ReplyUrlSigner(
+        ["a new secret of mine", "an old secret of mine"], "https://example.com/runway", max_age=3600
+    )
+    receiver = CallbackApp(signer, changed)
+    async with AsyncRunwayClient(callbacks=receiver) as runway:
+        await runway.video_to_video.create(asset_id="a", text_prompt="x")
+    assert_type(await receiver.aclose(timeout=5), list[str])
+    with RunwayClient(callbacks=CallbackWsgiApp(signer, print, queue_size=10)) as blocking:
+        print(blocking.tasks)
+    return signer.check(signer.url_for("row-1"))
 
 
 def doubled() -> None:
