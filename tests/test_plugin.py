@@ -146,3 +146,33 @@ def test_the_fixtures_are_there(runway_client: RunwayClient, runway_simulator: S
     """The plugin is found by its entry point."""
     assert list(runway_client.tasks.list()) == []
     assert runway_simulator.requests
+
+
+def test_a_server_of_the_plugin_is_for_any_code(tmp_path: Path) -> None:
+    """Over HTTP, at the address in the environment, with what was paid."""
+    (tmp_path / "clip.mp4").write_bytes(MP4)
+    done = run(
+        tmp_path,
+        """
+import os
+import urllib.request
+
+
+def test_it(runway_server, runway_simulator):
+    from useapi_runwayml import RunwayClient
+
+    assert os.environ["USEAPI_RUNWAYML_BASE_URL"] == runway_server.base_url
+    health = runway_server.origin + "/_simulator/health"
+    assert urllib.request.urlopen(health).status == 200
+    with RunwayClient() as runway:
+        task = runway.video_to_video.create(
+            asset_id=runway.assets.upload("clip.mp4").asset_id, text_prompt="x", reply_ref="row-1", seconds=5
+        )
+        runway_server.clock.advance(100)
+        assert runway.tasks.wait(task).status == "SUCCEEDED"
+    assert runway_simulator.paid == (1, 25, {"row-1": 1})
+""",
+        "-W",
+        "ignore::useapi_runwayml.MediaWarning",
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

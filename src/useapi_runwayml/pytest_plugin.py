@@ -1,7 +1,8 @@
 """Fixtures for teams that test against the simulator. Nothing is imported until a fixture is used.
 
 `runway_simulator` is an empty simulated service on a clock that passes by itself whenever a client waits;
-`runway_client` and `async_runway_client` are clients of it; `runway_faults` takes the faults that it is to have.
+`runway_client` and `async_runway_client` are clients of it; `runway_faults` takes the faults that it is to have;
+`runway_server` serves it over HTTP, for code that is not this package's; `runway_simulator.paid` tells what was paid.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from . import AsyncRunwayClient, RunwayClient
-    from .simulator import Simulator
+    from .simulator import Simulator, SimulatorServer
     from .simulator.faults import Faults
 
 BASE_URL = "http://runway.simulator/v1/runwayml"
@@ -33,6 +34,21 @@ def runway_simulator() -> Iterator[Simulator]:
     simulator.clock = ManualClock()
     yield simulator
     simulator.state.close()
+
+
+@pytest.fixture
+def runway_server(runway_simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorServer]:
+    """The simulated service over HTTP, on a free port of the loopback, for clients in any process or language.
+
+    `runway_server.base_url` is its address; USEAPI_RUNWAYML_BASE_URL and USEAPI_TOKEN lead there as long as the test lasts. A minute of its
+    time is a second, and `runway_server.clock.advance(seconds)` moves it.
+    """
+    from .simulator import RunningClock, SimulatorServer
+
+    with SimulatorServer(runway_simulator, clock=RunningClock(60)) as server:
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
+        monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+        yield server
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ SINGLE = {
     "demo": "The whole way on a simulator of its own; costs nothing.",
     "simulate": "Serves a stand-in for the paid service.",
 }
+DOCUMENT = "The OpenAPI document of the service, as JSON."
 GROUPS = {
     "tasks": (
         "Read, wait for, download and delete tasks.",
@@ -89,6 +90,7 @@ GROUPS = {
 app.command(f"useapi_runwayml.cli.run:{DEFAULT_CREATION}", name="run", help=RUN)
 for single, told in SINGLE.items():
     app.command(f"useapi_runwayml.cli.{single}:{single}", help=told)
+app.command("useapi_runwayml.cli.document:document_command", name="document", help=DOCUMENT)
 for group, (told, commands) in GROUPS.items():
     inner = App(name=group, help=told, suppress_keyboard_interrupt=False)
     for command, line in commands.items():

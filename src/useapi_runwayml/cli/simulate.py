@@ -32,6 +32,9 @@ def simulate(
     fault: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     allow_remote_callbacks: bool = False,
     web_tasks: int = 0,
+    storage: float = 4,
+    allow_host: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    print_env: bool = False,
     quiet: bool = False,
 ) -> None:
     """Serves a stand-in for the paid service: nothing is real, nothing costs credits.
@@ -64,6 +67,12 @@ def simulate(
         How many tasks each account has from Runway's web application: listed, but not tracked.
     allow_remote_callbacks
         Send callbacks to other hosts than the loopback too.
+    storage
+        Gigabytes of files that it keeps; uploads beyond are refused.
+    allow_host
+        Further names under which it may be asked, beside localhost and the address that it listens on.
+    print_env
+        Print the two variables that lead a client here, as NAME=value lines, and nothing else.
     quiet
         No line for each request.
     """
@@ -72,6 +81,8 @@ def simulate(
         from ..simulator.faults import parse_fault
     if speed <= 0:
         raise Stop("--speed must be more than 0", 2)
+    if not 0 < storage < 1e6:
+        raise Stop("--storage must be gigabytes, more than 0", 2)
     if not 0 <= port <= 65535:
         raise Stop("--port goes from 0 to 65535", 2)
     sim = Simulator(
@@ -83,11 +94,14 @@ def simulate(
         strict=strict,
         allow_remote_callbacks=allow_remote_callbacks,
         web_tasks=web_tasks,
+        storage=int(storage * (1 << 30)),
     )
     try:
         for each in fault or []:
             sim.faults.add(**parse_fault(each))
-        server = SimulatorServer(sim, clock=RunningClock(speed), host=host, port=port, state=state)
+        server = SimulatorServer(
+            sim, clock=RunningClock(speed), host=host, port=port, state=state, allow_hosts=allow_host or []
+        )
     except ValueError as error:
         raise Stop(str(error), 2) from None
     except OSError as error:
@@ -99,13 +113,16 @@ def simulate(
     if not _is_loopback(host):
         print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
     shown = "user:4242-simulated" if token is None else "<your --token>"
+    say = output.remark if print_env and not output.is_json() else output.say
+    if print_env and not output.is_json():
+        print(f"USEAPI_RUNWAYML_BASE_URL={server.base_url}", f"USEAPI_TOKEN={shown}", sep="\n", flush=True)
     output.show({"base_url": server.base_url, "page": f"{server.origin}/", "token": shown}, lambda: None)
-    output.say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
-    output.say(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}")
+    say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
+    say(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}")
     signal.signal(signal.SIGINT, lambda *_: server.stop())
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     server.run()
-    output.say("The simulator has ended.")
+    say("The simulator has ended.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from .bodies import read_json
 from .clock import Clock
 from .wire import Answer, Request, error_answer, json_answer
 
@@ -13,16 +12,18 @@ if TYPE_CHECKING:
     from .service import Simulator
 
 PREFIX = "/_simulator/"
+LATEST = 4_102_444_800.0  # 2100-01-01
 
 
 def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
-    """GET state; GET, POST, DELETE faults; POST clock {"advance": seconds}; POST reset."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    """GET health; GET state; GET, POST, DELETE faults; POST clock {"advance": seconds}; POST reset."""
+    if request.headers.get("origin", request.site) != request.site:
         return error_answer(403, "Other web pages may not steer the simulator")
     what = request.path.removeprefix(PREFIX)
     with sim.lock:
         match request.method, what:
+            case "GET", "health":
+                return json_answer(200, {"status": "ok"})
             case "GET", "state":
                 return json_answer(200, state(sim, clock.now()))
             case "GET", "faults":
@@ -35,14 +36,14 @@ def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
                 return json_answer(200, state(sim, clock.now()))
             case "POST", "faults" | "clock":
                 return _post(sim, clock, what, request)
-    return error_answer(404, "There are GET state; GET, POST and DELETE faults; POST clock; POST reset")
+    return error_answer(404, "There are GET health; GET state; GET, POST and DELETE faults; POST clock; POST reset")
 
 
 def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
     try:
-        given: dict[str, Any] = json.loads(request.body.read())
+        given: dict[str, Any] = read_json(request)
         if what == "clock":
-            clock.advance(float(given["advance"]))
+            clock.advance(_seconds(given["advance"], clock.now()))
             return json_answer(200, {"now": clock.now()})
         sim.faults.add(**given)
     except KeyError as error:
@@ -50,6 +51,13 @@ def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
     except (ValueError, TypeError) as error:
         return error_answer(400, str(error))
     return json_answer(200, sim.faults.listed())
+
+
+def _seconds(given: Any, now: float) -> float:
+    """By how much the clock is moved: never back, and not beyond the dates that all can write."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given <= LATEST - now:
+        raise ValueError("advance must be seconds, 0 or more, up to the year 2100")
+    return float(given)
 
 
 def state(sim: Simulator, now: float) -> dict[str, Any]:

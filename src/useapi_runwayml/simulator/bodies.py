@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from python_multipart import create_form_parser
@@ -11,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from .contract import MULTIPART, Schema, as_typed
-from .wire import Request
+from .wire import Blob, Request
 
 
 class Unreadable(ValueError):
@@ -19,7 +21,24 @@ class Unreadable(ValueError):
 
 
 def media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip()
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def unpacked(request: Request, most: int) -> Request:
+    """The same request, with its body as it was before it was packed by gzip."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding in ("", "identity"):
+        return request
+    if coding != "gzip":
+        raise Unreadable(f"Content-Encoding {coding} is not supported: gzip")
+    unpacking = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacking.decompress(request.body.read(), most + 1)
+    except zlib.error:
+        raise Unreadable("The body is no gzip") from None
+    if len(body) > most or not unpacking.eof:
+        raise Unreadable("The body is too large, or not whole")
+    return replace(request, body=Blob([body]))
 
 
 def read_json(request: Request) -> Any:

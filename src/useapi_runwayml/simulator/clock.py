@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import time
 from typing import Protocol
@@ -31,7 +32,9 @@ class RunningClock:
         return self._start + (time.monotonic() - self._begun) * self.speed
 
     def advance(self, seconds: float) -> None:
-        """Jumps ahead."""
+        """Jumps ahead; ValueError for what would break it."""
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"a clock advances by seconds, 0 or more, not by {seconds}")
         self._start += seconds
 
 

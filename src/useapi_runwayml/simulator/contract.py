@@ -87,7 +87,7 @@ class Contract:
             id=data["operationId"],
             method=method.upper(),
             path=path,
-            pattern=re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))),
+            pattern=re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path.rstrip("/"))) + "/?"),
             parameters=parameters,
             bodies=bodies or dict.fromkeys(content),
             responses=data["responses"],

@@ -15,6 +15,7 @@ from .wire import Answer, Request, error_answer, json_answer
 from .world import World
 
 DONE = {"success": True}
+FULL = "The simulator's storage is full: delete assets, or begin it with a larger --storage"
 Handler = Callable[[World, Request, Mapping[str, Any], Any, float], Answer]
 
 
@@ -40,6 +41,7 @@ def create(model: Model, sim: World, request: Request, body: Any, now: float) ->
         return error_answer(412, "You do not have enough credits to run this task.", code=False)
     account.spent += cost or 0
     task = new_task(model, sim, asset, dict(body), outcome, cost, now)
+    sim.state.paid.append((task.request.get("replyRef"), cost or 0))
     view = sim.task_view(task, request.origin, now)
     if sim.shapes.create == "wrapped":
         return json_answer(200, {"task": view, "code": 200})
@@ -185,6 +187,8 @@ def upload_asset(sim: World, request: Request, parameters: Mapping[str, Any], bo
         return error_answer(400, "The body is empty")
     if sim.strict and not is_of_type(request.body.read(0, 16), media_type):
         return error_answer(400, f"The body is no {media_type}")
+    if request.body.size > sim.room():
+        return error_answer(413, FULL)
     measures = {key: parameters[key] for key in ("duration", "width", "height") if key in parameters}
     asset_id = sim.state.new_id(account.email, "asset")
     asset = Asset(asset_id, account.email, parameters["name"], media_type, now, request.body, measures)

@@ -16,7 +16,7 @@ from .wire import Blob
 if TYPE_CHECKING:
     from .service import Simulator
 
-VERSION = 2
+VERSION = 3
 
 
 class StateFile:
@@ -40,6 +40,7 @@ class StateFile:
             kind, numbers, rest = found["chance"]
             state.chance.setstate((kind, tuple(numbers), rest))
             state.created = found["created"]
+            state.paid = [(reply_ref, cost) for reply_ref, cost in found["paid"]]
             state.has_web_tasks = True
             for each in found["tasks"]:
                 state.keep(Task(**{**each, "plan": Plan(**each["plan"])}))
@@ -72,6 +73,7 @@ class StateFile:
                 "now": clock.now(),
                 "chance": state.chance.getstate(),
                 "created": state.created,
+                "paid": state.paid,
                 "accounts": [asdict(each) for each in state.accounts.values()],
                 "tasks": [asdict(each) for each in state.tasks.values()],
                 "assets": [_without_blob(each) for each in state.assets.values()],

@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import admin, links, page
 from .clock import Clock, RunningClock
+from .hosts import Hosts
 from .persist import StateFile
 from .service import Simulator
 from .wire import Answer, Blob, Request, error_answer
@@ -28,24 +29,33 @@ from .world import Callback
 
 log = logging.getLogger("useapi_runwayml.simulator")
 CALLBACK_PAUSE = 0.1
+PATIENCE = 20.0
+SLOWEST = 1000.0
+"""Seconds that any body may take, and bytes a second beyond."""
 
 
 class SimulatorApp:
     """The ASGI side of a simulator. Latency and slow bodies take real seconds here, whatever the speed of the clock."""
 
-    def __init__(self, simulator: Simulator, clock: Clock) -> None:
+    def __init__(self, simulator: Simulator, clock: Clock, hosts: Hosts | None = None, origin: str = "") -> None:
         self.simulator = simulator
         self.clock = clock
+        self._hosts = hosts or Hosts()
+        self._origin = origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
-        request = _head(scope)
-        answer = self._of_ours(request) or self.simulator.before_reading(request, self.clock.now())
+        request = _head(scope, self._origin)
+        answer = (
+            self._turned_away(request)
+            or self._of_ours(request)
+            or self.simulator.before_reading(request, self.clock.now())
+        )
         if answer is None:
             try:
                 if not await self._read(request, receive):
                     return
-                answer = self._steering(request) or self.simulator.handle(request, self.clock.now())
+                answer = _late(request) or self._steering(request) or self.simulator.handle(request, self.clock.now())
             except OSError as error:
                 answer = error_answer(507, f"The simulator cannot keep this: {error.strerror or error}")
         await asyncio.sleep(answer.delay)
@@ -55,6 +65,14 @@ class SimulatorApp:
             await self._send(answer, request, receive, send)
         told = answer.breaks.replace("_", " ") or str(answer.status)
         log.info("%s %s -> %s in %.0f ms", request.method, request.path, told, (time.perf_counter() - begun) * 1000)
+
+    def _turned_away(self, request: Request) -> Answer | None:
+        """By a name that leads here all the same, a page on another site could read and steer everything."""
+        if self._hosts.allows(request.headers.get("host", "")):
+            return None
+        request.too_large = True  # none of it is read
+        told = "This simulator is not served under that name: ask for localhost, or begin it with --allow-host NAME"
+        return error_answer(421, told)
 
     def _of_ours(self, request: Request) -> Answer | None:
         if request.path == "/" and request.method in ("GET", "HEAD"):
@@ -68,9 +86,16 @@ class SimulatorApp:
 
     async def _read(self, request: Request, receive: Receive) -> bool:
         """Whether the whole body came; a client that goes away in the middle of it has sent nothing."""
-        limit = self.simulator.limit_for(request)
+        if not request.headers.keys() & {"content-length", "transfer-encoding"}:
+            return True  # without either there is no body
+        limit, begun = self.simulator.limit_for(request), time.monotonic()
         while True:
-            message = await receive()
+            patience = begun + PATIENCE + request.body.size / SLOWEST - time.monotonic()
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, patience))
+            except TimeoutError:
+                request.too_slow = True
+                return True
             if message["type"] == "http.disconnect":
                 return False
             if request.body.size + len(message.get("body", b"")) > limit:
@@ -82,12 +107,15 @@ class SimulatorApp:
 
     async def _send(self, answer: Answer, request: Request, receive: Receive, send: Send) -> None:
         headers = {**answer.headers, "content-length": str(answer.length)}
-        if request.too_large:
+        if request.too_large or request.too_slow:
             headers["connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
         if request.method == "HEAD":
             await send({"type": "http.response.body", "body": b""})
+            return
+        if answer.is_plain:  # in one piece, which costs half as much
+            await send({"type": "http.response.body", "body": answer.body})
             return
         chunks = list(answer.chunks()) if answer.drip else answer.chunks()
         pause = answer.drip / max(1, len(chunks)) if isinstance(chunks, list) else 0.0
@@ -100,12 +128,16 @@ class SimulatorApp:
             await send({"type": "http.response.body", "body": b""})
 
 
-def _head(scope: Scope) -> Request:
+def _late(request: Request) -> Answer | None:
+    return error_answer(408, "The body came too slowly") if request.too_slow else None
+
+
+def _head(scope: Scope, origin: str) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     raw_path = scope.get("raw_path") or scope["path"].encode()
-    host = headers.get("host", "localhost")
-    return Request(scope["method"], raw_path.decode("latin-1"), query, headers, Blob(), f"{scope['scheme']}://{host}")
+    site = f"{scope['scheme']}://{headers.get('host', 'localhost')}"
+    return Request(scope["method"], raw_path.decode("latin-1"), query, headers, Blob(), origin or site, site)
 
 
 async def _hang_up(receive: Receive) -> None:
@@ -117,8 +149,10 @@ async def _hang_up(receive: Receive) -> None:
     cycle.disconnected = True
 
 
-def make_app(simulator: Simulator, clock: Clock, state_file: StateFile | None = None, origin: str = "") -> Starlette:
-    """The app: it also sends the callbacks that are due, and keeps the state file up to date."""
+def make_app(
+    simulator: Simulator, clock: Clock, state_file: StateFile | None, origin: str, hosts: Hosts, *, is_everywhere: bool
+) -> Starlette:
+    """The app: it also sends the callbacks that are due, and keeps the state file up to date. Links lead where it is bound, or, where that is everywhere, to where it was asked."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -128,7 +162,8 @@ def make_app(simulator: Simulator, clock: Clock, state_file: StateFile | None = 
         stop.set()
         await chores
 
-    return Starlette(routes=[Mount("/", app=SimulatorApp(simulator, clock))], lifespan=lifespan)
+    app = SimulatorApp(simulator, clock, hosts, "" if is_everywhere else origin)
+    return Starlette(routes=[Mount("/", app=app)], lifespan=lifespan)
 
 
 async def _chores(
@@ -200,6 +235,7 @@ class SimulatorServer:
         host: str = "127.0.0.1",
         port: int = 0,
         state: Path | None = None,
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         self.simulator = simulator or Simulator()
         self.clock = clock or RunningClock()
@@ -210,7 +246,10 @@ class SimulatorServer:
         shown = f"[{host}]" if ":" in host else host
         self.origin = f"http://{shown}:{self._socket.getsockname()[1]}"
         self.base_url = self.origin + self.simulator.contract.prefix
-        app = make_app(self.simulator, self.clock, self._state_file, self.origin)
+        hosts = Hosts(host, allow_hosts)
+        app = make_app(
+            self.simulator, self.clock, self._state_file, self.origin, hosts, is_everywhere=hosts.is_everywhere
+        )
         config = uvicorn.Config(
             app,
             log_config=None,

@@ -50,6 +50,7 @@ class Simulator(World):
         task_seconds: how long each task takes; 40 to 90 simulated seconds when None.
         link_seconds: how long links to files hold.
         upload_limit: bytes; a larger upload is answered 413.
+        storage: bytes of all files that are kept; an upload beyond is answered 413.
         allow_remote_callbacks: also POST callbacks to hosts other than the loopback.
         web_tasks: how many tasks of each account were started in Runway's web application: listed, but not tracked here.
 
@@ -141,6 +142,7 @@ class Simulator(World):
         if operation.bodies[kind] is None:
             return kind, [], []
         try:
+            request = bodies.unpacked(request, JSON_LIMIT)
             value = bodies.read(request, operation.properties if kind == MULTIPART else {})
         except bodies.Unreadable as error:
             return None, [str(error)], []
@@ -178,7 +180,7 @@ class Simulator(World):
     def _account_of(self, name: str, request: Request) -> Account:
         """The account of the asset that a creation names, else the first."""
         try:
-            asset_id = json.loads(request.body.read())[self.models[name].source]
+            asset_id = bodies.read_json(request)[self.models[name].source]
             return self.state.accounts[self.state.assets[asset_id].email]
         except (ValueError, TypeError, KeyError):
             return next(iter(self.state.accounts.values()))

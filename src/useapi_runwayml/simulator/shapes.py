@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -47,7 +48,8 @@ class Links:
         return hashlib.sha256(f"{self.secret}:{key}:{expires}".encode()).hexdigest()[:32]
 
     def allows(self, key: str, expires: str, signature: str, now: float) -> bool:
-        return expires.isdigit() and signature == self.sign(key, int(expires)) and now < int(expires)
+        is_moment = re.fullmatch(r"[0-9]{1,15}", expires) is not None
+        return is_moment and signature == self.sign(key, int(expires)) and now < int(expires)
 
 
 def moment(seconds: float) -> str:

@@ -87,6 +87,7 @@ class State:
         self.blobs: dict[str, tuple[Blob, str]] = {}
         self.created = 0
         self.has_web_tasks = False
+        self.paid: list[tuple[str | None, float]] = []
         self._open: dict[str, Task] = {}
         self._calling: dict[str, Task] = {}
 

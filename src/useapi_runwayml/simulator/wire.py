@@ -57,7 +57,7 @@ Breaks = Literal["", "unreachable", "before_read", "before_answer", "cut_body"]
 
 @dataclass
 class Request:
-    """A request: `origin` is the scheme and host that it was sent to, `headers` have lower-case names."""
+    """A request: `origin` is where links in its answer lead, `site` the scheme and host that it was sent to, `headers` have lower-case names."""
 
     method: str
     path: str
@@ -65,7 +65,9 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Blob = field(default_factory=Blob)
     origin: str = "http://runway.simulator"
+    site: str = ""
     too_large: bool = False
+    too_slow: bool = False
 
 
 @dataclass
@@ -81,6 +83,11 @@ class Answer:
     delay: float = 0.0
     drip: float = 0.0
     cut_at: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its body goes out whole and at once."""
+        return self.blob is None and not (self.breaks or self.drip or self.cut_at is not None)
 
     @property
     def length(self) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .clock import ManualClock
 from .contract import load_contract
@@ -16,6 +16,7 @@ from .shapes import Links, Shapes, task_view
 from .state import Account, Asset, State, Task
 
 FILE_LIMIT = 2 << 30
+STORAGE = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,14 @@ class Callback:
     body: bytes
     task_id: str
     allowed: bool
+
+
+class Paid(NamedTuple):
+    """Accepted creates: how many, the credits of all, and how many by their replyRef. `assert runway_simulator.paid.creates == 1`."""
+
+    creates: int
+    credits: float
+    by_reply_ref: Counter[str | None]
 
 
 class World:
@@ -47,6 +56,7 @@ class World:
         task_seconds: float | None = None,
         link_seconds: float = 3600.0,
         upload_limit: int = FILE_LIMIT,
+        storage: int = STORAGE,
         allow_remote_callbacks: bool = False,
         web_tasks: int = 0,
     ) -> None:
@@ -64,6 +74,7 @@ class World:
         self.task_seconds = task_seconds
         self.link_seconds = link_seconds
         self.upload_limit = upload_limit
+        self.storage = storage
         self.allow_remote_callbacks = allow_remote_callbacks
         self.web_tasks = web_tasks
         self.clock: ManualClock | None = None
@@ -90,6 +101,18 @@ class World:
             asset = Asset(task.asset_id, task.email, "", media_type, task.created, blob)
         account = self.state.accounts[task.email]
         return task_view(task, self.models[task.operation], asset, account, self.shapes, self.links, origin, now)
+
+    @property
+    def paid(self) -> Paid:
+        """What was paid since it began, or since the last reset; tasks that were deleted among it."""
+        with self.lock:
+            found = [*self.state.paid]
+        return Paid(len(found), sum(cost for _, cost in found), Counter(reference for reference, _ in found))
+
+    def room(self) -> int:
+        """How many bytes of files can still be kept."""
+        with self.lock:
+            return max(0, self.storage - sum({id(blob): blob.size for blob, _ in self.state.blobs.values()}.values()))
 
     def busy_slots(self, email: str, now: float) -> int:
         """How many slots of an account are taken."""
