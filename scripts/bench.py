@@ -102,35 +102,30 @@ def bench_get() -> list[tuple[str, float, float]]:
 
 
 def bench_simulator() -> list[tuple[str, float, float]]:
-    """Absolute, since nothing stands beside it: reads per second and the 99th percentile, 50 clients on the loopback."""
-    import httpx
-
-    from useapi_runwayml.simulator import Simulator, SimulatorServer
-
-    times: list[float] = []
-
-    async def main(url: str) -> float:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(headers=headers, timeout=30) as client:
-
-            async def one() -> None:
-                for _ in range(40):
-                    begun = time.perf_counter()
-                    (await client.get(f"{url}/scheduler/")).raise_for_status()
-                    times.append(time.perf_counter() - begun)
-
-            begun = time.perf_counter()
-            await asyncio.gather(*(one() for _ in range(50)))
-            return time.perf_counter() - begun
-
-    with SimulatorServer(Simulator()) as server:
-        spent = asyncio.run(main(server.base_url))
-    p99 = statistics.quantiles(times, n=100)[98]
-    none = float("inf")
-    return [
-        ("simulator, reads per second", len(times) / spent, none),
-        ("simulator, p99 in milliseconds", p99 * 1000, none),
-    ]
+    """Reads a second with 10,000 tasks in it, on one connection and on eight, by a client in a process of its own, beside a bare route."""
+    script = [sys.executable, str(Path(__file__).resolve().parent / "bench_simulator.py")]
+    rates: dict[str, dict[int, list[float]]] = {}
+    peak = 0.0
+    for kind in ("simulator", "bare"):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen([*script, "--serve", kind], text=True, **pipes) as server:  # type: ignore[call-overload]
+            there = json.loads(server.stdout.readline())
+            for connections in (1, 8):
+                asked = [*script, "--ask", str(there["port"]), there["path"], str(connections), "3"]
+                done = subprocess.run(asked, capture_output=True, text=True, check=True)
+                rates.setdefault(kind, {})[connections] = json.loads(done.stdout)
+            told = server.communicate("\n")[0]
+            peak = float(told) if kind == "simulator" else peak
+    found: list[tuple[str, float, float]] = []
+    for connections, least in ((1, 1200), (8, 1500)):
+        (ours, p99), (bare, _) = (rates[kind][connections] for kind in ("simulator", "bare"))
+        name = f"simulator, {connections} connection{'s' * (connections > 1)}"
+        found += [
+            (f"{name}: milliseconds a read", 1000 / ours, 1000 / least),
+            (f"{name}: p99 in milliseconds", p99, 25),
+            (f"{name}: a bare route's rate / its", bare / ours, 2),
+        ]
+    return [*found, ("simulator with 10,000 tasks, megabytes", peak, 120)]
 
 
 def bench_waiting() -> list[tuple[str, float, float]]:

@@ -426,6 +426,44 @@ def test_an_end_waits_for_what_was_taken(kind: str, caplog: pytest.LogCaptureFix
         assert served.post(task()) == 503
 
 
+def test_what_fails_at_the_end_is_told_at_once_again(kind: str) -> None:
+    """Also what fails for the first time then: nobody waits for its pause."""
+    with Served(kind, first_pause=1000) as served:
+        served.may_go_on.clear()
+        for number in range(3):
+            assert served.post(task(task_id=f"t{number}")) == 202
+        served.failures = 3
+        threading.Timer(0.05, served.may_go_on.set).start()
+        assert close(served, 10) == []
+        assert len(served.heard) == 3
+
+
+def test_a_success_begins_the_count_anew(kind: str) -> None:
+    """Two failures, a success, and two failures of the next state: with three attempts both are told."""
+    with Served(kind, attempts=3) as served:
+        for status in ("PENDING", "RUNNING"):
+            served.failures = 2
+            assert served.post(task(status)) == 202
+            served.until(lambda: (T, status) in served.heard)  # noqa: B023
+        assert served.settled() == ["PENDING", "RUNNING"]
+
+
+def test_a_stream_without_a_length_is_bounded() -> None:
+    """WSGI servers that end a stream themselves say so; without that nothing is read that might never end."""
+    app = CallbackWsgiApp(ReplyUrlSigner(SECRET, "http://h"))
+    query, found = app.url_for("r").partition("?")[2], list[str]()
+
+    def post(body: bytes, **more: Any) -> str:
+        environ = {"REQUEST_METHOD": "POST", "QUERY_STRING": query, "wsgi.input": io.BytesIO(body), **more}
+        app(environ, lambda status, headers: found.append(status))
+        return found[-1]
+
+    ended = {"wsgi.input_terminated": True}
+    assert post(json.dumps(task()).encode(), **ended).startswith("202")
+    assert post(b" " * (1 << 20) + b"{}", **ended).startswith("413")
+    assert post(json.dumps(task()).encode()).startswith("400")
+
+
 def test_an_end_says_what_it_leaves(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be told in time is named."""
     with Served(kind) as served, caplog.at_level(logging.ERROR):
@@ -434,6 +472,7 @@ def test_an_end_says_what_it_leaves(kind: str, caplog: pytest.LogCaptureFixture)
             assert served.post(task(task_id=f"t{number}")) == 202
         assert sorted(close(served, 0.05)) == sorted(f"t{number}" for number in range(12))
         assert "t11" in caplog.text
+        assert close(served, 10) == [], "it is over"
         served.may_go_on.set()
 
 
@@ -598,6 +637,9 @@ def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for state in states:
         known.add(state)
     assert [known.is_news(state) for state in states] == [True, True, False, False, False]
+    known.add(states[2])  # it was heard of again
+    known.add(states[0])
+    assert [known.is_news(state) for state in states] == [False, True, False, True, False]
 
 
 def test_other_protocols_are_turned_away() -> None:

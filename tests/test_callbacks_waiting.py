@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from useapi_runwayml import ParameterError, TaskFailedError, WaitTimeoutError
+from useapi_runwayml._core.polling import interval
 from useapi_runwayml.callbacks import CallbackApp, ReplyUrlSigner, inbox
 from useapi_runwayml.simulator import ManualClock, SimulatorTransport
 
@@ -233,6 +234,13 @@ def test_a_wish_to_wait_is_heeded(called: Called) -> None:
     assert client.tasks.wait(task).status == "SUCCEEDED"
     assert 40 <= called.clock.now() - begun < 50
     assert called.reads() == 2
+
+
+def test_it_is_asked_for_ever_more_seldom() -> None:
+    """After 15 s, 45 s, 105 s, and each minute from then on."""
+    pauses = [interval(None, elapsed, None, is_called_back=True) for elapsed in (0, 15, 45, 105, 1e6)]
+    assert pauses == [15, 30, 60, 60, 60]
+    assert interval(None, 0, 2, is_called_back=True) == 2
 
 
 def test_what_receives_no_callbacks_is_refused(called: Called) -> None:

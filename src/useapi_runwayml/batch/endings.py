@@ -64,7 +64,7 @@ class Endings:
         took = task.updated_at - task.created_at if task.updated_at and task.created_at else None
         seconds = took.total_seconds() if took is not None else self.clock.monotonic() - begun
         row.facts.seconds, row.facts.seed = round(seconds, 1), task.options.seed if task.options else None
-        row.facts.state = "downloading"
+        row.facts.state, row.ended = "downloading", task
         await self.ledger.leave(row, self.clock.real(CALM))
         await account.wake()
         return {"kind": "succeeded"}
@@ -100,7 +100,7 @@ class Endings:
             try:
                 await asyncio.to_thread(results.make_room, path)
                 await self._patiently(
-                    row, "downloading", lambda: self.runway.tasks.download(task_id, place, overwrite=True)
+                    row, "downloading", lambda: self.runway.tasks.download(row.ended or task_id, place, overwrite=True)
                 )
                 row.facts.fetched = await asyncio.to_thread(results.measure, place)
                 break

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, bindparam, or_, select, update
 
+from .. import Task
 from . import limits
 from .checks import Job
 from .facts import Facts
@@ -35,7 +36,7 @@ class Lost(Exception):
 
 @dataclass
 class Row:
-    """A row that this worker has, the settings of its batch, the credits that are reserved for it, and whether it may have a slot."""
+    """A row that this worker has, the settings of its batch, the credits that are reserved for it, whether it may have a slot, and its task as it ended."""
 
     id: str
     batch: str
@@ -43,6 +44,7 @@ class Row:
     settings: Settings
     credits: float = 0.0
     may_have_slot: bool = True
+    ended: Task | None = None
 
     @property
     def job(self) -> Job:

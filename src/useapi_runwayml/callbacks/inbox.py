@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from useapi_runwayml_api.models.task import Task
 
-from .._core.polling import is_final
 from ..errors import ParameterError
 from .reading import newer, parse
 from .signing import ReplyUrlSigner
@@ -87,4 +86,4 @@ class Known:
 
 
 def _essence(task: Task) -> tuple[object, ...]:
-    return (task.status,) if is_final(task) else (task.status, task.progress_ratio, task.updated_at)
+    return (task.status, task.progress_ratio, task.updated_at)

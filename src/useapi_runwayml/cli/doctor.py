@@ -22,7 +22,7 @@ from .exits import OK, code_of, line_of
 from .features import credits_of
 
 TOKEN = re.compile(r"user:\d+-[A-Za-z0-9]+")
-LIBRARIES = ("httpx", "attrs", "cyclopts", "rich", "dbos", "starlette", "jsonschema-rs")
+LIBRARIES = ("httpx", "attrs", "cyclopts", "rich", "dbos", "uvicorn", "jsonschema-rs")
 
 
 def doctor(*, live: bool = False, email: str | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 
@@ -18,7 +19,9 @@ class Hosts:
         address = _address(_plain(host))
         self.is_everywhere = address is not None and address.is_unspecified
 
-    def allows(self, header: str) -> bool:
+        self.allows = lru_cache(256)(self._allows)
+
+    def _allows(self, header: str) -> bool:
         """Whether a Host header names us. Without one no browser asked."""
         try:
             name = _plain(urlsplit(f"//{header}").hostname or "")

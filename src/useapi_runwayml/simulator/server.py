@@ -1,34 +1,32 @@
-"""The simulator over HTTP: a Starlette app on uvicorn, on the loopback unless told otherwise."""
+"""The simulator over HTTP: an ASGI app on uvicorn, on the loopback unless told otherwise."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import httpx
 import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
 
 from . import admin, links, page
+from .chores import do_chores
 from .clock import Clock, RunningClock
 from .hosts import Hosts
 from .persist import StateFile
 from .service import Simulator
 from .wire import Answer, Blob, Request, error_answer
-from .world import Callback
 
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("useapi_runwayml.simulator")
-CALLBACK_PAUSE = 0.1
 PATIENCE = 20.0
 SLOWEST = 1000.0
 """Seconds that any body may take, and bytes a second beyond."""
@@ -37,13 +35,41 @@ SLOWEST = 1000.0
 class SimulatorApp:
     """The ASGI side of a simulator. Latency and slow bodies take real seconds here, whatever the speed of the clock."""
 
-    def __init__(self, simulator: Simulator, clock: Clock, hosts: Hosts | None = None, origin: str = "") -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        clock: Clock,
+        hosts: Hosts | None = None,
+        origin: str = "",
+        chores: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self.simulator = simulator
         self.clock = clock
+        self._chores = chores
         self._hosts = hosts or Hosts()
         self._origin = origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Beside the answers it sends the callbacks that are due, and keeps the state file up to date."""
+        await receive()
+        stop = asyncio.Event()
+        chores = asyncio.create_task(self._chores(stop)) if self._chores else None
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        stop.set()
+        if chores is not None:
+            await chores
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         request = _head(scope, self._origin)
         answer = (
@@ -58,7 +84,8 @@ class SimulatorApp:
                 answer = _late(request) or self._steering(request) or self.simulator.handle(request, self.clock.now())
             except OSError as error:
                 answer = error_answer(507, f"The simulator cannot keep this: {error.strerror or error}")
-        await asyncio.sleep(answer.delay)
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
         if answer.breaks in ("before_read", "before_answer", "unreachable"):
             await _hang_up(receive)
         else:
@@ -149,66 +176,6 @@ async def _hang_up(receive: Receive) -> None:
     cycle.disconnected = True
 
 
-def make_app(
-    simulator: Simulator, clock: Clock, state_file: StateFile | None, origin: str, hosts: Hosts, *, is_everywhere: bool
-) -> Starlette:
-    """The app: it also sends the callbacks that are due, and keeps the state file up to date. Links lead where it is bound, or, where that is everywhere, to where it was asked."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        chores = asyncio.create_task(_chores(simulator, clock, state_file, origin, stop))
-        yield
-        stop.set()
-        await chores
-
-    app = SimulatorApp(simulator, clock, hosts, "" if is_everywhere else origin)
-    return Starlette(routes=[Mount("/", app=app)], lifespan=lifespan)
-
-
-async def _chores(
-    simulator: Simulator, clock: Clock, state_file: StateFile | None, origin: str, stop: asyncio.Event
-) -> None:
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-        while not stop.is_set():
-            by_url: dict[str, list[Callback]] = {}
-            for callback in simulator.due_callbacks(origin, clock.now()):
-                by_url.setdefault(callback.url, []).append(callback)
-            await asyncio.gather(*(_post_all(client, each) for each in by_url.values()))
-            if state_file is not None:
-                await _save(state_file, simulator, clock)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), CALLBACK_PAUSE)
-    if state_file is not None:
-        await _save(state_file, simulator, clock, always=True)
-
-
-async def _save(state_file: StateFile, simulator: Simulator, clock: Clock, *, always: bool = False) -> None:
-    """A state that cannot be written is told, and tried again; serving goes on."""
-    try:
-        await asyncio.to_thread(state_file.save, simulator, clock, always=always)
-    except OSError as error:
-        log.warning("the state cannot be kept in %s: %s", state_file.path, error.strerror or error)
-
-
-async def _post_all(client: httpx.AsyncClient, found: list[Callback]) -> None:
-    """In order for one receiver, so that a slow one holds up no other."""
-    for callback in found:
-        await _post(client, callback)
-
-
-async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
-    place = callback.url.partition("?")[0]
-    if not callback.allowed:
-        log.warning("no callback to %s: only the loopback is allowed", place)
-        return
-    try:
-        answer = await client.post(callback.url, content=callback.body, headers={"Content-Type": "application/json"})
-        log.info("callback to %s -> %s", place, answer.status_code)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        log.warning("callback to %s failed: %s", place, type(error).__name__)
-
-
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; OSError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -247,8 +214,12 @@ class SimulatorServer:
         self.origin = f"http://{shown}:{self._socket.getsockname()[1]}"
         self.base_url = self.origin + self.simulator.contract.prefix
         hosts = Hosts(host, allow_hosts)
-        app = make_app(
-            self.simulator, self.clock, self._state_file, self.origin, hosts, is_everywhere=hosts.is_everywhere
+        app = SimulatorApp(
+            self.simulator,
+            self.clock,
+            hosts,
+            "" if hosts.is_everywhere else self.origin,
+            partial(do_chores, self.simulator, self.clock, self._state_file, self.origin),
         )
         config = uvicorn.Config(
             app,
@@ -260,6 +231,7 @@ class SimulatorServer:
             lifespan="on",
             date_header=False,  # the simulated date is the one that counts
             server_header=False,
+            proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.run, name="runway-simulator", daemon=True)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ class Links:
 
     def make(self, origin: str, key: str, now: float) -> str:
         expires = int(now + self.lifetime)
-        return f"{origin}/_simulator/files/{quote(key, safe='')}?expires={expires}&signature={self.sign(key, expires)}"
+        return f"{origin}/_simulator/files/{quoted(key)}?expires={expires}&signature={self.sign(key, expires)}"
 
     def sign(self, key: str, expires: int) -> str:
         return hashlib.sha256(f"{self.secret}:{key}:{expires}".encode()).hexdigest()[:32]
@@ -50,6 +51,11 @@ class Links:
     def allows(self, key: str, expires: str, signature: str, now: float) -> bool:
         is_moment = re.fullmatch(r"[0-9]{1,15}", expires) is not None
         return is_moment and signature == self.sign(key, int(expires)) and now < int(expires)
+
+
+@lru_cache(1000)
+def quoted(key: str) -> str:
+    return quote(key, safe="")
 
 
 def moment(seconds: float) -> str:
