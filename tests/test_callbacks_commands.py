@@ -76,15 +76,23 @@ def test_a_clip_is_called_back(service: SimulatorServer) -> None:
     socket.create_server(("127.0.0.1", port)).close()
 
 
-def test_a_batch_is_called_back(service: SimulatorServer) -> None:
-    """A read for each row, and a few: what the wait has read is what is downloaded."""
-    port = free_port()
+def test_a_batch_is_called_back(service: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read for each row, and a few: what the wait has read is what is downloaded. Nothing is waited for in the end."""
+    port, waited_for = free_port(), list[set[str]]()
+
+    class Watched(Calls):
+        def __init__(self, transactions: Any, receiver: Any, mine: set[str]) -> None:
+            super().__init__(transactions, receiver, mine)
+            waited_for.append(mine)
+
+    monkeypatch.setattr("useapi_runwayml.batch.runner.Calls", Watched)
     lines = "".join(f"c.mp4,row {row},5,{row}.mp4\n" for row in range(1, 11))
     Path("jobs.csv").write_text(f"video,prompt,seconds,output\n{lines}", encoding="utf-8")
     where = ["--callback-url", f"http://127.0.0.1:{port}/x", "--callback-port", str(port)]
     assert command(["batch", "run", "jobs.csv", "--yes", "--max-jobs", "10", *where]) == 0
     assert len({task.request["replyUrl"] for task in service.simulator.state.tasks.values()}) == 10
     assert reads(service) <= 10 + 3
+    assert waited_for == [set()]
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,20 @@ def test_a_callback_before_the_wait_counts(called: Called) -> None:
     client = called.called()
     task = begin(called, client)
     called.clock.advance(70)
+    begun = called.clock.now()
     assert client.tasks.wait(task).status == "SUCCEEDED"
     assert called.reads() == 1
+    assert called.clock.now() == begun, "at once"
+
+
+def test_a_late_callback_wakes_all_the_same(called: Called) -> None:
+    """By twenty seconds: that is when the end is known, since the next look by itself would be later."""
+    called.faults.add("late_callback", "callback", seconds=20)
+    client = called.called()
+    task = begin(called, client)
+    begun = called.clock.now()
+    assert client.tasks.wait(task).status == "SUCCEEDED"
+    assert 79 <= called.clock.now() - begun < 84
 
 
 def test_an_end_that_the_service_does_not_show_yet_is_asked_for_again(called: Called) -> None:
@@ -185,7 +197,7 @@ def test_an_interval_of_the_callers_is_kept(called: Called) -> None:
     called.faults.add("drop_callback", "callback")
     client = called.called()
     assert client.tasks.wait(begin(called, client), poll_interval=2).status == "SUCCEEDED"
-    assert called.reads() >= 20
+    assert called.reads() >= 25  # two seconds and up to a fifth more, from the beginning on
 
 
 def test_creates_take_a_signed_address(called: Called) -> None:
