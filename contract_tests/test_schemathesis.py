@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import schemathesis
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
+from useapi_runwayml.simulator.hosts import Hosts
 from useapi_runwayml.simulator.server import SimulatorApp
 
 from . import facts
@@ -53,7 +55,7 @@ schema = schemathesis.openapi.from_dict(
     ),
 )
 simulator = Simulator()
-schema.app = SimulatorApp(simulator, ManualClock())
+schema.app = SimulatorApp(simulator, ManualClock(), Hosts(more=[str(urlsplit(facts.BASE_URL).hostname)]))
 
 
 def begin() -> dict[str, str]:

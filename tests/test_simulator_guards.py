@@ -352,6 +352,11 @@ def test_headers_and_paths_are_taken_as_http_has_them(server: SimulatorServer) -
     """A media type in any case, a path with and without its last slash."""
     headers = {**AUTH, "Content-Type": "Video/MP4"}
     asset = httpx.post(f"{server.base_url}/assets?name=x", content=MP4, headers=headers).json()["assetId"]
+    for kind_of_file in ("video/MP2T", "video/mp2t", "VIDEO/MP2T"):
+        made = httpx.post(
+            f"{server.base_url}/assets?name=x", content=MP4, headers={**AUTH, "Content-Type": kind_of_file}
+        )
+        assert made.status_code == 200
     body = json.dumps({"assetId": asset, "text_prompt": "x"})
     for path in ("/gen3turbo/video", "/gen3turbo/video/"):
         kind = {**AUTH, "Content-Type": "Application/JSON; Charset=UTF-8"}

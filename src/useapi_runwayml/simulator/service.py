@@ -136,9 +136,10 @@ class Simulator(World):
         return handler(self, operation.id)(self, request, parameters, body, now)
 
     def _body(self, operation: Operation, request: Request) -> tuple[Any, list[str], list[str]]:
-        kind = bodies.media_type(request)
-        if kind not in operation.bodies:
-            return None, [f"Content-Type {kind or '(none)'} is not supported: {', '.join(operation.bodies)}"], []
+        given = bodies.media_type(request)
+        kind = next((each for each in operation.bodies if each.lower() == given), "")
+        if not kind:
+            return None, [f"Content-Type {given or '(none)'} is not supported: {', '.join(operation.bodies)}"], []
         if operation.bodies[kind] is None:
             return kind, [], []
         try:
