@@ -291,7 +291,7 @@ def test_a_body_that_drips_is_given_up(server: SimulatorServer, monkeypatch: pyt
     from useapi_runwayml.simulator import server as served
 
     assert (served.PATIENCE, served.SLOWEST) == (20, 1000)
-    monkeypatch.setattr(served, "PATIENCE", 0.2)
+    monkeypatch.setattr(served, "PATIENCE", 1.0)
     with socket.create_connection(("127.0.0.1", int(server.origin.rpartition(":")[2]))) as slow:
         slow.sendall(
             f"POST {PREFIX}/assets/?name=x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
@@ -65,6 +66,8 @@ class ReplyUrlSigner:
         """The replyRef of an address that was made here and has not expired; ParameterError otherwise. Only its query counts: proxies change the rest."""
         given = dict(parse_qsl(urlsplit(url).query, max_num_fields=100)).get(FIELD, "")
         try:
+            if not re.fullmatch(r"[A-Za-z0-9._-]+", given):  # / is _ to those who read base64: one address has one form
+                raise BadSignature("other letters")
             coded, _, until = self._signer.unsign(given).decode().rpartition(".")
             reply_ref = urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode(errors="surrogatepass")
         except (BadSignature, binascii.Error, UnicodeError):
