@@ -11,6 +11,7 @@ from ._core.calls import as_problems
 from ._core.clips import Clip, check_needs, is_no_video, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
+from ._core.surroundings import Callbacks
 from ._core.surveying import wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
@@ -38,6 +39,7 @@ __all__ = [
     "BASE_URL",
     "DEFAULT_CREATION",
     "TASKS_PAGE",
+    "Callbacks",
     "Clip",
     "SystemClock",
     "as_on_disk",

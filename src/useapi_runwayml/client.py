@@ -68,8 +68,6 @@ class RunwayClient(Creations):
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False, callbacks=callbacks
         )
         self._group = Group(self._context)
-        if callbacks is not None:
-            callbacks.listen(self._group.hint)
         forks.tell(self)
 
     def __repr__(self) -> str:
@@ -175,8 +173,6 @@ class AsyncRunwayClient(AsyncCreations):
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True, callbacks=callbacks
         )
         self._group = Group(self._context)
-        if callbacks is not None:
-            callbacks.listen(self._group.hint)
         forks.tell(self)
 
     def __repr__(self) -> str:

@@ -64,6 +64,8 @@ class Asker:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.start_anew()
+        if context.callbacks is not None:
+            context.callbacks.listen(self.hint)
 
     def start_anew(self) -> None:
         """Without any wait; also in a child process, whose parent's waits go on there."""

@@ -75,8 +75,9 @@ def intend(
 
 def called_back_at(context: Context, given: Mapping[str, Any], reply_ref: Any) -> dict[str, str]:
     """The address for callbacks of a create that names none, if anybody receives them. ParameterError when it would be too long."""
-    is_ours = context.callbacks is not None and "reply_url" not in given and isinstance(reply_ref, str) and reply_ref
-    return {"reply_url": context.callbacks.url_for(reply_ref)} if is_ours and context.callbacks else {}
+    if context.callbacks is None or "reply_url" in given or not isinstance(reply_ref, str) or not reply_ref:
+        return {}
+    return {"reply_url": context.callbacks.url_for(reply_ref)}
 
 
 def start(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from sqlalchemy import Connection, delete, exists, insert, literal, select
 
+from .._seam import Callbacks
 from .tables import CALLS, now
 from .transactions import Transactions
 
 A_DAY = 24 * 3600.0
 
 
-class Receiver(Protocol):
-    """What receives callbacks, as `useapi_runwayml.callbacks.CallbackApp` does."""
-
-    def url_for(self, reply_ref: str) -> str: ...
-
-    def listen(self, wake: Callable[[str], object]) -> None: ...
+class Receiver(Callbacks, Protocol):
+    """What receives callbacks, and can be told of one that came some other way."""
 
     def wake(self, task_id: str) -> None: ...
 
@@ -43,9 +39,8 @@ class Calls:
                 connection.execute(old)
                 connection.execute(leave)
 
-            self._transactions.soon(
-                work
-            )  # whoever sent the callback does not wait; one that is lost costs time, and nothing else
+            # whoever sent the callback does not wait; one that is lost costs time, and nothing else
+            self._transactions.soon(work)
 
     def look(self) -> None:
         """Wakes the waits for what others were told of."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-from useapi_runwayml_api.models.task import Task
+from typing import TYPE_CHECKING, Any
 
 from . import inbox
-from .deliveries import Deliveries, Terms
+from .deliveries import Deliveries
 from .inbox import Head, Refused
 from .receiver import READ_SECONDS, Receiver
-from .signing import ReplyUrlSigner
+
+if TYPE_CHECKING:
+    from ..client import AsyncRunwayClient
 
 Message = MutableMapping[str, Any]
 log = logging.getLogger("useapi_runwayml.callbacks")
@@ -40,30 +40,17 @@ class CallbackApp(Receiver):
         ParameterError: on_change without a client, and no USEAPI_TOKEN to make one.
     """
 
-    def __init__(
-        self,
-        signer: ReplyUrlSigner,
-        on_change: Callable[[Task], Any] | None = None,
-        client: Any = None,
-        *,
-        queue_size: int = 10_000,
-        attempts: int = 8,
-        first_pause: float = 1.0,
-    ) -> None:
-        if on_change is not None and client is None:
-            from ..client import AsyncRunwayClient
+    _deliveries: Deliveries | None = None
 
-            client = AsyncRunwayClient()
-        super().__init__(signer, on_change, client, Terms(queue_size, attempts, first_pause))
-        self._deliveries: Deliveries | None = None
+    def _make_client(self) -> AsyncRunwayClient:
+        from ..client import AsyncRunwayClient
+
+        return AsyncRunwayClient()
 
     async def aclose(self, timeout: float = 10) -> list[str]:
         """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
         self._is_closed = True
-        left = [] if self._deliveries is None else await self._deliveries.drain(timeout)
-        if left:
-            log.error("closed before anybody was told of %d tasks: %s", len(left), ", ".join(left))
-        return left
+        return self._tell_left([] if self._deliveries is None else await self._deliveries.drain(timeout))
 
     async def __call__(
         self,

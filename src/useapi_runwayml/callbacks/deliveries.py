@@ -13,7 +13,7 @@ from useapi_runwayml_api.models.task import Task
 
 from .._core.polling import is_final
 from ..errors import GoneError, NotFoundError
-from .inbox import Known
+from .inbox import Known, is_news
 
 log = logging.getLogger("useapi_runwayml.callbacks")
 AT_ONCE = 8
@@ -50,7 +50,7 @@ class Deliveries:
         """Takes a state in the place of an older one that nobody has heard of yet; False when there is no room."""
         task_id = str(task.task_id)
         waiting = self._waiting.get(task_id)
-        if not self._known.is_news(task) or (waiting is not None and not _is_newer(waiting, task)):
+        if not self._known.is_news(task) or not is_news(waiting, task):
             return True
         if waiting is None and len(self._waiting) >= self._terms.queue_size:
             return False
@@ -145,9 +145,3 @@ async def call(function: Callable[..., Any], *given: Any) -> Any:
         return await function(*given)
     found = await asyncio.to_thread(function, *given)
     return await found if inspect.isawaitable(found) else found
-
-
-def _is_newer(waiting: Task, task: Task) -> bool:
-    known = Known()
-    known.add(waiting)
-    return known.is_news(task)

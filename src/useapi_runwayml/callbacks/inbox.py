@@ -72,8 +72,7 @@ class Known:
 
     def is_news(self, task: Task) -> bool:
         """Whether it is neither a repetition nor older; an end is never taken back."""
-        known = self._states.get(str(task.task_id))
-        return known is None or (_essence(known) != _essence(task) and newer(known, task) is task)
+        return is_news(self._states.get(str(task.task_id)), task)
 
     def add(self, task: Task) -> None:
         task_id = str(task.task_id)
@@ -83,6 +82,11 @@ class Known:
         self._states.move_to_end(task_id)
         while len(self._states) > REMEMBERED:
             self._states.popitem(last=False)
+
+
+def is_news(known: Task | None, task: Task) -> bool:
+    """Whether the state says more than the one that is known, if one is."""
+    return known is None or (_essence(known) != _essence(task) and newer(known, task) is task)
 
 
 def _essence(task: Task) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from .deliveries import Deliveries, Terms
 from .inbox import Refused
 from .signing import ReplyUrlSigner
 
+log = logging.getLogger("useapi_runwayml.callbacks")
 Wake = Callable[[str], object]
 READ_SECONDS = 10.0
 
@@ -23,12 +25,19 @@ class Receiver:
     """The part of an app that knows no protocol."""
 
     def __init__(
-        self, signer: ReplyUrlSigner, on_change: Callable[[Task], Any] | None, client: Any, terms: Terms
+        self,
+        signer: ReplyUrlSigner,
+        on_change: Callable[[Task], Any] | None = None,
+        client: Any = None,
+        *,
+        queue_size: int = 10_000,
+        attempts: int = 8,
+        first_pause: float = 1.0,
     ) -> None:
         self.signer = signer
         self._on_change = on_change
-        self._client = client
-        self._terms = terms
+        self._client = self._make_client() if client is None and on_change is not None else client
+        self._terms = Terms(queue_size, attempts, first_pause)
         self._wakes: list[weakref.ref[Any] | Wake] = []
         self._lock = threading.Lock()
         self._is_closed = False
@@ -42,6 +51,16 @@ class Receiver:
         method = weakref.WeakMethod(wake) if inspect.ismethod(wake) else None
         with self._lock:
             self._wakes.append(method or wake)
+
+    def _make_client(self) -> Any:
+        """One from the environment."""
+        raise NotImplementedError
+
+    def _tell_left(self, left: list[str]) -> list[str]:
+        """Names the tasks of which nobody was told."""
+        if left:
+            log.error("closed before anybody was told of %d tasks: %s", len(left), ", ".join(left))
+        return left
 
     def _make_deliveries(self) -> Deliveries | None:
         return None if self._on_change is None else Deliveries(self._on_change, self._client, self._terms)

@@ -8,15 +8,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
-
-from useapi_runwayml_api.models.task import Task
+from typing import TYPE_CHECKING, Any
 
 from . import inbox
-from .deliveries import Deliveries, Terms
+from .deliveries import Deliveries
 from .inbox import Head, Refused
 from .receiver import Receiver
-from .signing import ReplyUrlSigner
+
+if TYPE_CHECKING:
+    from ..client import RunwayClient
 
 log = logging.getLogger("useapi_runwayml.callbacks")
 
@@ -28,32 +28,19 @@ class CallbackWsgiApp(Receiver):
     How long a slow sender may take is the server's to bound; `client` is a RunwayClient, or made from the environment.
     """
 
-    def __init__(
-        self,
-        signer: ReplyUrlSigner,
-        on_change: Callable[[Task], Any] | None = None,
-        client: Any = None,
-        *,
-        queue_size: int = 10_000,
-        attempts: int = 8,
-        first_pause: float = 1.0,
-    ) -> None:
-        if on_change is not None and client is None:
-            from ..client import RunwayClient
+    _side: _Side | None = None
 
-            client = RunwayClient()
-        super().__init__(signer, on_change, client, Terms(queue_size, attempts, first_pause))
-        self._side: _Side | None = None
+    def _make_client(self) -> RunwayClient:
+        from ..client import RunwayClient
+
+        return RunwayClient()
 
     def close(self, timeout: float = 10) -> list[str]:
         """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
         self._is_closed = True
         with self._lock:
             side, self._side = self._side, None
-        left = [] if side is None or side.process != os.getpid() else side.end(timeout)
-        if left:
-            log.error("closed before anybody was told of %d tasks: %s", len(left), ", ".join(left))
-        return left
+        return self._tell_left([] if side is None or side.process != os.getpid() else side.end(timeout))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         named = (

@@ -113,8 +113,9 @@ def simulate(
     if not _is_loopback(host):
         print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
     shown = "user:4242-simulated" if token is None else "<your --token>"
-    say = output.remark if print_env and not output.is_json() else output.say
+    say = output.say
     if print_env and not output.is_json():
+        say = output.remark
         print(f"USEAPI_RUNWAYML_BASE_URL={server.base_url}", f"USEAPI_TOKEN={shown}", sep="\n", flush=True)
     output.show({"base_url": server.base_url, "page": f"{server.origin}/", "token": shown}, lambda: None)
     say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
