@@ -64,7 +64,8 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
     """Never more than the limit; after a 429 what runs besides; after a calm minute one more, up to the most."""
 
     async def main() -> None:
-        account = Account(ACCOUNT, journal.transactions, lambda seconds: seconds / 1000)
+        minutes = 1.0
+        account = Account(ACCOUNT, journal.transactions, lambda seconds: seconds * minutes)
         rows = [row(number) for number in range(1, 6)]
         for each in rows[:3]:
             await account.take(each)
@@ -80,9 +81,10 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
         await account.give(rows[1])
         await waiting
         assert taken(journal) == 2
-        await asyncio.sleep(0.07)
+        minutes = 0.0
         await account.give(rows[2])
         assert the_slots(journal) == 3
+        minutes = 1.0
         await account.give(rows[3])
         assert the_slots(journal) == 3, "one more for each calm minute"
         await account.take(rows[4], force=True)
