@@ -11,12 +11,19 @@ import av
 
 @cache
 def clip(
-    width: int = 64, height: int = 36, seconds: float = 10, *, turned: int = 0, kind: str = "mp4", rate: int = 4
+    width: int = 64,
+    height: int = 36,
+    seconds: float = 10,
+    *,
+    turned: int = 0,
+    kind: str = "mp4",
+    rate: int = 4,
+    codec: str = "mpeg4",
 ) -> bytes:
-    """A small silent clip; `turned` is the quarter by which a player turns it."""
+    """A small silent clip; `turned` is the quarter by which a player turns it. Browsers play the codec libx264."""
     made = io.BytesIO()
     with av.open(made, "w", format=kind) as container:
-        stream = container.add_stream("mpeg4", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, rate)
         if turned:

@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_wheel_carries_both_packages(built: Path) -> None:
-    """Both import packages, their py.typed, the document, the clip and the licence; nothing else at the top."""
+    """Both import packages, their py.typed, the document, the clip, the pages and the licence; nothing else at the top."""
     (wheel,) = built.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {
@@ -39,6 +39,7 @@ def test_one_wheel_carries_both_packages(built: Path) -> None:
     }
     for name in (
         "useapi_runwayml/py.typed",
+        *(f"useapi_runwayml/simulator/web/{kind}" for kind in ("page.html", "docs.html", "common.js", "page.css")),
         "useapi_runwayml_api/py.typed",
         "useapi_runwayml_api/useapi-runwayml.yaml",
         "useapi_runwayml/cli/clip.mp4",

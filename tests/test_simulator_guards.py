@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +321,38 @@ def test_storage_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
         assert "--storage" in full.text
         assert httpx.delete(f"{server.base_url}/assets/{first['assetId']}", headers=AUTH).status_code == 200
         assert upload().status_code == 200
+
+
+def test_what_is_on_its_way_counts_as_stored(caplog: pytest.LogCaptureFixture) -> None:
+    """Uploads at the same moment cannot fill the disk together; one that breaks off makes room again."""
+    part = b"x" * 1_400_000
+    headers = {**AUTH, "Content-Type": "video/mp4"}
+    with (
+        caplog.at_level(logging.ERROR),
+        SimulatorServer(Simulator(storage=2_000_000)) as server,
+        socket.create_connection(("127.0.0.1", int(server.origin.rpartition(":")[2]))) as slow,
+    ):
+        head = f"POST {PREFIX}/assets/?name=x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        slow.sendall(f"{head}Content-Type: video/mp4\r\nContent-Length: 1900000\r\n\r\n".encode() + part)
+
+        def upload() -> httpx.Response:
+            return httpx.post(f"{server.base_url}/assets/?name=x", content=part, headers=headers)
+
+        refused = until(upload, lambda answer: answer.status_code == 413)
+        assert "--storage" in refused.text
+        for each in [*server.simulator.state.assets]:
+            httpx.delete(f"{server.base_url}/assets/{each}", headers=AUTH)
+        assert upload().status_code == 413
+        slow.close()
+        until(upload, lambda answer: answer.status_code == 200)
+
+
+def until(ask: Callable[[], httpx.Response], is_so: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """The first answer of which it is true."""
+    for _ in range(200):
+        if is_so(answer := ask()):
+            return answer
+    pytest.fail("it never came to that")
 
 
 def test_what_was_paid_is_told(server: SimulatorServer) -> None:

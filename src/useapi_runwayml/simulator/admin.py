@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .bodies import read_json
-from .clock import Clock
+from .clock import Clock, RunningClock
+from .state import Task
 from .wire import Answer, Request, error_answer, json_answer
 
 if TYPE_CHECKING:
@@ -16,14 +18,14 @@ LATEST = 4_102_444_800.0  # 2100-01-01
 
 
 def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
-    """GET health; GET state; GET, POST, DELETE faults; POST clock {"advance": seconds}; POST reset."""
-    if request.headers.get("origin", request.site) != request.site:
-        return error_answer(403, "Other web pages may not steer the simulator")
+    """GET health; GET document; GET state; GET, POST, DELETE faults; DELETE faults/PLACE; POST clock {"advance", "speed", "paused"}; POST reset."""
     what = request.path.removeprefix(PREFIX)
     with sim.lock:
         match request.method, what:
             case "GET", "health":
                 return json_answer(200, {"status": "ok"})
+            case "GET", "document":
+                return json_answer(200, sim.contract.data)
             case "GET", "state":
                 return json_answer(200, state(sim, clock.now()))
             case "GET", "faults":
@@ -31,6 +33,8 @@ def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
             case "DELETE", "faults":
                 sim.faults.clear()
                 return json_answer(200, [])
+            case "DELETE", place if re.fullmatch(r"faults/[0-9]{1,4}", place):
+                return _remove(sim, int(place.removeprefix("faults/")))
             case "POST", "reset":
                 sim.reset()
                 return json_answer(200, state(sim, clock.now()))
@@ -39,11 +43,19 @@ def handle(sim: Simulator, clock: Clock, request: Request) -> Answer:
     return error_answer(404, "There are GET health; GET state; GET, POST and DELETE faults; POST clock; POST reset")
 
 
+def _remove(sim: Simulator, place: int) -> Answer:
+    try:
+        sim.faults.remove(place)
+    except IndexError:
+        return error_answer(404, f"There is no fault {place}")
+    return json_answer(200, sim.faults.listed())
+
+
 def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
     try:
         given: dict[str, Any] = read_json(request)
         if what == "clock":
-            clock.advance(_seconds(given["advance"], clock.now()))
+            _move(clock, given)
             return json_answer(200, {"now": clock.now()})
         sim.faults.add(**given)
     except KeyError as error:
@@ -51,6 +63,21 @@ def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
     except (ValueError, TypeError) as error:
         return error_answer(400, str(error))
     return json_answer(200, sim.faults.listed())
+
+
+def _move(clock: Clock, given: dict[str, Any]) -> None:
+    if not isinstance(given, dict) or not given or given.keys() - {"advance", "speed", "paused"}:
+        raise ValueError("the clock takes advance, speed and paused")
+    if given.keys() & {"speed", "paused"}:
+        if not isinstance(clock, RunningClock):
+            raise ValueError("this clock is moved by hand: it has no speed")
+        speed, paused = given.get("speed"), given.get("paused")
+        is_speed = isinstance(speed, (int, float)) and not isinstance(speed, bool) and 0 < speed <= 10_000
+        if not (speed is None or is_speed) or not isinstance(paused, bool | None):
+            raise ValueError("speed goes from above 0 to 10000, paused is true or false")
+        clock.go(speed=speed, paused=paused)
+    if "advance" in given:
+        clock.advance(_seconds(given["advance"], clock.now()))
 
 
 def _seconds(given: Any, now: float) -> float:
@@ -62,7 +89,19 @@ def _seconds(given: Any, now: float) -> float:
 
 def state(sim: Simulator, now: float) -> dict[str, Any]:
     """The whole state, for a person or a test."""
-    accounts = [
+    return {
+        "now": now,
+        "accounts": account_lines(sim, now),
+        "tasks": [task_line(sim, task, now) for task in reversed(sim.state.tasks.values())],
+        "assets": len(sim.state.assets),
+        "created": sim.state.created,
+        "tokenLeaks": sim.token_leaks,
+        "notes": list(sim.notes),
+    }
+
+
+def account_lines(sim: Simulator, now: float) -> list[dict[str, Any]]:
+    return [
         {
             "email": account.email,
             "slots": {"busy": sim.busy_slots(account.email, now), "all": account.max_jobs},
@@ -70,23 +109,14 @@ def state(sim: Simulator, now: float) -> dict[str, Any]:
         }
         for account in sim.state.accounts.values()
     ]
-    tasks = [
-        {
-            "taskId": task.task_id,
-            "status": task.status(now),
-            "progress": task.plan.ratio(now - task.created),
-            "cost": task.cost,
-            "prompt": task.request[sim.models[task.operation].prompt],
-            "replyRef": task.request.get("replyRef"),
-        }
-        for task in reversed(sim.state.tasks.values())
-    ]
+
+
+def task_line(sim: Simulator, task: Task, now: float) -> dict[str, Any]:
     return {
-        "now": now,
-        "accounts": accounts,
-        "tasks": tasks,
-        "assets": len(sim.state.assets),
-        "created": sim.state.created,
-        "tokenLeaks": sim.token_leaks,
-        "notes": list(sim.notes),
+        "taskId": task.task_id,
+        "status": task.status(now),
+        "progress": task.plan.ratio(now - task.created),
+        "cost": task.cost,
+        "prompt": task.request.get(sim.models[task.operation].prompt, ""),
+        "replyRef": task.request.get("replyRef"),
     }

@@ -25,11 +25,18 @@ class RunningClock:
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
         self.speed = speed
+        self.paused = False
         self._begun = time.monotonic()
         self._start = time.time() if start is None else start
 
     def now(self) -> float:
-        return self._start + (time.monotonic() - self._begun) * self.speed
+        return self._start + (0.0 if self.paused else (time.monotonic() - self._begun) * self.speed)
+
+    def go(self, *, speed: float | None = None, paused: bool | None = None) -> None:
+        """From now on as fast as this, or not at all."""
+        self._start, self._begun = self.now(), time.monotonic()
+        self.speed = self.speed if speed is None else speed
+        self.paused = self.paused if paused is None else paused
 
     def advance(self, seconds: float) -> None:
         """Jumps ahead; ValueError for what would break it."""

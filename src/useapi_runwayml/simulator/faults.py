@@ -110,6 +110,7 @@ class Faults:
         self._chance = random.Random(f"faults {seed}")
         self._known = {*known, "download", "callback", "*"}
         self.rules: list[Fault] = []
+        self.changes = 0
 
     def add(self, kind: str, operation: str = "*", **settings: Any) -> Fault:
         """Adds a rule; ValueError says what is wrong with it."""
@@ -130,10 +131,17 @@ class Faults:
             raise ValueError("probability goes from 0 to 1")
         rule = Fault(kind, operation, **settings)
         self.rules.append(rule)
+        self.changes += 1
         return rule
 
     def clear(self) -> None:
         self.rules.clear()
+        self.changes += 1
+
+    def remove(self, place: int) -> None:
+        """Takes one rule back, by its place among those that are listed; IndexError when there is none."""
+        del self.rules[place]
+        self.changes += 1
 
     def hits(self, operation: str, kinds: frozenset[str] | None = None) -> list[Fault]:
         """The rules that hit this call; of those that concern the answer, not the callbacks or the created task."""

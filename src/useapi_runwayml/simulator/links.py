@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 from hashlib import sha256
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from .wire import Answer, Request
 from .world import World
 
 PREFIX = "/_simulator/files/"
+VIEW = "/_simulator/view/"
 
 
 def serve(sim: World, request: Request, now: float) -> Answer:
@@ -21,6 +22,22 @@ def serve(sim: World, request: Request, now: float) -> Answer:
         return _plain(400, "Only one way to sign a request is allowed")
     if not sim.links.allows(key, query.get("expires", ""), query.get("signature", ""), now):
         return _plain(403, "This link has expired")
+    return _file(sim, key, request)
+
+
+def viewed(key: str) -> str:
+    """Where the page finds a file: whoever looks on uses up no fault, and is no request of the one who is looked at."""
+    return VIEW + quote(key, safe="")
+
+
+def view(sim: World, request: Request) -> Answer:
+    """A file for the page."""
+    answer = _file(sim, unquote(request.path.removeprefix(VIEW)), request)
+    answer.headers["cross-origin-resource-policy"] = "same-origin"
+    return answer
+
+
+def _file(sim: World, key: str, request: Request) -> Answer:
     if key not in sim.state.blobs:
         return _plain(404, "No such file")
     blob, media_type = sim.state.blobs[key]

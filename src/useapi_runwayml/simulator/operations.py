@@ -11,11 +11,10 @@ from .faults import CREATE_KINDS
 from .media import is_of_type
 from .plan import make_plan, outcome_of
 from .state import KEPT_SECONDS, Account, Asset, Task
-from .wire import Answer, Request, error_answer, json_answer
+from .wire import Answer, Request, error_answer, full, json_answer
 from .world import World
 
 DONE = {"success": True}
-FULL = "The simulator's storage is full: delete assets, or begin it with a larger --storage"
 Handler = Callable[[World, Request, Mapping[str, Any], Any, float], Answer]
 
 
@@ -188,7 +187,7 @@ def upload_asset(sim: World, request: Request, parameters: Mapping[str, Any], bo
     if sim.strict and not is_of_type(request.body.read(0, 16), media_type):
         return error_answer(400, f"The body is no {media_type}")
     if request.body.size > sim.room():
-        return error_answer(413, FULL)
+        return full()
     measures = {key: parameters[key] for key in ("duration", "width", "height") if key in parameters}
     asset_id = sim.state.new_id(account.email, "asset")
     asset = Asset(asset_id, account.email, parameters["name"], media_type, now, request.body, measures)

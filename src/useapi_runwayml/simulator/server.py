@@ -15,18 +15,19 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 
-from . import admin, links, page
+from . import admin, links, live, page
 from .chores import do_chores
 from .clock import Clock, RunningClock
 from .hosts import Hosts
 from .persist import StateFile
-from .service import Simulator
-from .wire import Answer, Blob, Request, error_answer
+from .service import Seen, Simulator
+from .wire import SPOOL_LIMIT, Answer, Blob, Request, error_answer, full, too_large
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("useapi_runwayml.simulator")
+EVENTS = f"{admin.PREFIX}events"
 PATIENCE = 20.0
 SLOWEST = 1000.0
 """Seconds that any body may take, and bytes a second beyond."""
@@ -42,12 +43,15 @@ class SimulatorApp:
         hosts: Hosts | None = None,
         origin: str = "",
         chores: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+        is_ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self.simulator = simulator
         self.clock = clock
         self._chores = chores
         self._hosts = hosts or Hosts()
         self._origin = origin
+        self._is_ending = is_ending
+        self._bodies: list[Blob] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,44 +76,71 @@ class SimulatorApp:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         request = _head(scope, self._origin)
+        seen: Seen | None = None
         answer = (
             self._turned_away(request)
             or self._of_ours(request)
             or self.simulator.before_reading(request, self.clock.now())
         )
+        if answer is None and (request.method, request.path) == ("GET", EVENTS):
+            await self._stream(receive, send)
+            return
         if answer is None:
             try:
+                self._bodies.append(request.body)
                 if not await self._read(request, receive):
                     return
-                answer = _late(request) or self._steering(request) or self.simulator.handle(request, self.clock.now())
+                answer = self._steering(request)
+                if answer is None:
+                    answer = self.simulator.handle(request, self.clock.now())
+                    seen = self.simulator.requests[-1]
             except OSError as error:
                 answer = error_answer(507, f"The simulator cannot keep this: {error.strerror or error}")
+            finally:
+                self._bodies.remove(request.body)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.breaks in ("before_read", "before_answer", "unreachable"):
             await _hang_up(receive)
         else:
             await self._send(answer, request, receive, send)
-        told = answer.breaks.replace("_", " ") or str(answer.status)
-        log.info("%s %s -> %s in %.0f ms", request.method, request.path, told, (time.perf_counter() - begun) * 1000)
+        told, took = answer.breaks.replace("_", " ") or str(answer.status), (time.perf_counter() - begun) * 1000
+        if seen is not None:
+            seen.milliseconds = round(took, 2)
+        log.info("%s %s -> %s in %.0f ms", request.method, request.path, told, took)
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        """What happens, to whoever looks on, until they go away or the server ends."""
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await receive()  # the request, which has no body
+        gone = asyncio.ensure_future(receive())
+        told = live.events(self.simulator, self.clock, lambda: self._is_ending() or gone.done())
+        async for each in told:
+            await send({"type": "http.response.body", "body": each, "more_body": True})
+        gone.cancel()
+        await send({"type": "http.response.body", "body": b""})
 
     def _turned_away(self, request: Request) -> Answer | None:
-        """By a name that leads here all the same, a page on another site could read and steer everything."""
-        if self._hosts.allows(request.headers.get("host", "")):
-            return None
-        request.too_large = True  # none of it is read
-        told = "This simulator is not served under that name: ask for localhost, or begin it with --allow-host NAME"
-        return error_answer(421, told)
+        """By a name that leads here all the same, or across from its own, a page on another site could read and steer everything."""
+        refused = None
+        if not self._hosts.allows(request.headers.get("host", "")):
+            told = "This simulator is not served under that name: ask for localhost, or begin it with --allow-host NAME"
+            refused = error_answer(421, told)
+        elif _is_steering(request) and request.headers.get("origin", request.site) != request.site:
+            refused = error_answer(403, "Other web pages may not steer the simulator")
+        request.unread = refused
+        return refused
 
     def _of_ours(self, request: Request) -> Answer | None:
-        if request.path == "/" and request.method in ("GET", "HEAD"):
-            return page.render(self.simulator, self.clock.now())
-        return None
+        if request.method not in ("GET", "HEAD"):
+            return None
+        return links.view(self.simulator, request) if request.path.startswith(links.VIEW) else page.serve(request.path)
 
     def _steering(self, request: Request) -> Answer | None:
-        if request.path.startswith(admin.PREFIX) and not request.path.startswith(links.PREFIX):
-            return admin.handle(self.simulator, self.clock, request)
-        return None
+        if not _is_steering(request):
+            return None
+        return request.unread or admin.handle(self.simulator, self.clock, request)
 
     async def _read(self, request: Request, receive: Receive) -> bool:
         """Whether the whole body came; a client that goes away in the middle of it has sent nothing."""
@@ -121,20 +152,23 @@ class SimulatorApp:
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, patience))
             except TimeoutError:
-                request.too_slow = True
+                request.unread = error_answer(408, "The body came too slowly")
                 return True
             if message["type"] == "http.disconnect":
                 return False
             if request.body.size + len(message.get("body", b"")) > limit:
-                request.too_large = True
+                request.unread = too_large()
                 return True
             request.body.append(message.get("body", b""))
+            if request.body.size > SPOOL_LIMIT and sum(body.size for body in self._bodies) > self.simulator.room():
+                request.unread = full()
+                return True
             if not message.get("more_body", False):
                 return True
 
     async def _send(self, answer: Answer, request: Request, receive: Receive, send: Send) -> None:
         headers = {**answer.headers, "content-length": str(answer.length)}
-        if request.too_large or request.too_slow:
+        if request.unread is not None:
             headers["connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
@@ -155,8 +189,8 @@ class SimulatorApp:
             await send({"type": "http.response.body", "body": b""})
 
 
-def _late(request: Request) -> Answer | None:
-    return error_answer(408, "The body came too slowly") if request.too_slow else None
+def _is_steering(request: Request) -> bool:
+    return request.path.startswith(admin.PREFIX) and not request.path.startswith(links.PREFIX)
 
 
 def _head(scope: Scope, origin: str) -> Request:
@@ -220,6 +254,7 @@ class SimulatorServer:
             hosts,
             "" if hosts.is_everywhere else self.origin,
             partial(do_chores, self.simulator, self.clock, self._state_file, self.origin),
+            lambda: self._server.should_exit,
         )
         config = uvicorn.Config(
             app,

@@ -24,9 +24,9 @@ TOKEN = re.compile(r"Bearer user:\d+-[A-Za-z0-9]+")
 JSON_LIMIT = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
-    """A request that was handled: no header and no query of it is kept."""
+    """A request that was handled: no header and no query of it is kept. `milliseconds` is what a server took for it."""
 
     at: float
     method: str
@@ -34,6 +34,7 @@ class Seen:
     operation: str
     status: int
     note: str = ""
+    milliseconds: float = 0.0
 
 
 class Simulator(World):
@@ -66,7 +67,7 @@ class Simulator(World):
 
     # -- the two questions of an adapter --------------------------------------------------------------------------------
     def limit_for(self, request: Request) -> int:
-        """How many bytes of a body an adapter has to read; it sets `too_large` beyond."""
+        """How many bytes of a body an adapter has to read; it sets `unread` beyond."""
         operation, _ = self.contract.route(request.method, request.path)
         return self.upload_limit if operation is not None and operation.id == "uploadAsset" else JSON_LIMIT
 
@@ -118,8 +119,8 @@ class Simulator(World):
     def _do(self, operation: Operation, in_path: dict[str, str], request: Request, now: float) -> Answer:
         if operation.data["security"] and not self._accepts(request.headers.get("authorization", "")):
             return error_answer(401, "Unauthorized")
-        if request.too_large:
-            return error_answer(413, "The body is too large")
+        if request.unread is not None:
+            return request.unread
         in_path = {name: unquote(value) for name, value in in_path.items()}
         parameters, problems, unknown = self.contract.read_parameters(operation, in_path, request.query)
         body: Any = None

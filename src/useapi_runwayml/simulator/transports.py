@@ -10,7 +10,7 @@ import httpx
 
 from .clock import Clock, ManualClock
 from .service import Simulator
-from .wire import Answer, Blob, Request
+from .wire import Answer, Blob, Request, too_large
 from .world import Callback
 
 BUFFERED = 1 << 16
@@ -82,7 +82,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _answer(self, request: httpx.Request, body: Blob) -> httpx.Response:
         given = as_request(request, body)
-        given.too_large = body.size > self.simulator.limit_for(given)
+        given.unread = too_large() if body.size > self.simulator.limit_for(given) else None
         answer = self.simulator.handle(given, self.clock.now())
         self.callbacks += self.simulator.due_callbacks(given.origin, self.clock.now())
         patience = (request.extensions.get("timeout") or {}).get("read")

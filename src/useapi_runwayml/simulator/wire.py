@@ -57,7 +57,10 @@ Breaks = Literal["", "unreachable", "before_read", "before_answer", "cut_body"]
 
 @dataclass
 class Request:
-    """A request: `origin` is where links in its answer lead, `site` the scheme and host that it was sent to, `headers` have lower-case names."""
+    """A request: `origin` is where links in its answer lead, `site` the scheme and host that it was sent to, `headers` have lower-case names.
+
+    `unread` is the answer of an adapter that has not taken its body to the end: it is too large, or came too slowly.
+    """
 
     method: str
     path: str
@@ -66,8 +69,7 @@ class Request:
     body: Blob = field(default_factory=Blob)
     origin: str = "http://runway.simulator"
     site: str = ""
-    too_large: bool = False
-    too_slow: bool = False
+    unread: Answer | None = None
 
 
 @dataclass
@@ -105,6 +107,14 @@ class Answer:
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def too_large() -> Answer:
+    return error_answer(413, "The body is too large")
+
+
+def full() -> Answer:
+    return error_answer(413, "The simulator's storage is full: delete assets, or begin it with a larger --storage")
 
 
 def json_answer(status: int, value: Any) -> Answer:
