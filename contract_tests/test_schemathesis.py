@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
+from useapi_runwayml.simulator.asgi import SimulatorApp
 from useapi_runwayml.simulator.hosts import Hosts
-from useapi_runwayml.simulator.server import SimulatorApp
 
 from . import facts
 

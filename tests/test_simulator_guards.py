@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
+from useapi_runwayml.simulator.asgi import SimulatorApp
 from useapi_runwayml.simulator.hosts import Hosts
-from useapi_runwayml.simulator.server import SimulatorApp
 
 from .conftest import MP4, spawn
 
