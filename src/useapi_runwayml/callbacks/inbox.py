@@ -39,7 +39,7 @@ def admit(signer: ReplyUrlSigner, head: Head) -> str:
         raise Refused(405, "callbacks are POSTs", allow="POST")
     try:
         reply_ref = signer.check(f"?{head.query}")
-    except (ParameterError, ValueError) as error:
+    except ParameterError as error:
         raise Refused(403, str(error)) from None
     kind = head.content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
