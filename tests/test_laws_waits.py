@@ -1,0 +1,207 @@
+"""Waits of one client that share their requests, in whatever order they are run: joined, led, parked, cut off, kept busy."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from useapi_runwayml.simulator import Simulator, SimulatorTransport
+from useapi_runwayml.simulator.clock import START, ManualClock
+
+from .conftest import BASE_URL, MP4, TOKEN
+from .stage import Actor, Stage, Tasks, Threads
+
+WORDS = ("", "", "[fail]", "[cancel]", "[throttle]", "[moderate-later]")
+ACCOUNTS = ("maker@example.com", "other@example.com")
+UNKNOWN = "user:4242-runwayml:maker@example.com-task:11111111-2222-4333-8444-555555555555"
+STEPS = 4000
+SLACK = 2.5  # seconds: a leader looks up once a second
+
+
+def begin_service() -> tuple[Simulator, list[str]]:
+    """Six tasks on two accounts, and one that the service does not know."""
+    sim = Simulator(accounts=ACCOUNTS, max_jobs=5, task_seconds=40)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    ids = []
+    with httpx.Client(transport=SimulatorTransport(sim, ManualClock()), base_url=BASE_URL, headers=headers) as service:
+        for number, word in enumerate(WORDS):
+            email = ACCOUNTS[number % 2]
+            made = service.post(
+                f"/assets/?name=x&email={email}", content=MP4, headers={"Content-Type": "video/mp4"}
+            ).json()
+            body = {"assetId": made["assetId"], "text_prompt": f"x {word}", "email": email}
+            ids.append(service.post("/gen3turbo/video", json=body).json()["taskId"])
+    return sim, [*ids, UNKNOWN]
+
+
+class Waits(RuleBasedStateMachine):
+    """Up to five callers."""
+
+    make: type[Stage] = Threads
+
+    @initialize()
+    def begin(self) -> None:
+        self.sim, self.ids = begin_service()
+        self.stage = self.make(self.sim, START)
+
+    @precondition(lambda self: len(self.stage.actors) < 5)
+    @rule(
+        which=st.sets(st.integers(0, len(WORDS)), min_size=1),
+        timeout=st.sampled_from([3.0, 30.0, 600.0]),
+        poll_interval=st.sampled_from([None, None, 2.0, 45.0]),
+        tells=st.booleans(),
+    )
+    def join(self, which: set[int], timeout: float, poll_interval: float | None, tells: bool) -> None:
+        actor = Actor([self.ids[number] for number in sorted(which)], timeout, self.stage.time)
+        self.stage.start(actor, timeout=timeout, poll_interval=poll_interval, tells=tells)
+
+    @precondition(lambda self: self.on_stage())
+    @rule(choice=st.integers(0, 99))
+    def go_on(self, choice: int) -> None:
+        """Whoever can; if nobody can, time passes until somebody does."""
+        if not (ready := self.ready()):
+            self.pass_on()
+            ready = self.ready()
+        if ready:
+            self.stage.resume(ready[choice % len(ready)])
+
+    @precondition(lambda self: self.on_stage())
+    @rule(choice=st.integers(0, 99))
+    def cut(self, choice: int) -> None:
+        there = self.on_stage()
+        actor = there[choice % len(there)]
+        self.stage.resume(actor, cut=True)
+        assert actor.is_over, "who is cut off is gone at once"
+
+    @rule(seconds=st.sampled_from([0.5, 5.0, 30.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.stage.advance(seconds)
+
+    @rule(choice=st.integers(0, len(WORDS)))
+    def hear(self, choice: int) -> None:
+        """A callback says, rightly or not, that a task has ended."""
+        self.stage.client._group.hint(self.ids[choice])
+
+    @rule(
+        kind=st.sampled_from(["status", "close_before_action", "bad_json"]),
+        operation=st.sampled_from(["listTasks", "getTask", "listScheduler"]),
+        status=st.sampled_from([429, 500, 503]),
+    )
+    def fail_once(self, kind: str, operation: str, status: int) -> None:
+        self.sim.faults.add(kind, operation, times=1, status=status)
+
+    def on_stage(self) -> list[Actor]:
+        return [actor for actor in self.stage.actors if not actor.is_over]
+
+    def ready(self) -> list[Actor]:
+        return [actor for actor in self.on_stage() if actor.can_go_on(self.stage.time)]
+
+    def pass_on(self) -> None:
+        """Time passes until the first can go on."""
+        moments = [actor.moment.until for actor in self.on_stage() if actor.moment is not None]
+        first = min(moments, default=math.inf)
+        assert first < math.inf, "all wait, and nobody will wake them"
+        self.stage.time = max(self.stage.time, first)
+
+    @invariant()
+    def somebody_asks(self) -> None:
+        """Who leads is there, and neither parked nor busy elsewhere; if nobody leads, somebody can take the lead."""
+        if not hasattr(self, "stage"):
+            return
+        leader = self.stage.client._group.leader
+        there = self.on_stage()
+        free = [actor for actor in there if actor.moment is not None and actor.moment.kind != "busy"]
+        if leader is not None:
+            (leading,) = [actor for actor in there if actor.watch is leader]
+            assert leading.moment is not None
+            assert leading.moment.kind in ("sleep", "send", "answer"), "the lead is with one who asks"
+        elif free:
+            assert any(actor.can_go_on(self.stage.time) for actor in free), "they wait for one who does not ask"
+
+    @invariant()
+    def news_wakes(self) -> None:
+        """Once a round is over, whoever is parked and has news may go on."""
+        if not hasattr(self, "stage") or any(
+            actor.moment is not None and actor.moment.kind in ("send", "answer") for actor in self.stage.actors
+        ):
+            return
+        for actor in self.on_stage():
+            if actor.moment is not None and actor.moment.gate is not None and actor.watch.news:
+                assert actor.moment.gate.is_open
+
+    @invariant()
+    def one_request_at_a_time(self) -> None:
+        if hasattr(self, "stage"):
+            assert self.stage.flying <= 1
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stage"):
+            return
+        try:
+            self._to_the_end()
+        finally:
+            self.stage.close()
+
+    def _to_the_end(self) -> None:
+        """Everybody goes on in turn: each is given each of its tasks once, or is told at its deadline which are open."""
+        self.sim.faults.clear()
+        fair_from = self.stage.time
+        for step in range(STEPS):
+            if not self.on_stage():
+                break
+            if not (ready := self.ready()):
+                self.pass_on()
+                ready = self.ready()
+            self.stage.resume(ready[step % len(ready)])
+            self.somebody_asks()
+            self.news_wakes()
+            self.one_request_at_a_time()
+        else:
+            pytest.fail("it never ends")
+        group = self.stage.client._group
+        assert (group.leader, dict(group.watches), group.watching) == (None, {}, {})
+        for actor in self.stage.actors:
+            assert actor.error is None, actor.error
+            assert len(set(actor.given)) == len(actor.given), "no task twice"
+            if not actor.is_cut:
+                assert sorted([*actor.given, *actor.left]) == sorted(actor.ids), "none is lost"
+            if actor.left:
+                assert actor.over_at >= actor.deadline
+                assert actor.over_at <= max(actor.deadline, fair_from) + SLACK, "at its deadline, not later"
+
+
+class AsyncWaits(Waits):
+    """The same callers, awaiting."""
+
+    make = Tasks
+
+
+@pytest.mark.parametrize("machine", [Waits, AsyncWaits], ids=["threads", "tasks"])
+def test_waits_that_share_their_requests_lose_nothing(machine: Any) -> None:
+    """In any order: one asks for all, nobody waits for one who does not ask, each is given each task once, or told in time which are open."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=50,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate] if os.environ.get("HYPOTHESIS_PROFILE") == "mutants" else list(Phase),
+        ),
+    )
