@@ -1,0 +1,170 @@
+"""Downloads where something is in doubt: a length, a version, the time, the folder; and what a client of one's own brings along."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml import errors
+from useapi_runwayml._core.answers import retry_after
+from useapi_runwayml._core.downloading import Link, Target, _fill
+from useapi_runwayml._core.effects import Fetch, Options
+from useapi_runwayml._core.surroundings import Context, Settings
+from useapi_runwayml._io.files import Disk
+from useapi_runwayml._io.timeouts import cut
+from useapi_runwayml.simulator import ManualClock
+
+from .conftest import MP4, World
+
+
+class Memory:
+    """A file that is only remembered."""
+
+    def __init__(self) -> None:
+        self.file = io.BytesIO()
+
+    def write(self, chunk: bytes) -> None:
+        self.file.write(chunk)
+
+    def restart(self) -> None:
+        self.file = io.BytesIO()
+
+
+def target(size: int | None = None) -> Target:
+    return Target(Memory(), size, None)  # type: ignore[arg-type]  # what is not asked for is not there
+
+
+@pytest.mark.parametrize(
+    ("size", "headers", "body", "why"),
+    [
+        (5, {}, b"12345", ""),
+        (5, {}, b"1234", "4 of 5 bytes came"),
+        (5, {}, b"123456", "6 of 5 bytes came"),
+        (9, {"content-length": "5"}, b"12345", ""),
+        (5, {"content-length": "6"}, b"12345", "5 of 6 bytes came"),
+        (9, {"transfer-encoding": "chunked"}, b"12345", ""),
+        (None, {}, b"12345", ""),
+        (None, {}, b"", "it is empty"),
+        (5, {"content-length": "5", "content-encoding": "gzip"}, b"123456", "6 of 5 bytes came"),
+    ],
+)
+def test_a_file_is_as_long_as_its_host_says(size: int | None, headers: dict[str, str], body: bytes, why: str) -> None:
+    """Neither shorter nor longer; what the host does not say, the task does; a body that marks its own end needs neither."""
+    found = target(size)
+    assert found.accept(200, headers)
+    if body:
+        found.write(body)
+    assert found.lacks() == why
+
+
+@pytest.mark.parametrize(
+    ("given", "validator"),
+    [
+        ({"etag": '"v1"', "last-modified": "then"}, '"v1"'),
+        ({"etag": 'W/"v1"', "last-modified": "then"}, "then"),
+        ({"etag": 'W/"v1"'}, None),
+        ({"last-modified": "then"}, "then"),
+        ({}, None),
+    ],
+)
+def test_a_rest_is_asked_for_by_what_is_sure(given: dict[str, str], validator: str | None) -> None:
+    """A weak tag does not tell bytes apart: then by the date, or the whole again."""
+    found = target()
+    found.accept(200, given)
+    found.write(b"123")
+    asked = found.headers()
+    assert asked.get("If-Range") == validator
+    assert asked.get("Range") == (None if validator is None else "bytes=3-")
+
+
+def test_the_time_of_a_download_ends_wherever_it_is() -> None:
+    """Between two chunks, and after a failure, what is over is told as such, with the task's id; no request outlives it."""
+    clock = ManualClock()
+    context = Context(Settings("http://x.test", 60, 4, 20), clock, object, Disk(), awaits=False)
+    for _ in range(2):
+        deadline = clock.now() + 30
+        core = _fill(context, target(), Link("http://x.test/a", None, None), "task-1", Options(), deadline)
+        fetch = next(core)
+        assert isinstance(fetch, Fetch)
+        assert fetch.options.deadline == deadline
+        fetch.after()
+        clock.advance(30)
+        with pytest.raises(errors.DownloadError, match="task-1") as caught:
+            fetch.after()
+        assert caught.value.task_id == "task-1"
+        with pytest.raises(errors.DownloadError, match="The time for task task-1 ended"):
+            core.throw(errors.APIConnectionError("broken", maybe_sent=True))
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_anything_is_paid(
+    world: World, tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is uploaded, nothing created."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    with pytest.raises(errors.ParameterError, match="cannot be written to"):
+        world.client().video_to_video.run(clip, "x", destination=tmp_path / "out.mp4")
+    assert not world.sim.requests
+
+
+def test_the_auth_of_a_given_client_stays_with_it(world: World, tmp_path: Path) -> None:
+    """Its user and password go neither to the API, which has the token, nor to a host of files."""
+    seen: dict[str, str | None] = {}
+    transport = world.transport()
+
+    class Watching(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            seen[request.url.path.split("/")[1]] = request.headers.get("authorization")
+            return transport.handle_request(request)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return self.handle_request(request)
+
+    client: Any = world.client(http_client=world.http_client(Watching(), auth=("somebody", "s3cret")))
+    task = client.video_to_video.create(asset_id=world.asset(), text_prompt="x")
+    done = client.tasks.wait(task)
+    assert client.tasks.download(done, tmp_path / "out.mp4").read_bytes() == MP4
+    assert seen["_simulator"] is None
+    assert str(seen["v1"]).startswith("Bearer user:")
+
+
+def test_no_part_of_a_timeout_is_none() -> None:
+    """When no time is left a hundredth of a second is: nothing at all would mean something else to a socket."""
+    assert cut({"connect": 5.0, "read": 60.0, "pool": None}, 0.0) == {"connect": 0.01, "read": 0.01, "pool": 0.01}
+    assert cut({"connect": 5.0, "read": 60.0, "pool": None}, 7.0) == {"connect": 5.0, "read": 7.0, "pool": 7.0}
+    assert cut({"read": None}, float("inf")) == {"read": None}
+
+
+def test_a_client_may_do_without_retries(world: World) -> None:
+    """With max_retries=0 a read is sent once."""
+    client = world.client(max_retries=0)
+    world.faults.add("status", "getFeatures", status=503)
+    with pytest.raises(errors.ServerError):
+        client.features.retrieve()
+    assert world.calls("getFeatures") == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Thu, 01 Jan 2026 00:00:07 GMT", 7),
+        ("Wed, 31 Dec 2025 23:59:00 GMT", 0),
+        ("-5", None),
+        ("0", 0),
+        ("1.5", 1.5),
+        ("soon", None),
+        ("1000000000", None),
+        ("999999999", 999_999_999),
+    ],
+)
+def test_a_wish_to_wait_is_never_less_than_nothing(header: str, seconds: float | None) -> None:
+    """A moment that is over is now; what is no time is no wish."""
+    assert retry_after({"retry-after": header, "date": "Thu, 01 Jan 2026 00:00:00 GMT"}, None) == seconds
+    asked = datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC)
+    assert retry_after({"date": "Thu, 01 Jan 2026 00:00:00 GMT"}, asked) == 3
