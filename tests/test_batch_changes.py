@@ -86,6 +86,7 @@ def test_a_row_that_joins_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert [job.key for job in with_keys(three[:1], set(keys[:2]))] == keys[2:]
 
 
+@pytest.mark.slow
 def test_nothing_is_ignored_without_a_word(server: SimulatorServer, folder: Path, run: Run) -> None:
     """Run, status and resume tell what changed; `resume --add` pays for what is new, once, and numbers it on from the others."""
     jobs = folder / "jobs.csv"
@@ -115,6 +116,7 @@ def test_nothing_is_ignored_without_a_word(server: SimulatorServer, folder: Path
     assert (code, len(server.simulator.state.tasks)) == (0, 4), error
 
 
+@pytest.mark.slow
 def test_what_joins_is_checked_as_at_the_beginning(server: SimulatorServer, folder: Path, run: Run) -> None:
     """A changed row that keeps its output, a wrong value: each with its line, and nothing is sent."""
     jobs = folder / "jobs.csv"

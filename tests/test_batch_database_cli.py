@@ -53,6 +53,7 @@ def shell(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, c
 QUICK = ["--yes", "--poll-interval", "0.2"]
 
 
+@pytest.mark.slow
 def test_a_batch_in_a_database_from_its_beginning_to_its_report(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put there, run by a worker with files of its own, told by every command, by its name alone on another machine."""
     code, out, _ = shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
@@ -155,6 +156,7 @@ def test_a_machine_without_the_clip_leaves_its_rows_to_others(shell: Shell, caps
     assert len(shell.sim.state.tasks) == 0
 
 
+@pytest.mark.slow
 def test_rows_go_to_the_machine_that_has_the_clip(shell: Shell) -> None:
     """Two workers, of which one has nothing: the other uploads, and all rows are done."""
     from .conftest import spawn

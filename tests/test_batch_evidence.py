@@ -53,6 +53,7 @@ def a_task(batch: Batch, prompt: str = "row 9 x") -> str:
 
 # -- a verdict from one answer -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.slow
 def test_a_task_that_cannot_be_read_for_a_while_is_waited_for(make: Any, status: int) -> None:
     """404 for the first minute, of tasks of this process and of one that an earlier process had created: all are done, none is made anew."""
     batch = make()
@@ -63,6 +64,7 @@ def test_a_task_that_cannot_be_read_for_a_while_is_waited_for(make: Any, status:
     assert batch.calls("createVideoToVideo") == 2
 
 
+@pytest.mark.slow
 def test_a_task_that_a_list_still_shows_is_not_gone(make: Any) -> None:
     """However long its own page answers 404: the list is asked before anything is final."""
     batch = make()
@@ -81,6 +83,7 @@ def test_a_result_whose_task_cannot_be_read_for_a_while_is_fetched(make: Any) ->
     assert batch.calls("createVideoToVideo") == 4
 
 
+@pytest.mark.slow
 def test_a_task_that_stays_gone_fails_its_row(make: Any) -> None:
     """In no list, and read as gone, for as long as --settle by the service's clock: then it is over, and a retry is a new create."""
     batch = make()
@@ -94,6 +97,7 @@ def test_a_task_that_stays_gone_fails_its_row(make: Any) -> None:
     assert to_resume(rows) == []
 
 
+@pytest.mark.slow
 def test_without_the_services_date_nothing_is_gone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time that nobody has told proves nothing: the row is taken up again from its task."""
     monkeypatch.setattr("useapi_runwayml.batch.clock.ServiceClock.now", lambda self: None)
@@ -107,6 +111,7 @@ def test_without_the_services_date_nothing_is_gone(make: Any, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("word", ["[no-output]", "x"])
+@pytest.mark.slow
 def test_a_file_that_cannot_be_had_is_looked_for_each_time_for_nothing(make: Any, word: str) -> None:
     """A result without a file, a host that refuses: resume and retry fetch, and never pay."""
     batch = make()
@@ -125,6 +130,7 @@ def test_a_file_that_cannot_be_had_is_looked_for_each_time_for_nothing(make: Any
 # -- the machine's date ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("hours", [1, -1])
 @pytest.mark.parametrize("left", [True, False])
+@pytest.mark.slow
 def test_the_machines_date_decides_nothing(make: Any, monkeypatch: pytest.MonkeyPatch, hours: int, left: bool) -> None:
     """Killed around the POST, resumed with the clock an hour off: never paid twice, and no hour is waited for."""
     batch = make()
@@ -157,6 +163,7 @@ def test_the_machines_date_decides_nothing(make: Any, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.slow
 def test_an_orderly_end_before_the_post_needs_no_person(
     make: Any, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -185,6 +192,7 @@ def test_an_orderly_end_before_the_post_needs_no_person(
     assert batch.clock.now() - begun < 600, "nobody waits for what was never sent, or is there"
 
 
+@pytest.mark.slow
 def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Taken back before anybody recorded it, then sent by the next process, which was killed: looked for, not taken for unsent."""
     batch = make()
@@ -216,6 +224,7 @@ def test_what_was_taken_back_is_never_sent_under_that_name(make: Any, monkeypatc
     assert batch.tasks() == {"1": 1}
 
 
+@pytest.mark.slow
 def test_what_was_taken_back_gives_no_credits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was never spent: the limit holds to the credit when its row goes on."""
     batch = make()
@@ -233,6 +242,7 @@ def test_what_was_taken_back_gives_no_credits(make: Any, monkeypatch: pytest.Mon
     assert batch.sim.state.accounts["maker@example.com"].spent == 25
 
 
+@pytest.mark.slow
 def test_any_number_of_orderly_ends_counts_against_no_row(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Creates that an earlier process may have sent, and that proved not to be there, are not those that the service loses."""
     batch = make()
@@ -277,6 +287,7 @@ def test_a_row_that_begins_while_the_process_ends_is_left_as_it_is(make: Any, mo
 
 
 @pytest.mark.parametrize("moment", ["intend", "save", "leave"])
+@pytest.mark.slow
 def test_a_row_goes_on_with_who_has_it_whatever_dbos_thinks(
     make: Any, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -313,6 +324,7 @@ def test_a_post_is_over_before_its_absence_can_be_proved(
     assert given == [seconds]
 
 
+@pytest.mark.slow
 def test_a_task_that_cannot_be_recorded_is_told(make: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     """Whatever keeps it from being recorded: its id is said and logged, so that nobody has to guess it."""
     batch, save = make(), Ledger.save
@@ -335,6 +347,7 @@ def test_a_task_that_cannot_be_recorded_is_told(make: Any, monkeypatch: pytest.M
 
 # -- files -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.slow
 def test_a_kill_around_the_rename_is_no_strangers_file(make: Any, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """The digest was recorded before: the file that is there is this row's, and nothing is left beside it."""
     publish = results.publish

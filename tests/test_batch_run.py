@@ -113,6 +113,7 @@ def test_rows_of_every_end(make: Any) -> None:
     assert batch.states(again) == batch.states(rows)
 
 
+@pytest.mark.slow
 def test_different_files_and_accounts(make: Any) -> None:
     """Each file is uploaded once for each account that names it, and each account has its own slots."""
     batch = make(accounts=[MAKER, "other@example.com"])
@@ -131,6 +132,7 @@ def test_different_files_and_accounts(make: Any) -> None:
     assert by_account == {MAKER: 6, "other@example.com": 6}
 
 
+@pytest.mark.slow
 def test_assets_that_are_there_need_no_upload(make: Any) -> None:
     """A row may name an asset; an unknown one fails that row alone."""
     batch = make()
@@ -142,6 +144,7 @@ def test_assets_that_are_there_need_no_upload(make: Any) -> None:
     assert batch.calls("uploadAsset") == 1
 
 
+@pytest.mark.slow
 def test_too_few_credits_close_the_account_until_resume(make: Any) -> None:
     """412 holds what is left, with the reason; what runs is finished; resume goes on once there are credits."""
     batch = make(credits=50)
@@ -157,6 +160,7 @@ def test_too_few_credits_close_the_account_until_resume(make: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 402, 596])
+@pytest.mark.slow
 def test_errors_of_the_account_hold_everything(make: Any, status: int) -> None:
     """Also while tasks run: what its poll meets keeps its task, and resume waits for it and pays nothing."""
     batch = make(task_seconds=300)
@@ -175,6 +179,7 @@ def test_errors_of_the_account_hold_everything(make: Any, status: int) -> None:
     assert all(str(status) in each.why for each in held)
 
 
+@pytest.mark.slow
 def test_max_credits_is_never_passed(make: Any) -> None:
     """What is spent before and what is under way count; the rest is held."""
     batch = make()
@@ -187,6 +192,7 @@ def test_max_credits_is_never_passed(make: Any) -> None:
     assert "--max-credits 60: 50 are spent" in next(each.why for each in rows if each.state == "held")
 
 
+@pytest.mark.slow
 def test_a_busy_account_lowers_the_pressure(make: Any) -> None:
     """An account with fewer slots than asked for gets them all done, without hammering it."""
     batch = make(max_jobs=2)
@@ -196,6 +202,7 @@ def test_a_busy_account_lowers_the_pressure(make: Any) -> None:
     assert batch.tasks() == Counter(str(row) for row in range(1, 13))
 
 
+@pytest.mark.slow
 def test_one_poller_asks_for_all(make: Any) -> None:
     """From the last create to the first result ten running rows are looked at by lists, not one by one."""
     batch = make(task_seconds=300)
@@ -207,6 +214,7 @@ def test_one_poller_asks_for_all(make: Any) -> None:
     assert together.count("getTask") <= 10 + 10, "the first look at each row, and the last"
 
 
+@pytest.mark.slow
 def test_a_download_that_failed_is_fetched_by_resume(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host refuses, or the disk is full: the row fails with its task, and resume fetches it without a create."""
     batch = make()
@@ -230,6 +238,7 @@ def test_a_download_that_failed_is_fetched_by_resume(make: Any, monkeypatch: pyt
     assert not list(batch.folder.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_retry_failed_pays_only_for_what_failed(make: Any) -> None:
     """A task that failed gets a second create; moderation does not; nothing is uploaded again."""
     batch = make()
@@ -254,6 +263,7 @@ def test_a_lost_create_is_settled(make: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("decision", ["adopt", "send again", "give up"])
+@pytest.mark.slow
 def test_what_cannot_be_proved_is_for_a_person(make: Any, decision: Any) -> None:
     """Where lists show no replyRef a lost create is uncertain, nothing is sent, and the decision is carried out by the next run."""
     batch = make(shapes=Shapes(list_shows_reply_ref=False))
@@ -273,6 +283,7 @@ def test_what_cannot_be_proved_is_for_a_person(make: Any, decision: Any) -> None
     assert batch.tasks()["2"] == (2 if decision == "send again" else 1)
 
 
+@pytest.mark.slow
 def test_uploads_are_deleted_once_all_their_rows_are_done(make: Any) -> None:
     """--delete-assets leaves what a row that is not done may still need, and assets that were there before."""
     batch = make()
@@ -286,6 +297,7 @@ def test_uploads_are_deleted_once_all_their_rows_are_done(make: Any) -> None:
     assert asset in batch.sim.state.assets
 
 
+@pytest.mark.slow
 def test_an_upload_rides_out_an_outage(make: Any) -> None:
     """A service that is away for a while fails no row."""
     batch = make()
@@ -295,6 +307,7 @@ def test_an_upload_rides_out_an_outage(make: Any) -> None:
     assert batch.tasks() == {"1": 1, "2": 1}
 
 
+@pytest.mark.slow
 def test_a_file_that_went_away_fails_its_row(make: Any) -> None:
     """Between the checks and its turn a file may be gone: said of that row."""
     batch = make()
@@ -323,6 +336,7 @@ def test_the_journal_is_plain_and_one_process_runs_it(make: Any) -> None:
         pytest.fail("locked twice")
 
 
+@pytest.mark.slow
 def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a row raises, the others go on, and a create that may have left is uncertain."""
     from useapi_runwayml.batch.steps import Steps
@@ -345,6 +359,7 @@ def test_a_defect_of_ours_ends_one_row_alone(make: Any, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.slow
 def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
     make: Any, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
@@ -377,6 +392,7 @@ def test_a_closed_gate_does_not_hide_a_create_that_may_have_left(
     assert batch.tasks() == {"1": 1, "2": 1}
 
 
+@pytest.mark.slow
 def test_pauses_of_an_earlier_process_are_not_kept_again(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that met twenty 429s goes on at once when it is resumed."""
     batch = make()
@@ -401,6 +417,7 @@ def test_pauses_of_an_earlier_process_are_not_kept_again(make: Any, monkeypatch:
     assert batch.calls("createVideoToVideo") == creates + 21
 
 
+@pytest.mark.slow
 def test_a_second_attempt_counts_for_the_budget(make: Any) -> None:
     """What a failed task has cost is spent, also when the row is tried again."""
     batch = make()
@@ -412,6 +429,7 @@ def test_a_second_attempt_counts_for_the_budget(make: Any) -> None:
     assert batch.sim.state.accounts[MAKER].spent == 50
 
 
+@pytest.mark.slow
 def test_an_upload_that_the_service_lost_is_made_again(make: Any) -> None:
     """A create that finds no asset fails its row; the next attempt uploads the file anew."""
     batch = make()
@@ -424,6 +442,7 @@ def test_an_upload_that_the_service_lost_is_made_again(make: Any) -> None:
     assert batch.calls("uploadAsset") == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_that_went_away_ends_no_row(make: Any) -> None:
     """Whoever looks on may break at any event; rows go on all the same."""
     batch = make()
@@ -442,6 +461,7 @@ def test_a_terminal_that_went_away_ends_no_row(make: Any) -> None:
     assert batch.states(rows) == ["done"] * 3
 
 
+@pytest.mark.slow
 def test_a_file_of_somebody_else_is_never_replaced(make: Any) -> None:
     """A name that was taken since the checks fails its row with the task, and resume fetches it once the name is free."""
     batch = make()
@@ -459,6 +479,7 @@ def test_a_file_of_somebody_else_is_never_replaced(make: Any) -> None:
     assert batch.calls("createVideoToVideo") == 2
 
 
+@pytest.mark.slow
 def test_a_create_that_comes_to_nothing_ends(make: Any) -> None:
     """A service that always fails, and proves that nothing was made, is asked three times, not for ever."""
     batch = make()
@@ -470,6 +491,7 @@ def test_a_create_that_comes_to_nothing_ends(make: Any) -> None:
     assert batch.calls("createVideoToVideo") == 1 + 3
 
 
+@pytest.mark.slow
 def test_an_outage_that_lasts_holds_the_row(make: Any) -> None:
     """Creates that are never sent for a quarter of an hour are held until resume."""
     batch = make()
@@ -483,6 +505,7 @@ def test_an_outage_that_lasts_holds_the_row(make: Any) -> None:
     assert batch.tasks() == {"1": 1, "2": 1}
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_shut_saves_the_uploads(make: Any) -> None:
     """Once an account has no credits, nothing more is uploaded for it, though the rows name no account."""
     batch = make(credits=25)
@@ -495,6 +518,7 @@ def test_a_gate_that_is_shut_saves_the_uploads(make: Any) -> None:
     assert batch.calls("uploadAsset") <= 10
 
 
+@pytest.mark.slow
 def test_a_changed_clip_is_uploaded_anew_for_its_retry(make: Any) -> None:
     """A further attempt takes the file as it is now."""
     batch = make()
@@ -505,6 +529,7 @@ def test_a_changed_clip_is_uploaded_anew_for_its_retry(make: Any) -> None:
     assert batch.calls("uploadAsset") == 2
 
 
+@pytest.mark.slow
 def test_what_was_uncertain_is_looked_for_by_resume(make: Any) -> None:
     """Once lists show what they did not, resume adopts the task; it sends again only on proof, and else leaves it uncertain."""
     batch = make(shapes=Shapes(list_shows_reply_ref=False))
@@ -523,6 +548,7 @@ def test_what_was_uncertain_is_looked_for_by_resume(make: Any) -> None:
     assert batch.tasks() == {"1": 1, "2": 1, "3": 1}
 
 
+@pytest.mark.slow
 def test_rows_start_in_the_order_of_the_file(make: Any) -> None:
     """One slot: the tasks of the service are those of the rows, one after the other."""
     batch = make()

@@ -52,6 +52,7 @@ def calls_between(batch: Batch, operation: str, seconds: float) -> int:
         ("download", "row 1: downloading"),
     ],
 )
+@pytest.mark.slow
 def test_a_wish_to_wait_is_heeded_and_told(make: Any, seen: list[dict[str, str]], operation: str, about: str) -> None:
     """Half an hour of Retry-After: one request in it, words with the time for whoever looks on and for status, and none once it is over."""
     batch = make()
@@ -64,6 +65,7 @@ def test_a_wish_to_wait_is_heeded_and_told(make: Any, seen: list[dict[str, str]]
     assert calls_between(batch, operation, 1790) == 1
 
 
+@pytest.mark.slow
 def test_the_services_wish_is_told_of_reads_too(make: Any, seen: list[dict[str, str]]) -> None:
     """A read that nobody made for one row alone, and a result's host: what was asked, the answer, and how long."""
     batch = make()
@@ -75,6 +77,7 @@ def test_the_services_wish_is_told_of_reads_too(make: Any, seen: list[dict[str, 
     assert {"GET /v1/runwayml/tasks": "503, and it asks to wait 10 min"} in seen
 
 
+@pytest.mark.slow
 def test_a_service_that_is_silent_is_told_once(make: Any, seen: list[dict[str, str]]) -> None:
     """No connection for minutes: a word, and not one for each try; once it answers the word is gone."""
     batch = make(task_seconds=900)
@@ -87,6 +90,7 @@ def test_a_service_that_is_silent_is_told_once(make: Any, seen: list[dict[str, s
     assert "the service" not in seen[-1]
 
 
+@pytest.mark.slow
 def test_a_gate_that_closes_is_told(make: Any, seen: list[dict[str, str]]) -> None:
     """While others of its tasks run: which account, why, and what opens it."""
     batch = make(credits=25, task_seconds=300)
@@ -99,6 +103,7 @@ def test_a_gate_that_closes_is_told(make: Any, seen: list[dict[str, str]]) -> No
     ]
 
 
+@pytest.mark.slow
 def test_a_create_that_is_looked_for_is_told(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """That it is looked for, and how long; and that without a date nothing is proved."""
     batch = make()
@@ -168,6 +173,7 @@ sys.exit(run(sys.argv[1:]))
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no limits of files")
 @pytest.mark.parametrize("room", [-40_000, -4_096, 1])
+@pytest.mark.slow
 def test_a_full_disk_ends_the_process(tmp_path: Path, room: int) -> None:
     """With words and its exit code, no row is blamed; with room again it goes on, and no row was paid twice."""
     (tmp_path / "c.mp4").write_bytes(MP4)
@@ -215,6 +221,7 @@ def test_a_broken_journal_is_told(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.slow
 def test_resume_takes_up_what_was_told(make: Any) -> None:
     """What another process waited for is not said of this one."""
     batch = make()

@@ -76,6 +76,7 @@ def test_a_clip_is_called_back(service: SimulatorServer) -> None:
     socket.create_server(("127.0.0.1", port)).close()
 
 
+@pytest.mark.slow
 def test_a_batch_is_called_back(service: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read for each row, and a few: what the wait has read is what is downloaded. Nothing is waited for in the end."""
     port, waited_for = free_port(), list[set[str]]()
@@ -126,6 +127,7 @@ def test_what_cannot_receive_is_said(
 
 
 @pytest.mark.parametrize("words", [[], ["--json"], ["--exec"], ["--exec", "false"]])
+@pytest.mark.slow
 def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, words: list[str]) -> None:
     """As lines, as JSON, or to a command, which is run again when it fails; SIGTERM ends it once all is told."""
     port, told = free_port(), tmp_path / "told"

@@ -90,6 +90,8 @@ def test_a_run_is_woken(called: Called, tmp_path: Any, clip: Any) -> None:
     assert called.calls("getTask") <= 3
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover
 def test_a_thousand_tasks_cost_few_reads(called: Called) -> None:
     """At most 1.2 each, each with a callback of its own end; all are known within seconds."""
     called.sim = type(called.sim)(max_jobs=5000, credits=10**7, task_seconds=None)

@@ -87,6 +87,7 @@ def test_run_goes_the_whole_way(run: Run, folder: Path) -> None:
     assert found["options"] == {**found["options"], "seed": 7, "seconds": 5, "exploreMode": False, "height": 1280}
 
 
+@pytest.mark.slow
 def test_tasks_are_read_waited_for_fetched_and_deleted(run: Run, folder: Path) -> None:
     """Each command of tasks, for people and as JSON."""
     task = a_task(run)["task_id"]
@@ -110,6 +111,7 @@ def test_tasks_are_read_waited_for_fetched_and_deleted(run: Run, folder: Path) -
     assert run("tasks", "find", "nobody")[0] == 1
 
 
+@pytest.mark.slow
 def test_assets_scheduler_and_features(run: Run, folder: Path) -> None:
     """Each of their commands, for people and as JSON."""
     asset = json.loads(run("assets", "upload", "c.mp4", "--name", "named.mp4", "--json")[1])["assetId"]
@@ -233,6 +235,7 @@ def interrupt(process: subprocess.Popen[str], server: SimulatorServer, tasks: in
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for another process")
+@pytest.mark.slow
 def test_ctrl_c_tells_how_to_resume(run: Run, server: SimulatorServer, folder: Path) -> None:
     """130, and a command that goes on with the same task."""
     code, _, told = interrupt(child("run", "c.mp4", "x [throttle]", "-o", "o.mp4"), server, 1)
@@ -268,6 +271,7 @@ def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, fold
     assert len(list((folder / "results" / "jobs").iterdir())) == 12
 
 
+@pytest.mark.slow
 def test_a_batch_from_its_checks_to_its_report(server: SimulatorServer, folder: Path) -> None:
     """Dry run, run, status, report, page, retry: with codes, as JSON and as tables."""
 
@@ -394,6 +398,7 @@ def test_simulate_speaks_to_machines_too(folder: Path) -> None:
     assert json.loads("".join(lines))["base_url"].endswith("/v1/runwayml")
 
 
+@pytest.mark.slow
 def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Path) -> None:
     """retry-failed, resume and resolve --send-again tell rows, seconds and credits first, and without a terminal need --yes."""
     (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [fail],5\n")
@@ -413,6 +418,7 @@ def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Pat
     assert run("batch", "resume", "jobs.csv")[0] == 2, "the row is left, and would be paid"
 
 
+@pytest.mark.slow
 def test_the_journal_is_not_the_only_memory(run: Run, server: SimulatorServer, folder: Path) -> None:
     """The same jobs under another project, or after the journal was lost: what the service has is shown, adopted or paid again as told."""
     import shutil
@@ -454,6 +460,7 @@ def test_the_journal_is_not_the_only_memory(run: Run, server: SimulatorServer, f
     assert call("more.csv", "--adopt", "--anew")[0] == 2
 
 
+@pytest.mark.slow
 def test_what_costs_nothing_is_not_asked_for(run: Run, server: SimulatorServer, folder: Path) -> None:
     """A batch whose rows all have their task goes on without a question."""
     (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [no-output],5\n")
@@ -480,6 +487,7 @@ def test_a_broken_journal_is_a_line(run: Run, folder: Path) -> None:
     assert journal.read_text().startswith("this is no database")
 
 
+@pytest.mark.slow
 def test_a_budget_is_raised_by_resume(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held by --max-credits (5), taken up with another limit."""
     (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one,5\nc.mp4,two,5\n")
@@ -505,6 +513,7 @@ def test_an_end_from_outside_leaves_the_receipt(run: Run, server: SimulatorServe
     assert json.loads(out)["next"][0].partition(": ")[2].startswith("useapi-runwayml tasks ")
 
 
+@pytest.mark.slow
 def test_a_terminal_with_few_letters(run: Run, server: SimulatorServer, folder: Path) -> None:
     """What the encoding lacks is escaped; JSON stays JSON."""
     a_task(run, "a 😀 Ю", "one.mp4")
@@ -536,6 +545,7 @@ def test_doctor_shows_no_password_and_rides_out_a_broken_read(
     assert "hidden" not in run("doctor")[1]
 
 
+@pytest.mark.slow
 def test_help_and_completion_name_all_commands(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command has a line of help and every shell a completion."""
     out = run("--help")[1]
@@ -550,6 +560,7 @@ def test_help_and_completion_name_all_commands(run: Run, capsys: pytest.CaptureF
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pty is not there")
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar_and_no_color_is_heard(server: SimulatorServer, folder: Path) -> None:
     """On a terminal a bar is drawn, in colours unless NO_COLOR is set."""
     import pty
@@ -575,6 +586,7 @@ def test_a_terminal_gets_a_bar_and_no_color_is_heard(server: SimulatorServer, fo
         assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9]", shown)) == colours
 
 
+@pytest.mark.slow
 def test_what_ctrl_c_came_before_is_not_told_of() -> None:
     """A coroutine of a library that was never begun, since the process ends, is no warning and no traceback of ours."""
     program = (

@@ -244,6 +244,7 @@ def test_inspect_tells_what_a_file_is(folder: Path, capsys: pytest.CaptureFixtur
     assert (code, "no such file" in told) == (3, True)
 
 
+@pytest.mark.slow
 def test_a_jobs_file_moves_from_one_endpoint_to_the_other(
     server: SimulatorServer, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,6 +298,7 @@ def test_the_plan_of_a_batch_has_the_remarks(
 
 
 @pytest.mark.parametrize("fault", ["close_after_action", "close_before_action"])
+@pytest.mark.slow
 def test_a_batch_beside_tasks_of_the_web_application(
     server: SimulatorServer, folder: Path, capsys: pytest.CaptureFixture[str], fault: Any
 ) -> None:

@@ -228,6 +228,7 @@ def check(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "scripts/generate.py", "--check"], cwd=root, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_folder(tmp_path: Path) -> None:
     """Generating elsewhere, even below a ruff configuration, gives what is committed."""
     root = fresh_tree(tmp_path, "elsewhere")
@@ -244,6 +245,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_folder(tmp_path: Path) -> 
         ("generated/useapi_runwayml_api/urls.py", ":@+", ":@"),
     ],
 )
+@pytest.mark.slow
 def test_a_stale_client_is_told_with_a_diff(tmp_path: Path, file: str, old: str, new: str) -> None:
     """A bound changed without generating, a template changed, or a generated file edited by hand: --check fails, with a diff."""
     root = fresh_tree(tmp_path, "spoilt")

@@ -221,6 +221,7 @@ def test_a_list_that_asks_to_wait_is_heard(world: World) -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_what_has_ended_is_not_asked_for_again(world: World) -> None:
     """An iteration that pauses between two items costs the other waits nothing, and its news do not pile up."""
     asked: list[str] = []

@@ -82,6 +82,7 @@ def test_a_list_that_nobody_changes_costs_a_request_a_page(world: World) -> None
     assert len(shelf.asked) == 11
 
 
+@pytest.mark.slow
 def test_more_than_the_service_lists_ends(world: World) -> None:
     """Offset 1,000 is the last; what is behind it is not reached, and the list ends."""
     shelf = Shelf(1500)

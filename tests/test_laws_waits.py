@@ -29,7 +29,7 @@ WORDS = ("", "", "[fail]", "[cancel]", "[throttle]", "[moderate-later]")
 ACCOUNTS = ("maker@example.com", "other@example.com")
 UNKNOWN = "user:4242-runwayml:maker@example.com-task:11111111-2222-4333-8444-555555555555"
 STEPS = 4000
-SLACK = 2.5  # seconds: a leader looks up once a second
+SLACK = 1.1  # seconds: a leader looks up once a second
 
 
 def begin_service() -> tuple[Simulator, list[str]]:

@@ -63,6 +63,7 @@ SCHEMA = """
 """
 
 
+@pytest.mark.slow
 def test_a_third_creation_needs_one_edit_of_the_document(tmp_path: Path) -> None:
     """With its path and its schema in a copy of the document, clients, command line, batch and simulator have it."""
     root = fresh_tree(tmp_path, "third")
@@ -178,6 +179,7 @@ def said_of(data: dict[str, Any]) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.slow
 def test_a_refusal_is_a_line_and_no_traceback(tmp_path: Path) -> None:
     """scripts/generate.py tells the place and what is wrong, and fails; the committed client stays as it is."""
     root = fresh_tree(tmp_path, "refused")

@@ -77,6 +77,9 @@ def test_a_job_is_seen_from_its_beginning_to_its_video(browser: Any, server: Sim
         card.wait_for()
         assert card.locator(".prompt").inner_text() == "<b>as</b> a watercolour"
         assert "1 of 5 slots" in page.locator("#accounts").inner_text()
+        assert card.locator(".cost").inner_text() == "50 credits"
+        server.simulator.state.tasks[task_id].cost = None
+        page.wait_for_function("() => document.querySelector('.cost').innerText === 'price unknown'")
         card.locator(".status.SUCCEEDED").wait_for(timeout=20_000)
         video = card.locator("video.result")
         video.wait_for()

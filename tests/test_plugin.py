@@ -39,6 +39,7 @@ def run(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_pages_run(tmp_path: Path) -> None:
     """Each example that is a test passes as it stands."""
     (tmp_path / "clip.mp4").write_bytes(MP4)
@@ -100,6 +101,7 @@ def test_many(number, runway_client):
 """
 
 
+@pytest.mark.slow
 def test_a_teams_tests_are_short_and_quick(tmp_path: Path) -> None:
     """A whole job a test, without sleeping: a hundred of them in a few seconds, each starting empty."""
     done = run(tmp_path, TEAM, "--durations", "0")
@@ -133,6 +135,7 @@ def test_it_costs_the_other_tests_nothing(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
     """Without jsonschema-rs the test fails with what to install, and no traceback."""
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['jsonschema_rs'] = None\n")
@@ -148,6 +151,7 @@ def test_the_fixtures_are_there(runway_client: RunwayClient, runway_simulator: S
     assert runway_simulator.requests
 
 
+@pytest.mark.slow
 def test_a_server_of_the_plugin_is_for_any_code(tmp_path: Path) -> None:
     """Over HTTP, at the address in the environment, with what was paid."""
     (tmp_path / "clip.mp4").write_bytes(MP4)

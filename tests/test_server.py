@@ -215,6 +215,7 @@ def test_the_command_serves_and_ends_cleanly(tmp_path: Path) -> None:
     assert state.exists()
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_clear_line() -> None:
     """And so are a port, a speed, a fault and a state that cannot be."""
     with socket.socket() as taken:
@@ -238,6 +239,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
             assert told in done.stderr
 
 
+@pytest.mark.slow
 def test_it_warns_when_others_can_reach_it() -> None:
     """Bound to all addresses it says so; on the loopback it does not."""
     _, err, _ = Command("--host", "0.0.0.0").end(signal.SIGTERM)

@@ -54,6 +54,7 @@ def service() -> Service:
     return Service()
 
 
+@pytest.mark.slow
 def test_a_task_goes_through_its_states_in_40_to_90_seconds() -> None:
     """PENDING, then RUNNING for most of the time with growing progress, then SUCCEEDED with the clip as its artifact."""
     for seed in range(20):

@@ -270,6 +270,8 @@ async def ask(app: SimulatorApp, request: Any) -> int:
 
 @given(st.lists(REQUESTS, min_size=20, max_size=20))
 @settings(max_examples=500, deadline=None)
+@pytest.mark.slow
+@pytest.mark.no_cover
 def test_no_request_gives_a_500(requests: list[Any]) -> None:
     """Ten thousand of any shape, to every path, steering included: each has an answer, and the page still shows."""
     simulator, clock = Simulator(), ManualClock()
@@ -288,7 +290,7 @@ def test_no_request_gives_a_500(requests: list[Any]) -> None:
 
 def test_a_body_that_drips_is_given_up(server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower than a thousand bytes a second, after twenty seconds of patience; others are served meanwhile."""
-    from useapi_runwayml.simulator import server as served
+    from useapi_runwayml.simulator import asgi as served
 
     assert (served.PATIENCE, served.SLOWEST) == (20, 1000)
     monkeypatch.setattr(served, "PATIENCE", 1.0)
@@ -422,6 +424,7 @@ def test_packed_bodies_are_unpacked(server: SimulatorServer) -> None:
 
 
 # -- for others --------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_variables_and_the_document_are_printed(tmp_path: Path) -> None:
     """As lines that a shell or a workflow reads; the rest goes to standard error."""
     base = [sys.executable, "-W", "error", "-m", "useapi_runwayml"]

@@ -75,6 +75,7 @@ def test_the_work_is_finished(quick: Simulator, tmp_path: Path, name: str) -> No
 
 @posix
 @pytest.mark.parametrize("redirected", ["| true", ">&-", "2>&-", "<&- >&- 2>&-", "> /dev/full"])
+@pytest.mark.slow
 def test_a_failure_keeps_its_exit_code(quick: Simulator, tmp_path: Path, redirected: str) -> None:
     """Whoever reads it or not: a refused value is 3, a moderated prompt 6, a mistake on the line 2."""
     for arguments, code in (
@@ -96,6 +97,7 @@ def test_a_result_is_never_written_over_by_words(quick: Simulator, tmp_path: Pat
 
 
 @posix
+@pytest.mark.slow
 def test_a_batch_survives_its_pager(quick: Simulator, tmp_path: Path) -> None:
     """All rows are run, the report is there, and the exit code is that of the rows."""
     (tmp_path / "jobs.csv").write_text("video,prompt\nc.mp4,one\nc.mp4,two\n")

@@ -40,6 +40,7 @@ def check(tool: str, name: str, folder: Path) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("tool", CHECKERS)
+@pytest.mark.slow
 def test_code_of_users_passes(tool: str, tmp_path: Path) -> None:
     """A file that uses every public name, under the strictest rules of each checker."""
     done = check(tool, "right.py", tmp_path)
@@ -47,6 +48,7 @@ def test_code_of_users_passes(tool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", CHECKERS)
+@pytest.mark.slow
 def test_mistakes_of_users_are_found(tool: str, tmp_path: Path) -> None:
     """A value, a name or a type that is none."""
     done = check(tool, "wrong.py", tmp_path)

@@ -259,6 +259,8 @@ def test_as_completed_tells_at_the_deadline_what_is_open(world: World) -> None:
     assert sorted(caught.value.task_ids) == sorted(ids[3:])
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover
 def test_a_thousand_tasks_cost_few_requests_and_come_in_time(world: World) -> None:
     """1,000 tasks of ten minutes: at most half a request each, each given within one interval of its end, 32 MB at most."""
     ids = many(world, 1000, 600)
@@ -328,6 +330,8 @@ def async_world(count: int, seconds: float) -> tuple[World, list[str], Any]:
     return world, ids, client
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover
 def test_a_thousand_concurrent_waits_share_their_rounds() -> None:
     """1,000 awaited `wait`s of ten minutes cost at most half a request each."""
     world, ids, client = async_world(1000, 600)
@@ -434,6 +438,7 @@ def test_five_thousand_waits_share_their_rounds() -> None:
     assert len(world.sim.requests) <= 2500
 
 
+@pytest.mark.slow
 def test_what_has_ended_long_ago_is_read_as_fast_as_it_is_answered(world: World) -> None:
     """2,600 ended tasks, 600 of them out of the lists' reach: one read each, in answers' time, not at a fixed rate."""
     ids = many(world, 2600, 1)
@@ -521,6 +526,7 @@ def test_reads_take_turns(world: World) -> None:
     assert world.clock.now() - begun < 200
 
 
+@pytest.mark.slow
 def test_tasks_that_only_the_scheduler_shows_are_asked_for_as_seldom_as_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Changes one thing in the hand-written code, and looks whether the tests that go through that line notice.
+
+scripts/mutate_code.py                  all mutants; the table goes to docs/mutation.md (hours)
+scripts/mutate_code.py --sample 60      60 of them, others for each --seed; writes nothing
+scripts/mutate_code.py --changed        those in lines that differ from --base (the commit before, when it is not given); writes nothing
+scripts/mutate_code.py --only WORD      those whose file or change has the word; writes nothing
+
+Which test goes through which line, and how long it takes, is read from the last `scripts/test --all`, or `scripts/test --coverage`.
+The quickest run first. Fails when fewer are noticed than should be: of all mutants by zone (GOALS), of a sample, which says little of
+a zone, together (FLOOR); those aside that have a reason in scripts/code_reasons.toml. Needs a system that can fork.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
+from evidence import Evidence  # noqa: E402
+
+LIMIT_SECONDS = 150
+BUDGET_SECONDS = 40.0
+FIRST = 20
+GOALS = {"_core": 0.95, "_io": 0.95, "callbacks": 0.95, "batch": 0.95}
+OTHERS = 0.85
+FLOOR = 0.75
+PRELOADED = (
+    "hypothesis.stateful",
+    "respx",
+    "anyio",
+    "httpx",
+    "uvicorn",
+    "typer",
+    "rich.progress",
+    "yaml",
+    "sqlalchemy",
+    "av",
+)
+REASONS = ROOT / "scripts" / "code_reasons.toml"
+
+
+class Failed:
+    """The pytest plugin that keeps the name of the first failure."""
+
+    def __init__(self) -> None:
+        self.name = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.name:
+            self.name = report.nodeid
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and not self.name:
+            self.name = f"importing {report.nodeid}"
+
+
+def run_tests(tests: Sequence[str]) -> str:
+    """The first that fails, or nothing."""
+    import pytest
+
+    failed = Failed()
+    code = pytest.main(["-x", "-q", "-p", "no:xdist", "--assert=plain", *tests], plugins=[failed])
+    return failed.name or ("" if code in (0, 5) else f"pytest ended with {int(code)}")
+
+
+def child(mutant: Mutant, folder: Path, tests: Sequence[str]) -> None:
+    """The package with its change, and the tests on it; leaves what it found in the folder."""
+    os.setsid()
+    signal.alarm(LIMIT_SECONDS)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+        shutil.copytree(PACKAGE, folder / PACKAGE.name)
+        (folder / PACKAGE.name / mutant.file).write_text(mutant.source, encoding="utf-8")
+        os.chdir(ROOT)
+        sys.path.insert(0, str(folder))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
+        found = run_tests(tests[:FIRST]) or (run_tests(tests[FIRST:]) if tests[FIRST:] else "")
+    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def run_all(mutants: Sequence[Mutant], processes: int, evidence: Evidence) -> Iterator[tuple[Mutant, str]]:
+    """Each mutant in a forked process, and what noticed it."""
+    running: dict[int, tuple[Mutant, Path]] = {}
+    waiting = list(reversed(mutants))
+    with tempfile.TemporaryDirectory() as name:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                mutant = waiting.pop()
+                tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
+                if not tests:
+                    yield mutant, ""
+                    continue
+                folder = Path(tempfile.mkdtemp(dir=name))
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        child(mutant, folder, tests)
+                    finally:
+                        os._exit(0)
+                running[pid] = mutant, folder
+            if running:
+                pid, _ = os.wait()
+                mutant, folder = running.pop(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)  # what its tests had begun
+                yield mutant, collect(folder)
+                shutil.rmtree(folder)
+
+
+def collect(folder: Path) -> str:
+    file = folder / "found.json"
+    return str(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else f"no end within {LIMIT_SECONDS} s"
+
+
+def reason_of(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
+    """Why nothing can notice it, or need not."""
+    for each in reasons:
+        if re.search(each["where"], mutant.file) and re.search(each["change"], mutant.change):
+            return each["reason"]
+    return ""
+
+
+def changed_lines(base: str) -> dict[str, set[int]]:
+    """Lines of the package that the commits since then have written."""
+    told = subprocess.run(
+        ["git", "diff", "-U0", base, "--", str(PACKAGE)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: dict[str, set[int]] = defaultdict(set)
+    file = ""
+    for line in told.stdout.splitlines():
+        if line.startswith("+++ "):
+            file = line.removeprefix("+++ b/").removeprefix(f"{PACKAGE.relative_to(ROOT).as_posix()}/")
+        elif at := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
+            found[file] |= set(range(int(at[1]), int(at[1]) + int(at[2] or 1)))
+    return found
+
+
+def choose(options: argparse.Namespace) -> list[Mutant]:
+    """Those that are asked for: of a sample and of a change each once."""
+    mutants = all_mutants()
+    if options.only:
+        mutants = [each for each in mutants if options.only in each.file or options.only in each.text]
+    chosen: dict[Mutant, None] = {}
+    if options.changed:
+        lines = changed_lines(options.base)
+        chosen |= dict.fromkeys(thinned([each for each in mutants if each.line in lines[each.file]], options.most))
+    if options.sample:
+        chosen |= dict.fromkeys(random.Random(options.seed).sample(mutants, min(options.sample, len(mutants))))
+    return list(chosen) if options.changed or options.sample else mutants
+
+
+def thinned(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
+    """As many as there is time for, spread evenly; says so."""
+    if len(mutants) > most:
+        print(f"of {len(mutants)} mutants in changed lines {most} are tried (--most)", flush=True)
+        return [mutants[number * len(mutants) // most] for number in range(most)]
+    return list(mutants)
+
+
+def table_of(
+    results: Sequence[tuple[Mutant, str]], reasons: Sequence[dict[str, str]], seconds: float, *, is_sample: bool
+) -> tuple[str, bool]:
+    """The table and the survivors, and whether as many are noticed as should be."""
+    zones: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    survivors: list[tuple[Mutant, str]] = []
+    for mutant, found in results:
+        reason = "" if found else reason_of(mutant, reasons)
+        zones[mutant.zone][0] += 1
+        zones[mutant.zone][1] += bool(found)
+        zones[mutant.zone][2] += bool(reason)
+        if not found:
+            survivors.append((mutant, reason))
+    lines = [f"{len(results)} mutants in {seconds / 60:.0f} minutes.", ""]
+    lines += [
+        "| zone | mutants | noticed | with a reason | of those without | goal |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    is_well = True
+    for zone, (count, noticed, explained) in sorted(zones.items()):
+        share, goal = noticed / max(1, count - explained), GOALS.get(zone, OTHERS)
+        is_well &= share >= goal
+        lines.append(f"| {zone} | {count} | {noticed} | {explained} | {share:.1%} | {goal:.0%} |")
+    lines += ["", "## Not noticed", ""]
+    for mutant, reason in sorted(survivors, key=lambda each: (each[1], each[0].file, each[0].line)):
+        lines.append(f"- `{mutant.file}`: `{mutant.change}`: {reason or 'no reason is known.'}")
+    if is_sample:
+        is_well = sum(bool(found) for _, found in results) >= FLOOR * (
+            len(results) - sum(each[2] for each in zones.values())
+        )
+    return "\n".join(lines) + "\n", is_well
+
+
+def write(table: str) -> None:
+    """Into docs/mutation.md, after what is said of the document."""
+    page = ROOT / "docs" / "mutation.md"
+    title = "\n# Mutants of the code\n"
+    before = page.read_text(encoding="utf-8").partition(title)[0]
+    about = "\nMade by `scripts/mutate_code.py`, which says how it is done.\n\n"
+    page.write_text(before.rstrip() + "\n" + title + about + table, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, help="how many, by chance")
+    parser.add_argument("--seed", type=int, default=1, help="makes the chance")
+    parser.add_argument("--changed", action="store_true", help="those that the last change touches")
+    parser.add_argument("--base", default="HEAD~1", help="the commit before that change")
+    parser.add_argument("--most", type=int, default=60, help="how many of a change at most")
+    parser.add_argument("--only", help="a word in the file or the line")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="only list them")
+    options = parser.parse_args(arguments)
+    mutants = choose(options)
+    if options.list:
+        print("\n".join(each.name for each in mutants), f"\n{len(mutants)} mutants")
+        return 0
+    evidence = Evidence.load(ROOT)
+    if evidence is None:
+        print(
+            "mutate_code: nothing tells which test goes through which line; run scripts/test --coverage first",
+            file=sys.stderr,
+        )
+        return 2
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    for name in PRELOADED:
+        __import__(name)
+    begun, results = time.monotonic(), []
+    for mutant, found in run_all(mutants, options.processes, evidence):
+        results.append((mutant, found))
+        print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
+    reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
+    is_sample = bool(options.only or options.sample or options.changed)
+    table, is_well = table_of(results, reasons, time.monotonic() - begun, is_sample=is_sample)
+    print(table)
+    if not is_sample:
+        write(table)
+    if not is_well:
+        print("mutate_code: fewer are noticed than should be", file=sys.stderr)
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Small decisions, each of which somebody would miss: what is refused before a request, what is shown, and what counts as told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from useapi_runwayml_api.models.task import Task
+
+from useapi_runwayml import errors
+from useapi_runwayml._core.answers import redact
+from useapi_runwayml._core.course import Course
+from useapi_runwayml._core.effects import Answer, Sleep
+from useapi_runwayml._core.polling import failed
+from useapi_runwayml._core.surroundings import REMEMBERED, GivenOut
+from useapi_runwayml._core.surveying import is_whole
+
+from .conftest import MP4, World
+
+TASK = "user:4242-runwayml:maker@example.com-task:t1"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda tasks: tasks.as_completed([TASK, "a/b"]),
+        lambda tasks: tasks.as_completed(TASK),
+        lambda tasks: tasks.wait("a/b"),
+        lambda tasks: list(tasks.list(statuses="PENDING")),
+        lambda tasks: tasks.find(""),
+        lambda tasks: tasks.find(7),
+    ],
+    ids=[
+        "an id with a slash",
+        "an id for a list",
+        "a wait for a slash",
+        "a state for a list",
+        "no reference",
+        "a number",
+    ],
+)
+def test_what_cannot_be_asked_is_refused_at_once(world: World, ask: Any) -> None:
+    """Nothing is sent for it."""
+    with pytest.raises(errors.ParameterError):
+        ask(world.client().tasks)
+    assert not world.sim.requests
+
+
+def test_a_list_that_was_refused_is_asked_again_by_later_waits(world: World) -> None:
+    """A refusal holds for the waits that met it: once all are over, the next begin anew."""
+    client = world.client()
+    world.faults.add("status", "listTasks", status=403, times=1)
+    for _ in range(2):
+        before = world.calls("listTasks")
+        made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x") for _ in range(2)]
+        world.clock.advance(100)
+        assert len(list(client.tasks.as_completed(made, timeout=30))) == 2
+        assert world.calls("listTasks") > before
+
+
+def test_what_is_shown_is_short_and_no_secret() -> None:
+    """An address without a query has none; an answer shows neither its headers nor its body; a failure without a reason names none."""
+    assert redact("see https://a.test/x and https://a.test/y?z=1#f") == "see https://a.test/x and https://a.test/y?…"
+    assert "s3cret" not in repr(Answer(200, {"x": "s3cret"}, b"s3cret"))
+    bare = failed(Task.from_dict({"taskId": TASK, "status": "FAILED"}), TASK)
+    assert str(bare) == f"Task {TASK} failed: no reason was given"
+    told = failed(Task.from_dict({"status": "FAILED", "error": {"reason": "X.1", "errorMessage": "It broke"}}), TASK)
+    assert str(told) == f"Task {TASK} failed: It broke [X.1]"
+    same = failed(Task.from_dict({"status": "FAILED", "error": {"reason": "X.1"}}), TASK)
+    assert str(same) == f"Task {TASK} failed: X.1"
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_told"),
+    [
+        ({"status": "RUNNING"}, True),
+        ({"status": "SUCCEEDED", "artifacts": []}, True),
+        ({"status": "SUCCEEDED"}, False),
+        ({"artifacts": []}, False),
+        ({"status": "FAILED"}, True),
+    ],
+)
+def test_what_a_list_leaves_out_is_read(entry: dict[str, Any], is_told: bool) -> None:
+    """An entry without its state, or that succeeded without its artifacts, does not answer for the task."""
+    assert is_whole(Task.from_dict({"taskId": TASK, **entry})) is is_told
+
+
+def test_a_result_without_a_name_has_the_tasks(world: World, tmp_path: Path) -> None:
+    """In a folder it is called after the task, without what no system takes in a name."""
+    task = {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": "https://files.test/a", "filename": ""}]}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=MP4) if request.url.host == "files.test" else httpx.Response(200, json=task)
+
+    assert world.scripted(handler).tasks.download(TASK, tmp_path) == tmp_path / "t1.mp4"
+
+
+def test_who_leaves_in_the_midst_is_heard_by_the_core() -> None:
+    """What breaks into a course reaches the core, which may add to it, and ends it."""
+    heard: list[str] = []
+
+    def core() -> Any:
+        try:
+            yield Sleep(1)
+        except KeyError as error:
+            heard.append(type(error).__name__)
+            error.add_note("a receipt")
+            raise
+        finally:
+            heard.append("over")
+
+    def leave() -> None:
+        with Course(core()) as course:
+            next(course)
+            raise KeyError("x")
+
+    with pytest.raises(KeyError) as caught:
+        leave()
+    assert heard == ["KeyError", "over"]
+    assert caught.value.__notes__ == ["a receipt"]
+
+
+def test_what_was_given_out_is_remembered_within_bounds() -> None:
+    """Ten thousand tasks; the oldest goes first. For a minute a task is new."""
+    given = GivenOut()
+    for number in range(REMEMBERED + 1):
+        given.add(str(number), 100.0 + number)
+    assert ("0" in given, "1" in given, str(REMEMBERED) in given) == (False, True, True)
+    assert given.is_new("1", 101 + 59.9)
+    assert not given.is_new("1", 101 + 60)
+    assert not given.is_new("never", 0.0)
+
+
+def test_endings_are_iterated_in_both_ways(world: World) -> None:
+    """By `for`, and by `async for`, which takes the same object."""
+    client = world.client()
+    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x") for _ in range(2)]
+    world.clock.advance(100)
+    endings = client._target.tasks.as_completed(made)
+    found = []
+    if world.runner is None:
+        found = [each.task_id for each in endings]
+    else:
+
+        async def drain() -> None:
+            async for each in endings:
+                found.append(each.task_id)  # what is tried is the loop
+
+        world.runner.run(drain())
+    assert sorted(found) == sorted(each.task_id for each in made)
