@@ -150,3 +150,40 @@ def test_endings_are_iterated_in_both_ways(world: World) -> None:
 
         world.runner.run(drain())
     assert sorted(found) == sorted(each.task_id for each in made)
+
+
+def test_all_that_the_service_can_list_is_listed(world: World) -> None:
+    """Pages of a hundred up to the last offset that the service takes, 1000, and there the largest page, 1000 entries."""
+    asked: list[tuple[int, int]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        offset, limit = int(request.url.params["offset"]), int(request.url.params["limit"])
+        asked.append((offset, limit))
+        shown = range(offset, min(offset + limit, 3000))
+        return httpx.Response(200, json=[{"taskId": f"{TASK}{number}", "status": "SUCCEEDED"} for number in shown])
+
+    found = [each.task_id for each in world.scripted(handler).tasks.list()]
+    assert found == [f"{TASK}{number}" for number in range(2000)]
+    assert asked[-1] == (1000, 1000)
+    assert {limit for offset, limit in asked if offset < 1000} == {100}
+
+
+def test_whatever_leaves_a_run_has_the_tasks_id(world: World, tmp_path: Path, clip: Path) -> None:
+    """Also an error of the caller's own functions, that had none."""
+
+    def refuse(task: Any) -> None:
+        raise errors.UseapiError("mine")
+
+    with pytest.raises(errors.UseapiError, match="mine") as caught:
+        world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", on_created=refuse)
+    assert caught.value.task_id == next(iter(world.sim.state.tasks))
+
+
+def test_an_upload_that_cannot_be_deleted_loses_no_result(
+    world: World, tmp_path: Path, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The video is there, and the asset is named in the log."""
+    world.faults.add("status", "deleteAsset", status=500)
+    result = world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", keep_asset=False)
+    assert result.path.read_bytes() == MP4
+    assert next(iter(world.sim.state.assets)) in caplog.text

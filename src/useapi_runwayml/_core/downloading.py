@@ -66,7 +66,7 @@ def safe_name(name: str | None, fallback: str) -> str:
     if len(suffix) > LONGEST_SUFFIX:
         stem, dot, suffix = base, "", ""
     while len(base.encode()) > 180:
-        stem = (stem or base)[:-8]
+        stem = (stem or base)[:-8].rstrip(" .")  # what a name may not end with, it may have in its midst
         base = f"{stem}.{suffix}" if dot else stem
     if not base.strip("_. "):
         return fallback
