@@ -216,3 +216,10 @@ def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:
     second = Facts(to_resume([first])[0], state="done", task_id="t")
     (found,) = latest([second, first])
     assert (found.state, found.seed, found.seconds, found.paid) == ("done", 7, 3, True)
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(4, "uncertain"), (5, "absent"), (6, "absent")])
+def test_the_whole_seconds_of_a_date_are_no_proof(seconds: int, kind: str) -> None:
+    """A task from five seconds before the intent, by the service's clock, is from before it; a later one may not be."""
+    created = f"2026-01-02T02:59:{60 - seconds:02d}Z"
+    assert verdict([{**OLDER, "createdAt": created}]).kind == kind

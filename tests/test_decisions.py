@@ -52,12 +52,13 @@ def test_a_list_that_was_refused_is_asked_again_by_later_waits(world: World) -> 
     """A refusal holds for the waits that met it: once all are over, the next begin anew."""
     client = world.client()
     world.faults.add("status", "listTasks", status=403, times=1)
-    for _ in range(2):
-        before = world.calls("listTasks")
-        made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x") for _ in range(2)]
-        world.clock.advance(100)
-        assert len(list(client.tasks.as_completed(made, timeout=30))) == 2
+    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x") for _ in range(4)]
+    world.clock.advance(100)
+    for pair in (made[:2], made[2:]):
+        before, begun = world.calls("listTasks"), world.clock.now()
+        assert len(list(client.tasks.as_completed([each.task_id for each in pair], timeout=30))) == 2
         assert world.calls("listTasks") > before
+        assert world.clock.now() - begun < 30, "within the minute for which a refused list is left alone"
 
 
 def test_what_is_shown_is_short_and_no_secret() -> None:

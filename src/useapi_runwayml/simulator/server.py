@@ -73,6 +73,7 @@ class SimulatorServer:
             timeout_keep_alive=75,  # longer than clients keep idle connections, so that none is closed under a request
             backlog=1024,
             lifespan="on",
+            ws="none",  # and no library for it that warns
             date_header=False,  # the simulated date is the one that counts
             server_header=False,
             proxy_headers=False,

@@ -1,0 +1,104 @@
+"""What the simulator decides where a client's test would go wrong with it: who is let in, where callbacks go, what is paid, how time runs."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer, SimulatorTransport
+from useapi_runwayml.simulator.callbacks import is_loopback
+
+from .conftest import BASE_URL, MP4
+
+TOKEN = "user:4242-abcdef"
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    return Simulator(max_jobs=1)
+
+
+@pytest.fixture
+def service(sim: Simulator) -> httpx.Client:
+    transport = SimulatorTransport(sim, ManualClock())
+    return httpx.Client(transport=transport, base_url=BASE_URL, headers={"Authorization": f"Bearer {TOKEN}"})
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (f"Bearer {TOKEN}", 200),
+        (TOKEN, 401),
+        (f"Basic {TOKEN}", 401),
+        (f"Bearer {TOKEN} and more", 401),
+        (f"xBearer {TOKEN}", 401),
+        ("Bearer user:4242-", 401),
+        ("", 401),
+    ],
+)
+def test_a_token_alone_lets_in(service: httpx.Client, header: str, status: int) -> None:
+    """Bearer and a well-formed token, and nothing around them."""
+    assert service.get("/features/", headers={"Authorization": header}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("url", "is_here"),
+    [
+        ("http://localhost:1/x", True),
+        ("http://127.0.0.1/x", True),
+        ("http://127.8.9.1/x", True),
+        ("http://[::1]/x", True),
+        ("http://evil-localhost/x", False),
+        ("http://localhost.evil.test/x", False),
+        ("http://127.0.0.1.evil.test/x", False),
+        ("http://10.0.0.1/x", False),
+        ("http://user@localhost:1/x", True),
+        ("http://localhost@evil.test/x", False),
+    ],
+)
+def test_callbacks_stay_on_this_machine(url: str, is_here: bool) -> None:
+    """By what the address names, not by how it looks."""
+    assert is_loopback(url) is is_here
+
+
+def test_a_refused_prompt_costs_nothing(sim: Simulator, service: httpx.Client) -> None:
+    """No credit is spent, no slot taken, no task there; the next create is accepted."""
+    asset = service.post("/assets/?name=x", content=MP4, headers={"Content-Type": "video/mp4"}).json()["assetId"]
+    body = {"assetId": asset, "text_prompt": "[moderate]"}
+    assert service.post("/gen3turbo/video", json=body).status_code == 422
+    account = sim.state.accounts["maker@example.com"]
+    assert (account.spent, sim.busy_slots(account.email, 0.0), len(sim.state.tasks), sim.paid.creates) == (0, 0, 0, 0)
+    assert service.post("/gen3turbo/video", json={**body, "text_prompt": "x"}).status_code == 200
+    assert (account.spent, sim.paid.creates) == (50, 1)
+
+
+def test_a_clock_runs_as_fast_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute in a second at 60; from a change on at the new speed; not at all while it is paused."""
+    moment = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
+    clock = RunningClock(60, start=0.0)
+    moment[0] += 2
+    assert clock.now() == 120
+    clock.go(speed=10)
+    moment[0] += 3
+    assert clock.now() == 150
+    clock.go(paused=True)
+    moment[0] += 100
+    assert clock.now() == 150
+    clock.advance(5)
+    assert clock.now() == 155
+    clock.go(paused=False)
+    moment[0] += 1
+    assert clock.now() == 165
+
+
+def test_an_upload_over_http_is_bounded() -> None:
+    """What is longer than the limit is refused while it comes, and nothing is kept."""
+    with SimulatorServer(Simulator(upload_limit=100_000)) as server:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "video/mp4"}
+        url = f"{server.base_url}/assets/?name=x"
+        assert httpx.post(url, content=MP4 + bytes(100_000 - len(MP4)), headers=headers).status_code == 200
+        assert httpx.post(url, content=MP4 + bytes(100_001 - len(MP4)), headers=headers).status_code == 413
+        assert len(server.simulator.state.assets) == 1
