@@ -188,3 +188,36 @@ def test_an_upload_that_cannot_be_deleted_loses_no_result(
     result = world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", keep_asset=False)
     assert result.path.read_bytes() == MP4
     assert next(iter(world.sim.state.assets)) in caplog.text
+
+
+@pytest.mark.parametrize("file", ["a\0b.mp4", "/nowhere/clip.mp4", "."])
+def test_a_path_that_is_none_is_refused_in_words(world: World, file: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(errors.ParameterError, match=r"cannot be read|no such file|a folder"):
+        world.client().assets.upload(file)
+    assert not world.sim.requests
+
+
+def test_a_batch_names_a_path_that_is_none(tmp_path: Path) -> None:
+    """With its line, like every other problem."""
+    from useapi_runwayml.batch.checks import check
+    from useapi_runwayml.batch.rows import read_jobs
+
+    (tmp_path / "jobs.json").write_text('[{"video": "a\\u0000b.mp4", "prompt": "x"}]')
+    jobs, problems = check(read_jobs(tmp_path / "jobs.json"), tmp_path, tmp_path / "out", {})
+    assert jobs == []
+    assert any("it is no path" in each and each.startswith("line 1") for each in problems)
+
+
+def test_what_drifted_is_told() -> None:
+    """A status that is not documented, an answer that is no JSON, an operation that there is not."""
+    from useapi_runwayml.cli.doctor import look
+    from useapi_runwayml.cli.drift import drifts
+
+    assert drifts("getFeatures", 299, {}) == ["status 299: not in the document"]
+    with pytest.raises(KeyError):
+        drifts("nothing", 200, {})
+    kept: dict[str, Any] = {}
+    page = httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"<html>")
+    assert list(look("features", page, kept)) == ["features: 200 text/html, 6 bytes that are no JSON"]
+    assert kept == {}

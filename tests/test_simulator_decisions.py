@@ -9,6 +9,7 @@ import pytest
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer, SimulatorTransport
 from useapi_runwayml.simulator.callbacks import is_loopback
+from useapi_runwayml.simulator.faults import parse_fault
 
 from .conftest import BASE_URL, MP4
 
@@ -102,3 +103,36 @@ def test_an_upload_over_http_is_bounded() -> None:
         assert httpx.post(url, content=MP4 + bytes(100_000 - len(MP4)), headers=headers).status_code == 200
         assert httpx.post(url, content=MP4 + bytes(100_001 - len(MP4)), headers=headers).status_code == 413
         assert len(server.simulator.state.assets) == 1
+
+
+def test_a_fault_of_a_command_line_is_read() -> None:
+    """Values are JSON where they can be, else text; what is no fault, or no setting, is named."""
+    assert parse_fault("createVideoToVideo:status:status=503,shape=account,nth=[1]") == {
+        "kind": "status",
+        "operation": "createVideoToVideo",
+        "status": 503,
+        "shape": "account",
+        "nth": [1],
+    }
+    for wrong in ("createVideoToVideo", "x:status:503"):
+        with pytest.raises(ValueError, match=r"no fault|not key=value"):
+            parse_fault(wrong)
+
+
+def test_a_field_of_a_form_may_be_sent_as_a_file(sim: Simulator, service: httpx.Client) -> None:
+    """As some libraries send every field; a form that is none is refused in words."""
+    asset = service.post("/assets/?name=x", content=MP4, headers={"Content-Type": "video/mp4"}).json()["assetId"]
+    fields = {"assetId": (None, asset), "text_prompt": ("prompt.txt", b"as a watercolour"), "seconds": (None, "5")}
+    assert service.post("/gen3turbo/video", files=fields).status_code == 200
+    [task] = sim.state.tasks.values()
+    assert (task.request["text_prompt"], task.request["seconds"]) == ("as a watercolour", 5)
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    refused = service.post("/gen3turbo/video", content=b"--x\r\nnonsense", headers=headers)
+    assert refused.status_code == 400
+
+
+def test_what_is_not_documented_is_said_of_an_answer(sim: Simulator) -> None:
+    """A status, or a media type, that the document does not have."""
+    contract = sim.contract
+    assert contract.answer_problems("getFeatures", 200, "text/csv", "") == ["text/csv is not documented for 200"]
+    assert contract.answer_problems("getFeatures", 299, "application/json", {}) == ["299 is not documented"]
