@@ -21,6 +21,22 @@ CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(500)
 FAULTS = ["close_before_read", "close_before_action", "close_after_action", "bad_json", "unreachable", "latency"]
 
 
+class Cuts(SimulatorTransport):
+    """Ctrl-C at the next create: before the request has left, or when the answer is on its way."""
+
+    cut = ""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        cut = self.cut if request.method == "POST" else ""
+        self.cut = "" if cut else self.cut
+        if cut == "before":
+            raise KeyboardInterrupt
+        answer = super().handle_request(request)
+        if cut == "after":
+            raise KeyboardInterrupt
+        return answer
+
+
 class Life(RuleBasedStateMachine):
     """One account with two slots and credits for a few videos."""
 
@@ -33,7 +49,8 @@ class Life(RuleBasedStateMachine):
 
         self.sim = Simulator(max_jobs=2, credits=400, shapes=Shapes(create=shape, tasks=tasks))
         self.clock = ManualClock()
-        self.http = httpx.Client(transport=SimulatorTransport(self.sim, self.clock))
+        self.transport = Cuts(self.sim, self.clock)
+        self.http = httpx.Client(transport=self.transport)
         self.runway = RunwayClient("user:1-abc", base_url="http://sim.test/v1/runwayml", http_client=self.http)
         self.runway._use_clock(self.clock)
         self.folder = tempfile.TemporaryDirectory()
@@ -96,6 +113,53 @@ class Life(RuleBasedStateMachine):
         self.spent[str(task.task_id)] = 0 if free else PRICE * seconds
         return task.task_id
 
+    @rule(target=tasks, asset_id=assets, cut=st.sampled_from(["before", "after"]), seconds=st.sampled_from([5, 10]))
+    def create_and_leave(self, asset_id: str, cut: str, seconds: Any) -> Any:
+        """Whoever breaks in has the receipt, and finds by it what was paid; it is not paid again."""
+        self.number += 1
+        reference, before = f"row-{self.number}", len(self.sim.state.tasks)
+        self.transport.cut = cut
+        try:
+            self.runway.video_to_video.create(
+                asset_id=asset_id, text_prompt="x", seconds=seconds, reply_ref=reference, busy_timeout=0
+            )
+        except KeyboardInterrupt as error:
+            assert any(reference in note for note in error.__notes__)
+        found = self.runway.tasks.find(reference)
+        if found is None:
+            return self._nothing(before)
+        assert cut == "after"
+        self.spent[str(found.task_id)] = PRICE * seconds
+        return found.task_id
+
+    @rule(task_id=tasks, seconds=st.sampled_from([1, 50]))
+    def leave_a_wait(self, task_id: str, seconds: float) -> None:
+        """A wait that ends early, by its time or by Ctrl-C, changes nothing: the next one goes on."""
+
+        def leave(progress: Any) -> None:
+            raise KeyboardInterrupt
+
+        try:
+            self.runway.tasks.wait(task_id, timeout=seconds, on_progress=leave)
+        except errors.WaitTimeoutError as error:
+            assert error.task_ids == [task_id]
+        except (KeyboardInterrupt, errors.TaskError, errors.NotFoundError):
+            pass
+        assert self.runway._group.leader is None
+        assert not self.runway._group.watches
+
+    @rule(task_id=tasks, seconds=st.sampled_from([0.5, 3.0]))
+    def wait_in_time(self, task_id: str, seconds: float) -> None:
+        """A call in seconds takes no longer, whatever the service does."""
+        self.sim.faults.add("latency", "getTask", seconds=100.0)
+        begun = self.clock.now()
+        try:
+            self.runway.tasks.retrieve(task_id, timeout=seconds)
+        except errors.APIConnectionError:
+            assert self.clock.now() - begun <= seconds + 0.1
+        finally:
+            self.sim.faults.clear()
+
     def _nothing(self, before: int) -> Any:
         assert len(self.sim.state.tasks) == before
         return multiple()
@@ -155,6 +219,7 @@ class Life(RuleBasedStateMachine):
         assert set(known) <= set(self.spent), "every task that exists was given"
         assert self.sim.state.accounts["maker@example.com"].spent == sum(self.spent.values()), "no credit leaks"
         assert self.sim.busy_slots("maker@example.com", self.clock.now()) <= 2, "no slot leaks"
+        assert self.sim.token_leaks == 0, "the token goes to the API alone"
 
     @invariant()
     def both_sides_see_the_same(self) -> None:
