@@ -249,10 +249,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results.append((mutant, found))
         print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
-    is_sample = bool(options.only or options.sample or options.changed)
+    is_sample = bool(options.sample or options.changed)
     table, is_well = table_of(results, reasons, time.monotonic() - begun, is_sample=is_sample)
     print(table)
-    if not is_sample:
+    if not is_sample and not options.only:
         write(table)
     if not is_well:
         print("mutate_code: fewer are noticed than should be", file=sys.stderr)

@@ -137,6 +137,6 @@ def test_the_api_is_read_and_tried(browser: Any, server: SimulatorServer) -> Non
         page.click("#getFeatures > summary")
         page.click("#getFeatures form button")
         page.wait_for_function(
-            "() => document.querySelector('#getFeatures pre:not([hidden])').textContent.includes('numPlanCredits')"
+            "() => document.querySelector('#getFeatures form pre:not([hidden])')?.textContent.includes('numPlanCredits')"
         )
         assert "200" in page.locator("#getFeatures [role=status]").inner_text()
