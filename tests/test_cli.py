@@ -408,7 +408,7 @@ def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Pat
     creates = len(server.simulator.state.tasks)
     for command in (["retry-failed", "jobs.csv"], ["retry-failed", "jobs.csv", "--max-credits", "50"]):
         code, out, told = run("batch", *command)
-        assert (code, out) == (2, "1 jobs, 5 seconds of video, about 25 credits\n")
+        assert (code, out) == (2, "1 job, 5 seconds of video, about 25 credits\n")
         assert told == "useapi-runwayml: nothing was sent: say --yes to spend these credits\n"
     assert len(server.simulator.state.tasks) == creates
     again = child("batch", "retry-failed", "jobs.csv", "--yes", "--max-credits", "25")

@@ -180,3 +180,29 @@ def test_it(runway_server, runway_simulator):
         "ignore::useapi_runwayml.MediaWarning",
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "missing", "extra"),
+    [
+        ("simulator", "SimulatorServer", "uvicorn", "simulator"),
+        ("simulator", "Simulator", "jsonschema_rs", "simulator"),
+        ("callbacks", "ReplyUrlSigner", "itsdangerous", "callbacks"),
+    ],
+)
+def test_what_an_extra_lacks_is_named_where_it_is_imported(module: str, name: str, missing: str, extra: str) -> None:
+    """One line with what to install, also in Python; what is none is an AttributeError still."""
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+import useapi_runwayml.{module} as module
+assert {name!r} in dir(module)
+try:
+    module.Nothing
+except AttributeError:
+    print("no such name")
+module.{name}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "no such name\n"
+    assert done.stderr.splitlines()[-1].endswith(f"({missing} is missing): pip install 'useapi-runwayml[{extra}]'")

@@ -62,6 +62,13 @@ from useapi_runwayml.errors import (
     UseapiError,
     WaitTimeoutError,
 )
+from useapi_runwayml.simulator import Simulator, SimulatorServer
+
+
+def simulated() -> None:
+    with SimulatorServer(Simulator()) as server:
+        assert_type(server.base_url, str)
+        assert_type(server.origin, str)
 
 
 def told(progress: Progress) -> None:

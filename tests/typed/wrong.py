@@ -1,5 +1,7 @@
 """Mistakes as users make them: type checkers find each."""
 
+import useapi_runwayml.callbacks
+import useapi_runwayml.simulator
 from useapi_runwayml import ContentModerated, RunwayClient
 
 runway = RunwayClient("t")
@@ -11,3 +13,7 @@ runway.assets.list(media_type="text")  # wrong
 runway.tasks.wait(7)  # wrong
 print(runway.tasks.nothing)  # wrong
 print(ContentModerated().nothing)  # wrong
+print(useapi_runwayml.RunwayCleint)  # wrong
+print(useapi_runwayml.callbacks.CallbackAp)  # wrong
+print(useapi_runwayml.simulator.Simulater)  # wrong
+print(useapi_runwayml.errors.UseApiError)  # wrong

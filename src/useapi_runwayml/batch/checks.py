@@ -105,7 +105,9 @@ class Estimate(NamedTuple):
         )
         price = f"about {self.credits:g} credits" if self.credits or not self.unpriced else ""
         unknown = f"{self.unpriced} of unknown price" if self.unpriced else ""
-        return f"{self.jobs} jobs, {video}, {' and '.join(filter(None, (price, unknown)))}"
+        return (
+            f"{self.jobs} job{'' if self.jobs == 1 else 's'}, {video}, {' and '.join(filter(None, (price, unknown)))}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For machines; a sum that is not known is null."""

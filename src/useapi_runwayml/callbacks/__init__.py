@@ -29,7 +29,11 @@ else:
 
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = value = getattr(import_module(_HOMES[name], __name__), name)
+        try:
+            globals()[name] = value = getattr(import_module(_HOMES[name], __name__), name)
+        except ModuleNotFoundError as error:
+            told = f"callbacks need more ({error.name} is missing): pip install 'useapi-runwayml[callbacks]'"
+            raise ModuleNotFoundError(told, name=error.name) from None
         return value
 
     def __dir__() -> list[str]:

@@ -14,22 +14,29 @@ if TYPE_CHECKING:
     from .service import Simulator as Simulator
     from .shapes import Shapes as Shapes
     from .transports import SimulatorTransport as SimulatorTransport
+else:
+    _HOMES = {
+        "Fault": ".faults",
+        "ManualClock": ".clock",
+        "RunningClock": ".clock",
+        "Shapes": ".shapes",
+        "Simulator": ".service",
+        "SimulatorServer": ".server",
+        "SimulatorTransport": ".transports",
+    }
+    __all__ = sorted(_HOMES)
 
-_HOMES = {
-    "Fault": "faults",
-    "ManualClock": "clock",
-    "RunningClock": "clock",
-    "Shapes": "shapes",
-    "Simulator": "service",
-    "SimulatorServer": "server",
-    "SimulatorTransport": "transports",
-}
-__all__ = ["Fault", "ManualClock", "RunningClock", "Shapes", "Simulator", "SimulatorServer", "SimulatorTransport"]
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
 
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            globals()[name] = value = getattr(import_module(_HOMES[name], __name__), name)
+        except ModuleNotFoundError as error:
+            told = f"the simulator needs more ({error.name} is missing): pip install 'useapi-runwayml[simulator]'"
+            raise ModuleNotFoundError(told, name=error.name) from None
+        return value
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

@@ -54,8 +54,8 @@ class SimulatorServer:
             self._state_file.load(self.simulator, self.clock)
         self._socket = bind(host, port)
         shown = f"[{host}]" if ":" in host else host
-        self.origin = f"http://{shown}:{self._socket.getsockname()[1]}"
-        self.base_url = self.origin + self.simulator.contract.prefix
+        self.origin: str = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self.base_url: str = self.origin + self.simulator.contract.prefix
         hosts = Hosts(host, allow_hosts)
         app = SimulatorApp(
             self.simulator,
