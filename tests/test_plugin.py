@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,21 +52,40 @@ def test_the_examples_of_the_pages_run(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
+def lose_the_answer(sim: Simulator) -> None:
+    """The create is accepted, its answer is lost, and as long as the look-up has time nobody can be asked."""
+    sim.faults.add("close_after_action", "createVideoToVideo")
+    for operation in ("listScheduler", "listTasks"):
+        sim.faults.add("status", operation, status=503, times=11)
+
+
+def take_long(sim: Simulator) -> None:
+    """Longer than a run waits."""
+    sim.task_seconds = 4000
+
+
+@pytest.mark.parametrize("trouble", [None, take_long, lose_the_answer])
 def test_the_readmes_program_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: Callable[[Simulator], None] | None,
 ) -> None:
-    """The first example, pasted as it is, against the simulator over HTTP."""
+    """The first example, pasted as it is, against the simulator over HTTP: whichever way it goes, what was paid for is saved."""
     (program,) = [each for each in blocks("README.md") if "def test_" not in each]
     clock = ManualClock()
     monkeypatch.setattr("useapi_runwayml._io.drivers.SystemClock", lambda: clock)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clip.mp4").write_bytes(MP4)
     with SimulatorServer(Simulator(strict=True), clock=clock) as server:
+        if trouble is not None:
+            trouble(server.simulator)
         monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
         monkeypatch.setenv("USEAPI_TOKEN", "user:4242-simulated")
         exec(compile(program, "README.md", "exec"), {})
+        assert server.simulator.paid.creates == 1
     assert (tmp_path / "out.mp4").stat().st_size == len(MP4)
-    assert "out.mp4 user:4242-runwayml:" in capsys.readouterr().out
+    assert ("out.mp4 user:4242-runwayml:" in capsys.readouterr().out) is (trouble is None)
 
 
 TEAM = """
