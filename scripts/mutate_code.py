@@ -29,13 +29,13 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
 from evidence import Evidence  # noqa: E402
+from failures import first_failure  # noqa: E402
 
 LIMIT_SECONDS = 150
 BUDGET_SECONDS = 40.0
@@ -58,30 +58,6 @@ PRELOADED = (
 REASONS = ROOT / "scripts" / "code_reasons.toml"
 
 
-class Failed:
-    """The pytest plugin that keeps the name of the first failure."""
-
-    def __init__(self) -> None:
-        self.name = ""
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed and not self.name:
-            self.name = report.nodeid
-
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed and not self.name:
-            self.name = f"importing {report.nodeid}"
-
-
-def run_tests(tests: Sequence[str]) -> str:
-    """The first that fails, or nothing."""
-    import pytest
-
-    failed = Failed()
-    code = pytest.main(["-x", "-q", "-p", "no:xdist", "--assert=plain", *tests], plugins=[failed])
-    return failed.name or ("" if code in (0, 5) else f"pytest ended with {int(code)}")
-
-
 def child(mutant: Mutant, folder: Path, tests: Sequence[str]) -> None:
     """The package with its change, and the tests on it; leaves what it found in the folder."""
     os.setsid()
@@ -94,7 +70,7 @@ def child(mutant: Mutant, folder: Path, tests: Sequence[str]) -> None:
         os.chdir(ROOT)
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
-        found = run_tests(tests[:FIRST]) or (run_tests(tests[FIRST:]) if tests[FIRST:] else "")
+        found = first_failure(tests[:FIRST]) or (first_failure(tests[FIRST:]) if tests[FIRST:] else "")
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import generate  # noqa: E402
+from failures import first_failure  # noqa: E402
 from mutants import Mutant, all_mutants, reason_of  # noqa: E402
 
 QUICK, SLOW, TABLE = ("operations", "models"), ("schemathesis", "machine"), ("facts",)
@@ -59,21 +60,6 @@ class Result:
     table: str = ""
 
 
-class First:
-    """The pytest plugin that keeps the name of the first failure."""
-
-    def __init__(self) -> None:
-        self.failed = ""
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed and not self.failed:
-            self.failed = f"importing {report.nodeid}"
-
-
 def preload() -> None:
     """What every child needs, and what no mutant changes."""
     for name in PRELOADED:
@@ -95,17 +81,13 @@ def make(mutant: Mutant, folder: Path, document: dict[str, Any]) -> None:
 
 def run_tests(mutant: Mutant, folder: Path, files: Sequence[str]) -> str:
     """The first test that fails, or nothing. In a process of its own."""
-    import pytest
-
     sys.path.insert(0, str(folder))
     os.chdir(ROOT)
-    first = First()
-    options = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
+    options: list[str] = []
     if mutant.operations:
         others = [each for each in OPERATIONS if each not in mutant.operations]
         options += ["-k", f"not ({' or '.join(others)})"]
-    code = pytest.main([*options, *(f"contract_tests/test_{each}.py" for each in files)], plugins=[first])
-    return first.failed or ("" if code in (0, 5) else f"pytest ended with {int(code)}")
+    return first_failure([*options, *(f"contract_tests/test_{each}.py" for each in files)])
 
 
 OPERATIONS = [
