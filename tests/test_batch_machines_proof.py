@@ -19,7 +19,7 @@ from .postgres import Postgres
 from .test_batch_proof import SPEED, Batch, faulty, tasks_by_row
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.proof,
     pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="there is no SIGSTOP"),
 ]
 ROWS = 120

@@ -22,7 +22,7 @@ from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 from .conftest import spawn
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.proof,
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL"),
 ]
 SPEED = 60

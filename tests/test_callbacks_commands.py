@@ -243,7 +243,7 @@ main()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_two_machines_wake_each_other(service: SimulatorServer, postgres: Postgres, tmp_path: Path) -> None:
     """All callbacks come to one of them, as behind one address; the rows of both end by them alone, each with one task."""
     rows, port, database = 24, free_port(), postgres.new()

@@ -19,7 +19,7 @@ CREATE = "createVideoToVideo"
 CREATES = 2000
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_two_thousand_faulted_creates(world: World) -> None:
     """Lost answers, half answers, 5xx before and after, 429s, late schedulers: one task at most for each replyRef, every
     task that exists is either given or found later, and none is called unknown that a look-up could have found."""

@@ -60,7 +60,7 @@ def test_its_version_is_told_once() -> None:
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_wheel_works_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
     """Outside the checkout, with the base dependencies alone: both packages import, and extras are asked for in a line."""
     (wheel,) = built.glob("*.whl")
@@ -105,7 +105,7 @@ def pythons() -> list[str]:
     return list(found.values())
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("python", pythons())
 def test_every_module_imports_on_every_python(python: str, tmp_path: Path) -> None:
     """The generated client and the public names, warnings being errors."""
@@ -205,7 +205,7 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_contract_suite_passes_against_the_installed_wheel(built: Path, tmp_path: Path) -> None:
     """The same suite, with the wheel's files in the place of the checkout's."""
     (wheel,) = built.glob("*.whl")

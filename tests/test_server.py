@@ -248,7 +248,7 @@ def test_it_warns_when_others_can_reach_it() -> None:
     assert "WARNING" not in err
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_five_hundred_clients_at_once(tmp_path: Path) -> None:
     """500 connections in flight on the loopback, each with several requests, and not one error."""
     with SimulatorServer(Simulator(max_jobs=10), clock=RunningClock(1)) as server:

@@ -383,7 +383,7 @@ def test_large_uploads_go_to_disk_and_too_large_ones_are_refused() -> None:
     assert service("POST", CREATE, json={"text_prompt": "x" * 1_100_000}).status_code == 413
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_ten_thousand_tasks_are_kept() -> None:
     """Beyond them the oldest that has ended makes room; a full page is still quick to make."""
     service = Service(max_jobs=10, credits=10**9, task_seconds=1.0)

@@ -243,7 +243,7 @@ def a_list(run: Run) -> list[dict[str, Any]]:
 
 
 # -- frozen ------------------------------------------------------------------------------------------------------------
-@pytest.mark.slow
+@pytest.mark.proof
 @posix
 def test_a_frozen_build_has_all_commands(quick: Simulator, tmp_path: Path) -> None:
     """PyInstaller finds, without a setting of the user's, what is imported by name: each command runs."""

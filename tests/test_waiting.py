@@ -412,7 +412,7 @@ def test_a_second_event_loop_is_told_why_not() -> None:
 
 
 # -- thousands ----------------------------------------------------------------------------------------------------------
-@pytest.mark.slow
+@pytest.mark.proof
 def test_five_thousand_tasks_cost_few_requests_and_come_in_time() -> None:
     """Beyond what the lists reach, the scheduler tells what goes on: at most half a request each, and each given soon after its end."""
     world = World("sync", ManualClock())
@@ -425,7 +425,7 @@ def test_five_thousand_tasks_cost_few_requests_and_come_in_time() -> None:
     assert world.calls("getTask") <= 500
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_five_thousand_waits_share_their_rounds() -> None:
     """`wait`s that run at once cost no more than one iteration."""
     world, ids, client = async_world(5000, 600)
