@@ -221,3 +221,69 @@ def test_what_drifted_is_told() -> None:
     page = httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"<html>")
     assert list(look("features", page, kept)) == ["features: 200 text/html, 6 bytes that are no JSON"]
     assert kept == {}
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+@pytest.mark.parametrize("breaks", [False, True])
+def test_every_connection_is_given_back(world: World, tmp_path: Path, status: int, breaks: bool) -> None:
+    """Of the API and of a host of files: read to the end, refused, or broken off in the midst."""
+    opened: list[Any] = []
+
+    class Watched(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __init__(self, content: bytes) -> None:
+            self.content = content
+            self.closed = 0
+            opened.append(self)
+
+        def __iter__(self) -> Any:
+            yield self.content[:3]
+            if breaks:
+                raise httpx.ReadError("broken")
+            yield self.content[3:]
+
+        async def __aiter__(self) -> Any:
+            for each in self:
+                yield each
+
+        def close(self) -> None:
+            self.closed += 1
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        body = MP4 if request.url.host == "files.test" else b'{"permitted": {}}'
+        return httpx.Response(status, stream=Watched(body), headers={"Content-Length": str(len(body))})
+
+    client = world.scripted(handler, max_retries=1)
+    task = Task.from_dict({"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": "https://files.test/a"}]})
+    for ask in (client.features.retrieve, lambda: client.tasks.download(task, tmp_path / "o.mp4")):
+        try:
+            ask()
+        except errors.UseapiError:
+            assert breaks or status != 200
+    assert len(opened) >= 2
+    assert all(each.closed for each in opened)
+
+
+def test_the_clock_of_a_client_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sleeps as long as it is asked to, in both ways."""
+    import asyncio
+    import time
+
+    import anyio
+
+    from useapi_runwayml._io.clock import SystemClock
+
+    slept: list[float] = []
+
+    async def asleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(anyio, "sleep", asleep)
+    clock = SystemClock()
+    clock.sleep(3)
+    asyncio.run(clock.asleep(7))
+    assert slept == [3, 7]
+    assert abs(clock.monotonic() - time.monotonic()) < 1
