@@ -47,6 +47,7 @@ CHOSEN = (
     *(f"ReplaceComparisonOperator_{each}" for each in (*BOUNDS, *OTHERS)),
     *(f"ReplaceBinaryOperator_{each}" for each in SUMS),
 )
+BEYOND = {"ExceptionReplacer": ".", "AddNot": ":="}  # what they make no Python of
 WITHOUT_EFFECT = re.compile(r"\s*(log|_log|warnings)\.|.*# pragma: no cover")
 
 
@@ -134,10 +135,8 @@ def of_file(file: str) -> Iterator[Mutant]:
         for node in nodes:
             for start, end in change.mutation_positions(node):
                 line = _leaf_line(node, start)
-                dotted = (
-                    name == "ExceptionReplacer" and "." in lines[line - 1][start[1] : end[1]]
-                )  # which it cannot take
-                if line not in silent and not dotted and not _in_annotation(node) and _is_sum(node):
+                beyond = BEYOND.get(name, "\n") in lines[line - 1][start[1] : end[1]]
+                if line not in silent and not beyond and not _in_annotation(node) and _is_sum(node):
                     found.append(Mutant(file, name, counter[name], line, lines[line - 1].strip()))
                 counter[name] += 1
     yield from sorted(found, key=lambda each: (each.line, each.operator, each.occurrence))
