@@ -140,6 +140,17 @@ def test_a_timeout_tells_how_to_resume_and_that_works(run: Run, folder: Path) ->
     assert len(json.loads(run("tasks", "list", "--json")[1])) == 1
 
 
+@pytest.mark.parametrize("word", ["[fail]", "[moderate-later]", "[cancel]", "[no-output]"])
+def test_what_has_ended_for_nothing_is_not_to_be_resumed(run: Run, word: str) -> None:
+    """A script that follows the hint would fail for ever: there is none, and the task's id is told all the same."""
+    code, out, _ = run("run", "c.mp4", f"x {word}", "-o", "o.mp4", "--json")
+    assert code not in (0, 7)
+    told = json.loads(out)
+    assert told["next"] == []
+    assert told["task_id"].startswith("user:4242-runwayml:")
+    assert "Resume" not in run("run", "c.mp4", f"x {word}", "-o", "o.mp4")[2]
+
+
 def test_an_unknown_outcome_tells_how_to_find_it(
     run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

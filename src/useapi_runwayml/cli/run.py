@@ -14,7 +14,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .. import RunwayClient, Task
 from .._seam import is_asset_id
-from ..errors import SubmissionUnknownError
+from ..errors import SubmissionUnknownError, TaskCancelledError, TaskFailedError, TaskOutputMissingError
 from . import output
 from .exits import command, find_command, hinting, json_object
 from .receiving import NOWHERE, Called, receiving
@@ -93,7 +93,9 @@ def _run(
     known: list[Task] = []
 
     def hint(error: BaseException) -> str:
-        """How to go on, by what is known by now."""
+        """How to go on, by what is known by now. A task that has ended without a result goes on nowhere."""
+        if isinstance(error, (TaskFailedError, TaskCancelledError, TaskOutputMissingError)):
+            return ""
         if known:
             return f"Resume with: {command('tasks', 'wait', known[0].task_id, '-o', destination)}"
         if isinstance(error, SubmissionUnknownError):
