@@ -287,3 +287,34 @@ def test_the_clock_of_a_client_is_the_machines(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(clock.asleep(7))
     assert slept == [3, 7]
     assert abs(clock.monotonic() - time.monotonic()) < 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "told"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02 03:04 UTC"),
+        ("2026-01-02T01:04:05+02:00", "2026-01-01 23:04 UTC"),
+        ("2026-01-02T03:04:05", "2026-01-02 03:04 UTC"),
+        ("0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00+02:00"),
+    ],
+)
+def test_times_name_their_zone(moment: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one form, whatever the service's is."""
+    from datetime import datetime
+
+    from useapi_runwayml.cli import output
+
+    output.fields({"created": datetime.fromisoformat(moment)})
+    assert capsys.readouterr().out == f"created: {told}\n"
+
+
+def test_what_failed_is_not_done_to_a_share(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each new state is a line; of one that came to nothing no share of the work is told."""
+    from useapi_runwayml import Progress
+    from useapi_runwayml.cli import output
+
+    with output.bar() as shown:
+        update = output.task_progress(shown)
+        for status, ratio in (("PENDING", None), ("RUNNING", 0.5), ("RUNNING", 0.9), ("FAILED", 1.0)):
+            update(Progress(TASK, status, ratio, None, 1.0))
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["PENDING 0%", "RUNNING 50%", "FAILED"]

@@ -23,7 +23,9 @@ def test_what_the_contributors_pages_name_is_there() -> None:
     for page in ("CONTRIBUTING.md", "SECURITY.md", ".github/pull_request_template.md"):
         words = (ROOT / page).read_text(encoding="utf-8").replace("`", " ").split()
         named = {
-            word.rstrip(",.;:") for word in words if word.startswith(("scripts/", "tests/", ".ci/", "docs/", "openapi/"))
+            word.rstrip(",.;:")
+            for word in words
+            if word.startswith(("scripts/", "tests/", ".ci/", "docs/", "openapi/"))
         }
         assert named, page
         assert all((ROOT / each).exists() for each in named), page

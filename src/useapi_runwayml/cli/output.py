@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len
@@ -17,6 +17,7 @@ from rich.text import Text
 from .. import Progress as TaskProgress
 
 MANY = 1000
+LOST = ("FAILED", "CANCELLED")  # ends of which nothing is done
 WIDEST = 1_000_000
 _state = {"json": False}
 
@@ -94,9 +95,17 @@ def _width(cell: str) -> int:
 def _plain(cell: object) -> str:
     """Text of the service as text, without control characters."""
     if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M}"
+        return _moment(cell)
     text = str(cell)
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _moment(told: datetime) -> str:
+    """In one form, and of one zone, which it names; the service's is UTC where it names none."""
+    try:
+        return f"{(told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:  # at the ends of the calendar
+        return told.isoformat()
 
 
 def fields(values: Mapping[str, object]) -> None:
@@ -131,6 +140,7 @@ def task_progress(shown: Progress) -> Callable[[TaskProgress], None]:
         shown.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
         if shown.disable and told[-1:] != [progress.status]:
             told.append(progress.status)
-            say(f"           {progress.status} {progress.ratio or 0:.0%}")
+            share = "" if progress.status in LOST else f" {progress.ratio or 0:.0%}"
+            say(f"           {progress.status}{share}")
 
     return update
