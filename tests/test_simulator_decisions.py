@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer, SimulatorTransport
 from useapi_runwayml.simulator.callbacks import is_loopback
 from useapi_runwayml.simulator.faults import parse_fault
+from useapi_runwayml.simulator.persist import StateFile
 
 from .conftest import BASE_URL, MP4
 
@@ -136,3 +140,50 @@ def test_what_is_not_documented_is_said_of_an_answer(sim: Simulator) -> None:
     contract = sim.contract
     assert contract.answer_problems("getFeatures", 200, "text/csv", "") == ["text/csv is not documented for 200"]
     assert contract.answer_problems("getFeatures", 299, "application/json", {}) == ["299 is not documented"]
+
+
+def soon(condition: Callable[[], bool]) -> None:
+    """Waits until it is so."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def test_a_state_that_could_not_be_kept_is_kept_once_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without another request; what stands in the way is told once."""
+    tries, save = [0], StateFile.save
+
+    def counted(*args: Any, **more: Any) -> None:
+        tries[0] += 1
+        save(*args, **more)
+
+    monkeypatch.setattr(StateFile, "save", counted)
+    folder = tmp_path / "states"
+    folder.write_text("a file where a folder should be")
+    with caplog.at_level("WARNING"), SimulatorServer(state=folder / "sim.json") as server:
+        httpx.get(f"{server.base_url}/nothing")
+        soon(lambda: "cannot be kept" in caplog.text)
+        before = server.simulator.handled
+        tried = tries[0]
+        soon(lambda: tries[0] > tried + 2)
+        assert caplog.text.count("cannot be kept") == 1
+        folder.unlink()
+        soon((folder / "sim.json").exists)
+        assert server.simulator.handled == before
+
+
+def test_a_callback_to_another_machine_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told, by its address without what may be secret in it."""
+    with caplog.at_level("WARNING"), SimulatorServer(clock=ManualClock()) as server:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        asset = httpx.post(
+            f"{server.base_url}/assets/?name=x", content=MP4, headers={**headers, "Content-Type": "video/mp4"}
+        ).json()["assetId"]
+        body = {"assetId": asset, "text_prompt": "x", "replyUrl": "http://192.0.2.1/hook?signed=s3cret"}
+        assert httpx.post(f"{server.base_url}/gen3turbo/video", json=body, headers=headers).status_code == 200
+        server.clock.advance(100)
+        soon(lambda: "no callback to http://192.0.2.1/hook: only the loopback is allowed" in caplog.text)
+        assert "s3cret" not in caplog.text

@@ -21,6 +21,7 @@ async def do_chores(
     simulator: Simulator, clock: Clock, state_file: StateFile | None, origin: str, stop: asyncio.Event
 ) -> None:
     """Until `stop` is set. A receiver that is slow holds up no other, and one that fails is not asked again."""
+    trouble = ""
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while not stop.is_set():
             by_url: dict[str, list[Callback]] = {}
@@ -28,19 +29,25 @@ async def do_chores(
                 by_url.setdefault(callback.url, []).append(callback)
             await asyncio.gather(*(_post_all(client, each) for each in by_url.values()))
             if state_file is not None:
-                await _save(state_file, simulator, clock)
+                trouble = await _save(state_file, simulator, clock, trouble)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), CALLBACK_PAUSE)
     if state_file is not None:
         await _save(state_file, simulator, clock, always=True)
 
 
-async def _save(state_file: StateFile, simulator: Simulator, clock: Clock, *, always: bool = False) -> None:
-    """A state that cannot be written is told, and tried again; serving goes on."""
+async def _save(
+    state_file: StateFile, simulator: Simulator, clock: Clock, trouble: str = "", *, always: bool = False
+) -> str:
+    """A state that cannot be written is told once, and tried until it can; serving goes on. Gives why it cannot."""
     try:
         await asyncio.to_thread(state_file.save, simulator, clock, always=always)
     except OSError as error:
-        log.warning("the state cannot be kept in %s: %s", state_file.path, error.strerror or error)
+        why = error.strerror or str(error)
+        if why != trouble:
+            log.warning("the state cannot be kept in %s: %s", state_file.path, why)
+        return why
+    return ""
 
 
 async def _post_all(client: httpx.AsyncClient, found: list[Callback]) -> None:

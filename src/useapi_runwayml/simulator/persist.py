@@ -59,8 +59,7 @@ class StateFile:
         with sim.lock:
             if not always and self._last == (sim.handled, sim.lives):
                 return
-            self._last = (sim.handled, sim.lives)
-            state = sim.state
+            seen, state = (sim.handled, sim.lives), sim.state
             files = {key: (key.rpartition(":")[2], media_type) for key, (_, media_type) in state.blobs.items()}
             self.media.mkdir(parents=True, exist_ok=True)
             for key, (name, _) in files.items():
@@ -80,6 +79,7 @@ class StateFile:
                 "files": files,
             }
         _write(self.path, json.dumps(found).encode())
+        self._last = seen
         kept = {name for name, _ in files.values()}
         for name in self._written.keys() - kept:
             (self.media / name).unlink(missing_ok=True)
