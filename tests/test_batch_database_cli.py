@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, update
 
+from useapi_runwayml.batch.places import Database
+from useapi_runwayml.batch.tables import ROWS
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
@@ -93,6 +96,22 @@ def test_rows_are_decided_by_name_and_number(shell: Shell) -> None:
         assert "row 2 is not uncertain, it is queued" in told
     code, _, told = shell("resolve", "jobs.csv", "two", "--give-up", "--database", shell.url)
     assert (code, "the number of one row" in told) == (2, True)
+
+
+def test_a_decision_is_written_and_tells_how_to_go_on(shell: Shell) -> None:
+    """One decision for one row that is there; a row that is not, or no decision, is refused with words."""
+    shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
+    engine = create_engine(Database.of(shell.url).url)
+    with engine.begin() as connection:
+        connection.execute(update(ROWS).where(ROWS.c.row == 2).values(state="uncertain"))
+    engine.dispose()
+    code, _, told = shell("resolve", "jobs.csv", "2", "--database", shell.url)
+    assert (code, "give one of --adopt TASK_ID, --send-again, --give-up" in told) == (2, True)
+    code, _, told = shell("resolve", "jobs.csv", "9", "--give-up", "--database", shell.url)
+    assert (code, "there is no row 9" in told) == (2, True)
+    code, out, told = shell("resolve", "jobs.csv", "2", "--give-up", "--database", shell.url)
+    assert (code, "row 2: give up. Go on with: useapi-runwayml batch resume" in out) == (0, True), told
+    assert "given up" in shell("status", "jobs.csv", "--database", shell.url)[1]
 
 
 def test_files_that_other_machines_could_not_find_are_refused(shell: Shell, tmp_path_factory: Any) -> None:
