@@ -140,6 +140,16 @@ def test_a_timeout_tells_how_to_resume_and_that_works(run: Run, folder: Path) ->
     assert len(json.loads(run("tasks", "list", "--json")[1])) == 1
 
 
+def test_lists_end_where_they_are_told_to(run: Run) -> None:
+    """--limit is how many are shown at the most, of assets and of tasks."""
+    assets = [json.loads(run("assets", "upload", "c.mp4", "--json")[1])["assetId"] for _ in range(3)]
+    for asset in assets:
+        run("run", asset, "x", "-o", f"{asset[-4:]}.mp4")
+    for kind in ("assets", "tasks"):
+        assert len(json.loads(run(kind, "list", "--json")[1])) >= 3
+        assert len(json.loads(run(kind, "list", "--limit", "2", "--json")[1])) == 2
+
+
 @pytest.mark.parametrize("word", ["[fail]", "[moderate-later]", "[cancel]", "[no-output]"])
 def test_what_has_ended_for_nothing_is_not_to_be_resumed(run: Run, word: str) -> None:
     """A script that follows the hint would fail for ever: there is none, and the task's id is told all the same."""
@@ -174,6 +184,8 @@ def test_an_unknown_outcome_tells_how_to_find_it(
     [
         (["run", "c.mp4"], 2, "prompt"),
         (["bogus"], 2, "bogus"),
+        (["simulate", "--storage", "0"], 2, "--storage must be gigabytes, more than 0"),
+        (["batch", "run", "jobs.csv", "--endpoint", "nothing", "--dry-run"], 2, "there is no 'nothing'"),
         (["run", "c.mp4", "x", "-o", "o.mp4", "--seed", "many"], 2, "many"),
         (["run", "c.mp4", "x", "-o", "o.mp4", "--seed", "0", "--seconds", "7"], 3, "seconds: 7 is refused"),
         (["run", "none.mp4", "x", "-o", "o.mp4"], 3, "no such file"),

@@ -49,6 +49,17 @@ def test_a_token_alone_lets_in(service: httpx.Client, header: str, status: int) 
 
 
 @pytest.mark.parametrize(
+    ("host", "is_here"),
+    [("localhost", True), ("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("box.test", False)],
+)
+def test_it_warns_by_what_it_listens_on(host: str, is_here: bool) -> None:
+    """A name of this machine alone is no reason to."""
+    from useapi_runwayml.cli.simulate import _is_loopback
+
+    assert _is_loopback(host) is is_here
+
+
+@pytest.mark.parametrize(
     ("url", "is_here"),
     [
         ("http://localhost:1/x", True),

@@ -157,7 +157,7 @@ class _Backend(httpcore.NetworkBackend):
         with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
             return _Stream(self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options))
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:  # pragma: no cover  # for httpcore's own retries, which nobody switches on
         self._backend.sleep(seconds)
 
 
@@ -180,5 +180,5 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
                 await self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options)
             )
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:  # pragma: no cover  # as above
         await self._backend.sleep(seconds)
