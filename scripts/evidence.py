@@ -51,7 +51,8 @@ class Evidence:
     def tests_of(self, file: str, line: int, budget: float) -> list[str]:
         """The quickest first, as many as end within so many seconds; one at least, if there is any."""
         chosen, spent = [], 0.0
-        for test in sorted({*self._through(file, line)}, key=lambda each: (self._times.get(each, 1.0), each)):
+        found = self._through(file, line) or self._of(file) or self._of(f"{file.rpartition('/')[0]}/")
+        for test in sorted({*found}, key=lambda each: (self._times.get(each, 1.0), each)):
             spent += self._times.get(test, 1.0) + 0.02
             if chosen and spent > budget:
                 break
@@ -68,6 +69,11 @@ class Evidence:
         if line < function.body:
             return [test for number in range(function.body, function.ends + 1) for test in lines.get(number, ())]
         return next((lines[near] for near in range(line, function.body - 1, -1) if lines.get(near)), [])
+
+    def _of(self, begin: str) -> list[str]:
+        """Of what is run but once, or in another process, which knows of no test: who goes through that file, or through that folder."""
+        found = (lines for name, lines in self._by_file.items() if name.startswith(begin))
+        return [test for lines in found for tests in lines.values() for test in tests]
 
     def _functions(self, file: str) -> list[Function]:
         """All of a file, the outer before the inner."""
