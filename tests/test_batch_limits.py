@@ -605,3 +605,37 @@ def test_a_batch_begins_with_all_its_rows_or_not_at_all(journal: Journal, monkey
         journal.add([row(1).job, row(2).job], Settings())
     assert journal.options() == {}
     assert journal.facts() == []
+
+
+def test_a_row_whose_task_has_ended_has_no_slot(journal: Journal) -> None:
+    """It is given back in the same transaction that tells the end; of a row that has none, nothing is given."""
+
+    async def main() -> None:
+        ledger = begun(journal, range(1, 3), 100)
+        account = Account(ACCOUNT, journal.transactions)
+        one, two = await a_row(ledger, journal, 1), await a_row(ledger, journal, 2)
+        for each in (one, two):
+            await account.take(each)
+        one.may_have_slot, two.may_have_slot = True, False
+        await ledger.leave(one, 60.0)
+        assert taken(journal) == 1
+        await ledger.leave(two, 60.0)
+        assert taken(journal) == 1
+
+    asyncio.run(main())
+
+
+def test_what_was_refused_is_no_intent(journal: Journal) -> None:
+    """A row that the budget refused has sent nothing, costs nothing, and is as it was."""
+
+    async def main() -> None:
+        ledger = begun(journal, range(1, 2), 10)
+        one = await a_row(ledger, journal, 1)
+        before = one.facts.state
+        with pytest.raises(Held):
+            await ledger.intend(one, {"reply_ref": "r1"}, 25)
+        assert (one.facts.sends, one.facts.intent, one.facts.reply_ref, one.credits) == (0, None, None, 0)
+        assert one.facts.state == before
+        assert spent(journal) == 0
+
+    asyncio.run(main())

@@ -318,3 +318,19 @@ def test_what_failed_is_not_done_to_a_share(capsys: pytest.CaptureFixture[str]) 
         for status, ratio in (("PENDING", None), ("RUNNING", 0.5), ("RUNNING", 0.9), ("FAILED", 1.0)):
             update(Progress(TASK, status, ratio, None, 1.0))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["PENDING 0%", "RUNNING 50%", "FAILED"]
+
+
+def test_a_parameter_that_there_is_not_is_named(world: World, tmp_path: Path, clip: Path) -> None:
+    """By its name, before anything is sent."""
+    with pytest.raises(errors.ParameterError, match="sed: 7 is refused, it is not a known parameter"):
+        world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", sed=7)
+    assert not world.sim.requests
+
+
+def test_the_log_tells_how_long_it_took(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """In milliseconds, with the status and the attempt, and without the token."""
+    world.faults.add("latency", "getFeatures", seconds=0.25)
+    with caplog.at_level("DEBUG", logger="useapi_runwayml"):
+        world.client().features.retrieve()
+    assert "GET /features/ -> 200 in 250 ms, attempt 1" in caplog.text
+    assert "s3cr3t" not in caplog.text

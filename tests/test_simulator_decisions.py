@@ -198,3 +198,10 @@ def test_a_callback_to_another_machine_is_not_sent(caplog: pytest.LogCaptureFixt
         server.clock.advance(100)
         soon(lambda: "no callback to http://192.0.2.1/hook: only the loopback is allowed" in caplog.text)
         assert "s3cret" not in caplog.text
+
+
+def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    """With both versions, and nothing of it is taken."""
+    (tmp_path / "sim.json").write_text('{"version": 99}')
+    with pytest.raises(ValueError, match=r"it has version 99, this package reads \d+"):
+        SimulatorServer(state=tmp_path / "sim.json")
