@@ -118,9 +118,10 @@ def reason_of(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
 
 def changed_lines(base: str) -> dict[str, set[int]]:
     """Lines of the package that the commits since then have written."""
-    told = subprocess.run(
-        ["git", "diff", "-U0", base, "--", str(PACKAGE)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = ["git", "diff", "-U0", base, "--", str(PACKAGE)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if told.returncode:  # a clone without its history
+        print(f"mutate_code: no change is tried: {told.stderr.strip().splitlines()[0]}", flush=True)
     found: dict[str, set[int]] = defaultdict(set)
     file = ""
     for line in told.stdout.splitlines():
