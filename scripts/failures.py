@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 
+NOTHING = (0, 4, 5)  # all passed; a test is not there any more; there is none
+
+
 class First:
     """The pytest plugin that keeps the name of the first failure."""
 
@@ -28,4 +31,4 @@ def first_failure(arguments: Sequence[str]) -> str:
     first = First()
     fixed = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
     code = pytest.main([*fixed, *arguments], plugins=[first])
-    return first.failed or ("" if code in (0, 5) else f"pytest ended with {int(code)}")
+    return first.failed or ("" if code in NOTHING else f"pytest ended with {int(code)}")

@@ -42,7 +42,7 @@ BUDGET_SECONDS = 40.0
 FIRST = 20
 GOALS = {"_core": 0.95, "_io": 0.95, "callbacks": 0.95, "batch": 0.95}
 OTHERS = 0.85
-FLOOR = 0.5
+FLOOR = 0.4
 PRELOADED = (
     "hypothesis.stateful",
     "respx",
