@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 NOTHING = (0, 4, 5)  # all passed; a test is not there any more; there is none
 
 
