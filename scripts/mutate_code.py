@@ -49,7 +49,7 @@ PRELOADED = (
     "anyio",
     "httpx",
     "uvicorn",
-    "typer",
+    "cyclopts",
     "rich.progress",
     "yaml",
     "sqlalchemy",
