@@ -80,6 +80,7 @@ def main(rows: int, slots: int, speed: float, base_url: str, database: str, firs
     os.environ.update(USEAPI_TOKEN="user:4242-simulated", USEAPI_RUNWAYML_BASE_URL=base_url)
     from useapi_runwayml.batch import checks, runner
     from useapi_runwayml.batch.clock import BatchClock
+    from useapi_runwayml.batch.identity import with_keys
     from useapi_runwayml.batch.ledger import Settings
     from useapi_runwayml.batch.rows import read_jobs
 
@@ -92,7 +93,7 @@ def main(rows: int, slots: int, speed: float, base_url: str, database: str, firs
         checked = time.perf_counter()
         journal = journal_in(folder, database)
         journal.prepare()
-        journal.add(jobs)
+        journal.add(with_keys(jobs))
 
         def on_event(job: checks.Job | None, state: str, why: str) -> None:
             if first_post and state == "submitting":

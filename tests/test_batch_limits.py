@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import ProgrammingError
 
-from useapi_runwayml.batch import limits
+from useapi_runwayml.batch import accounts, limits
 from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.facts import Facts
@@ -137,6 +137,41 @@ def test_rows_take_slots_in_their_order(journal: Journal) -> None:
         assert order == [1, 2, 3]
 
     asyncio.run(main())
+
+
+def test_who_found_no_slot_asks_again_once_there_is_news(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That others come or go later in order is none; a slot that is given back is, and a gate that is shut."""
+    tries: list[str] = []
+    take = limits.take
+
+    def counted(connection: Any, account: str, holder: str, most: int) -> Any:
+        tries.append(holder)
+        return take(connection, account, holder, most)
+
+    monkeypatch.setattr(limits, "take", counted)
+    monkeypatch.setattr(accounts, "LOOK_SECONDS", 600.0)
+
+    async def scene() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        first, second, third = (row(number, most=1) for number in (1, 2, 3))
+        await account.take(first)
+        waiting = asyncio.create_task(account.take(second))
+        await soon(lambda: len(tries) == 2)
+        for each in (4, 5):
+            account.expect((each, "later"))
+            await account.expect_no_more((each, "later"))
+        await account._do(lambda connection: None)
+        assert len(tries) == 2
+        await account.give(first)
+        await waiting
+        assert tries == [first.id, second.id, second.id]
+        waiting = asyncio.create_task(account.take(third))
+        await soon(lambda: len(tries) == 4)
+        await account.close(ValueError("empty"))
+        with pytest.raises(Held):
+            await waiting
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 def test_a_pause_that_one_worker_was_told_holds_for_all(journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections import Counter
@@ -12,13 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from useapi_runwayml.batch import runner
+from useapi_runwayml.batch import accounts, presence, results, runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.ledger import Ledger
 from useapi_runwayml.batch.steps import Settings
+from useapi_runwayml.batch.transactions import Transactions
 from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
 
 from .conftest import BASE_URL, MP4, TOKEN
@@ -556,3 +559,53 @@ def test_rows_start_in_the_order_of_the_file(make: Any) -> None:
     assert batch.states(rows) == ["done"] * 12
     created = [task.request["text_prompt"].split()[1] for task in batch.sim.state.tasks.values()]
     assert created == [str(number) for number in range(1, 13)]
+
+
+def test_what_nobody_else_can_have_changed_is_not_asked(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch in a folder asks its store six times a row, and whether a row is open only while it has none; others are not looked for each second."""
+    asked: list[str] = []
+    slept: set[float] = set()
+    now, sleep = Transactions.now, asyncio.sleep
+
+    def counted(self: Transactions, work: Any) -> Any:
+        asked.append(getattr(work, "__qualname__", "").split(".")[0])
+        return now(self, work)
+
+    def noted(seconds: float, *more: Any) -> Any:
+        slept.add(seconds)
+        return sleep(seconds, *more)
+
+    monkeypatch.setattr(accounts, "LOOK_SECONDS", 600.0)
+    monkeypatch.delattr(presence.Alone, "is_sure")
+    batch = make()
+    rows = 12
+    batch.journal.add([batch.job(number) for number in range(1, rows + 1)])
+    batch.settings = Settings(max_jobs=2, poll_interval=2.0)
+    monkeypatch.setattr(Transactions, "now", counted)
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    assert batch.states(batch.run()) == ["done"] * rows
+    told = Counter(asked)
+    assert told["Ledger"] == 6 * rows + 1, "and once before the upload"
+    assert told["Journal"] <= 9
+    assert runner.BEAT not in slept
+    assert 5 * runner.BEAT in slept
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "is_swept"), [("queued", 1, False), ("waiting", 1, True), ("queued", 2, True)]
+)
+def test_only_what_was_begun_before_is_looked_for(tmp_path: Path, state: str, attempt: int, is_swept: bool) -> None:
+    """The folder of a result is read for what a killed download left there only where an earlier process may have begun one."""
+    journal = Journal(tmp_path)
+    journal.prepare()
+    job = Job(1, 2, "c.mp4", "x", str(tmp_path / "1.mp4"), attempt=attempt, task_id="t" if state == "waiting" else None)
+    journal.add([job], Settings())
+    ledger = Ledger(journal.transactions, "w", journal.root)
+    row = asyncio.run(ledger.take(job.id))
+    journal.close()
+    assert row is not None
+    left, other = (results.place_of(tmp_path / name, "b:row-9-1") for name in ("1.mp4", "2.mp4"))
+    for each in (left, other):
+        each.write_bytes(b"half")
+    results.make_room(tmp_path / "1.mp4", sweeps=row.was_begun)
+    assert (left.exists(), other.exists()) == (not is_swept, True)

@@ -32,6 +32,7 @@ class Account:
         self._on_close = on_close
         self._known = 0
         self._changed = asyncio.Condition()
+        self._news = 0
         self._waiting: list[Order] = []
         self._expected: set[Order] = set()
 
@@ -45,15 +46,16 @@ class Account:
             while not force:
                 async with self._changed:
                     await self._changed.wait_for(lambda: row.order == min({*self._waiting, *self._expected}))
+                    seen = self._news
                 gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
                 if not gate.why:
                     return
                 _check(gate)
-                await self._wait(min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS))
+                await self._wait(min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS), seen)
             await self._do(lambda connection: limits.force(connection, self.name, row.id))
         finally:
             self._waiting.remove(row.order)
-            await self.wake()
+            await self._tell()
 
     def rename(self, name: str) -> None:
         """Who it is was not known until now."""
@@ -66,7 +68,7 @@ class Account:
     async def expect_no_more(self, order: Order) -> None:
         if order in self._expected:
             self._expected.discard(order)
-            await self.wake()
+            await self._tell()
 
     async def give(self, row: Row) -> None:
         """Gives its slot back; after a while without a 429 the account is tried with one more."""
@@ -94,14 +96,19 @@ class Account:
             await self._do(lambda connection: limits.know(connection, self.name, most))
             self._known = most
 
-    async def _wait(self, seconds: float) -> None:
-        """Until a slot may have been given back."""
+    async def _wait(self, seconds: float, seen: int) -> None:
+        """Until there is news: a slot may have been given back, or the gate shut."""
         async with self._changed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                await asyncio.wait_for(self._changed.wait_for(lambda: self._news != seen), seconds)
 
     async def wake(self) -> None:
         """A slot may be free."""
+        self._news += 1
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Another one may be the first in order now."""
         async with self._changed:
             self._changed.notify_all()
 

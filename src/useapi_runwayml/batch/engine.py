@@ -43,6 +43,11 @@ class Engine:
         self._here: set[str] = set()
         steps.tell = self.tell
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are rows in this process, so that nobody need ask the store for open ones."""
+        return self.present.total() > 0
+
     async def process(self, workflow: str, number: int, email: str) -> dict[str, Any]:
         """What became of the row with this number: a state, and why. Never raises but to be interrupted, as it is once this process ends."""
         if self.is_over:

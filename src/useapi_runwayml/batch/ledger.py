@@ -36,7 +36,8 @@ class Lost(Exception):
 
 @dataclass
 class Row:
-    """A row that this worker has, the settings of its batch, the credits that are reserved for it, whether it may have a slot, and its task as it ended."""
+    """A row that this worker has, the settings of its batch, the credits that are reserved for it, whether it may have a slot, its task as it ended, and
+    whether it was begun before: then it may have left something."""
 
     id: str
     batch: str
@@ -45,6 +46,7 @@ class Row:
     credits: float = 0.0
     may_have_slot: bool = True
     ended: Task | None = None
+    was_begun: bool = False
 
     @property
     def job(self) -> Job:
@@ -118,7 +120,8 @@ class Ledger:
         if not found.is_over and found.owner != self.worker:
             return None
         facts = Facts.read(Job.read(found.job, self.root), found.state, found.facts)
-        return Row(found.id, found.batch, facts, Settings(**json.loads(found.options)), found.credits)
+        settings, was_begun = Settings(**json.loads(found.options)), facts.has_begun or facts.job.attempt > 1
+        return Row(found.id, found.batch, facts, settings, found.credits, was_begun=was_begun)
 
     async def check(self, row: Row, credits: float | None) -> None:
         """Held when what this row may cost would be too much; nothing is reserved yet."""

@@ -42,6 +42,8 @@ class Presence(Protocol):
     """This process among those that run batches."""
 
     worker: str
+    is_shared: bool
+    """Whether there can be others, which have to be looked after."""
 
     def begin(self) -> None:
         """Makes itself known. OSError when this database does not keep locks."""
@@ -59,6 +61,8 @@ class Presence(Protocol):
 
 class Alone:
     """One process at a time, by the lock of its folder: all others are gone."""
+
+    is_shared = False
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -83,6 +87,8 @@ class Alone:
 
 class Locked:
     """Many processes, each with a session-level advisory lock of PostgreSQL on a direct connection of its own."""
+
+    is_shared = True
 
     def __init__(self, engine: Engine, url: sqlalchemy.URL, batch: str | None = None) -> None:
         self._engine = engine

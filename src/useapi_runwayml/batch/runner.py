@@ -69,7 +69,8 @@ class Work:
             journal.notices.worker = presence.worker
             ledger = Ledger(journal.transactions, presence.worker, journal.root)
             steps = Steps(runway, self.clock, service, ledger, journal.transactions)
-            steps.posting.is_sure = lambda: self._in_thread(presence.is_sure)
+            if presence.is_shared:
+                steps.posting.is_sure = lambda: self._in_thread(presence.is_sure)
             engine = Engine(steps)
             engine.on_event = self._noting()
             engine.give_back = self._give_back
@@ -89,7 +90,7 @@ class Work:
                 DBOS.launch()
                 async with asyncio.TaskGroup() as group:
                     living = group.create_task(self._live(presence, engine, calls))
-                    while self.is_endless or await journal.transactions.do(journal.has_open):
+                    while self.is_endless or engine.is_busy or await journal.transactions.do(journal.has_open):
                         pulse.check()
                         if engine.defect is not None:
                             raise engine.defect
@@ -138,7 +139,7 @@ class Work:
             except (DBAPIError, TimeoutError) as error:
                 if not is_outage(error):
                     raise
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(BEAT if presence.is_shared else BEAT * SELDOM)
 
     def _noting(self) -> Callable[[Row | None, str, str], None]:
         """What is waited for stands in the journal too, for `status`; who looks on hears of it once."""
