@@ -1,9 +1,18 @@
-"""The first test that fails, for the scripts that look whether anybody notices a mutant."""
+"""A process for each mutant, and the first test that fails there, for the scripts that look whether anybody notices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import contextlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+M = TypeVar("M")
 
 NOTHING = (0, 4, 5)  # all passed; a test is not there any more; there is none
 
@@ -31,3 +40,39 @@ def first_failure(arguments: Sequence[str]) -> str:
     fixed = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
     code = pytest.main([*fixed, *arguments], plugins=[first])
     return first.failed or ("" if code in NOTHING else f"pytest ended with {int(code)}")
+
+
+def in_processes(
+    mutants: Sequence[M], processes: int, limit: int, look: Callable[[M, Path], Any]
+) -> Iterator[tuple[M, Any]]:
+    """Each mutant in a forked process with a folder of its own, and what `look` found there; None when it had no end within so many seconds."""
+    running: dict[int, tuple[M, Path]] = {}
+    waiting = list(reversed(mutants))
+    with tempfile.TemporaryDirectory() as name:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                mutant, folder = waiting.pop(), Path(tempfile.mkdtemp(dir=name))
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        _child(mutant, folder, limit, look)
+                    finally:
+                        os._exit(0)
+                running[pid] = mutant, folder
+            pid, _ = os.wait()
+            mutant, folder = running.pop(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # what its tests had begun
+            file = folder / "found.json"
+            yield mutant, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+            shutil.rmtree(folder)
+
+
+def _child(mutant: M, folder: Path, limit: int, look: Callable[[M, Path], Any]) -> None:
+    os.setsid()
+    signal.alarm(limit)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+        found = look(mutant, folder)
+    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")

@@ -14,20 +14,18 @@ a zone, together (FLOOR); those aside that have a reason in scripts/code_reasons
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
+import functools
+import importlib
 import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +33,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
 from evidence import Evidence  # noqa: E402
-from failures import first_failure  # noqa: E402
+from failures import first_failure, in_processes  # noqa: E402
 
 LIMIT_SECONDS = 150
 BUDGET_SECONDS = 40.0
@@ -58,54 +56,21 @@ PRELOADED = (
 REASONS = ROOT / "scripts" / "code_reasons.toml"
 
 
-def child(mutant: Mutant, folder: Path, tests: Sequence[str]) -> None:
-    """The package with its change, and the tests on it; leaves what it found in the folder."""
-    os.setsid()
-    signal.alarm(LIMIT_SECONDS)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-        shutil.copytree(PACKAGE, folder / PACKAGE.name)
-        (folder / PACKAGE.name / mutant.file).write_text(mutant.source, encoding="utf-8")
-        os.chdir(ROOT)
-        sys.path.insert(0, str(folder))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
-        found = first_failure(tests[:FIRST]) or (first_failure(tests[FIRST:]) if tests[FIRST:] else "")
-    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
-
-
-def run_all(mutants: Sequence[Mutant], processes: int, evidence: Evidence) -> Iterator[tuple[Mutant, str]]:
-    """Each mutant in a forked process, and what noticed it."""
-    running: dict[int, tuple[Mutant, Path]] = {}
-    waiting = list(reversed(mutants))
-    with tempfile.TemporaryDirectory() as name:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                mutant = waiting.pop()
-                tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
-                if not tests:
-                    yield mutant, ""
-                    continue
-                folder = Path(tempfile.mkdtemp(dir=name))
-                pid = os.fork()
-                if pid == 0:
-                    try:
-                        child(mutant, folder, tests)
-                    finally:
-                        os._exit(0)
-                running[pid] = mutant, folder
-            if running:
-                pid, _ = os.wait()
-                mutant, folder = running.pop(pid)
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)  # what its tests had begun
-                yield mutant, collect(folder)
-                shutil.rmtree(folder)
-
-
-def collect(folder: Path) -> str:
-    file = folder / "found.json"
-    return str(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else f"no end within {LIMIT_SECONDS} s"
+def look(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
+    """What notices the package with its change: the import of the module, or a test. In a process of its own."""
+    shutil.copytree(PACKAGE, folder / PACKAGE.name)
+    (folder / PACKAGE.name / mutant.file).write_text(mutant.source, encoding="utf-8")
+    os.chdir(ROOT)
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
+    name = ".".join((PACKAGE.name, *Path(mutant.file).with_suffix("").parts)).removesuffix(".__init__")
+    try:
+        importlib.import_module(name)
+    except BaseException as error:  # noqa: BLE001  # with its change it cannot even be imported
+        return f"importing {name}: {type(error).__name__}"
+    tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
+    stages = (first_failure(each) for each in (tests[:FIRST], tests[FIRST:]) if each)
+    return next(filter(None, stages), "")
 
 
 def reason_of(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
@@ -222,7 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in PRELOADED:
         __import__(name)
     begun, results = time.monotonic(), []
-    for mutant, found in run_all(mutants, options.processes, evidence):
+    looking = functools.partial(look, evidence=evidence)
+    for mutant, answer in in_processes(mutants, options.processes, LIMIT_SECONDS, looking):
+        found = f"no end within {LIMIT_SECONDS} s" if answer is None else str(answer)
         results.append((mutant, found))
         print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]

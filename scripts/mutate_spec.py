@@ -13,14 +13,12 @@ behaviour, or when a survivor has no reason in scripts/mutants.py. Needs a syste
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
+import functools
 import json
 import os
 import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import generate  # noqa: E402
-from failures import first_failure  # noqa: E402
+from failures import first_failure, in_processes  # noqa: E402
 from mutants import Mutant, all_mutants, reason_of  # noqa: E402
 
 QUICK, SLOW, TABLE = ("operations", "models"), ("schemathesis", "machine"), ("facts",)
@@ -98,54 +96,25 @@ OPERATIONS = [
 ]
 
 
-def child(mutant: Mutant, folder: Path, document: dict[str, Any]) -> None:
-    """Generates and tests, and leaves what it found in the folder."""
-    signal.alarm(LIMIT_SECONDS)
-    found = {"behaviour": "", "table": ""}
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        try:
-            make(mutant, folder, document)
-        except BaseException as error:  # noqa: BLE001  # whatever the generator says of it, it was noticed
-            found = dict.fromkeys(found, f"generator: {type(error).__name__}")
-        else:
-            stages = (run_tests(mutant, folder, files) for files in BEHAVIOUR)
-            found["behaviour"] = next(filter(None, stages), "")
-            found["table"] = "" if found["behaviour"] else run_tests(mutant, folder, TABLE)
-    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+def look(mutant: Mutant, folder: Path, document: dict[str, Any]) -> dict[str, str]:
+    """What notices it: the generator, the tests of behaviour, or else the table. In a process of its own."""
+    try:
+        make(mutant, folder, document)
+    except BaseException as error:  # noqa: BLE001  # whatever the generator says of it, it was noticed
+        return dict.fromkeys(("behaviour", "table"), f"generator: {type(error).__name__}")
+    behaviour = next(filter(None, (run_tests(mutant, folder, files) for files in BEHAVIOUR)), "")
+    return {"behaviour": behaviour, "table": "" if behaviour else run_tests(mutant, folder, TABLE)}
 
 
 def run_all(mutants: Sequence[Mutant], processes: int, document: dict[str, Any]) -> list[Result]:
     """Each mutant in a forked process."""
     results: list[Result] = []
-    running: dict[int, tuple[Mutant, Path]] = {}
-    waiting = list(reversed(mutants))
-    with tempfile.TemporaryDirectory() as name:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                mutant = waiting.pop()
-                folder = Path(name) / f"m{len(results)}-{len(waiting)}"
-                folder.mkdir()
-                pid = os.fork()
-                if pid == 0:
-                    try:
-                        child(mutant, folder, document)
-                    finally:
-                        os._exit(0)
-                running[pid] = mutant, folder
-            pid, _ = os.wait()
-            mutant, folder = running.pop(pid)
-            results.append(collect(mutant, folder))
-            shutil.rmtree(folder)
-            told = results[-1].behaviour or results[-1].table or "SURVIVED"
-            print(f"{len(results):4}/{len(mutants)}  {mutant.kind}: {mutant.name}  ->  {told}", flush=True)
+    looking = functools.partial(look, document=document)
+    for mutant, found in in_processes(mutants, processes, LIMIT_SECONDS, looking):
+        results.append(Result(mutant, **(found or {"behaviour": f"no end within {LIMIT_SECONDS} s"})))
+        told = results[-1].behaviour or results[-1].table or "SURVIVED"
+        print(f"{len(results):4}/{len(mutants)}  {mutant.kind}: {mutant.name}  ->  {told}", flush=True)
     return results
-
-
-def collect(mutant: Mutant, folder: Path) -> Result:
-    file = folder / "found.json"
-    if not file.exists():
-        return Result(mutant, behaviour=f"no end within {LIMIT_SECONDS} s")
-    return Result(mutant, **json.loads(file.read_text(encoding="utf-8")))
 
 
 def table_of(results: Sequence[Result], seconds: float) -> str:
