@@ -43,14 +43,18 @@ def test_csv_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, encoding: 
         delimiter.join(["c.mp4", f'"{quoted}"', "7", "TRUE"]),
         "",
         delimiter.join(["d.mp4", " spaces stay ", "", "no"]),
+        delimiter.join(["e.mp4", "x", "", "Yes"]),
+        delimiter.join(["f.mp4", "x", "", "false"]),
     ]
     jobs = read(tmp_path, "jobs.csv", newline.join(lines).encode(encoding))
     assert jobs.problems == []
     assert [dict(row.values) for row in jobs.rows] == [
         {"video": "c.mp4", "prompt": AWKWARD, "seed": 7, "explore_mode": True},
         {"video": "d.mp4", "prompt": " spaces stay ", "explore_mode": False},
+        {"video": "e.mp4", "prompt": "x", "explore_mode": True},
+        {"video": "f.mp4", "prompt": "x", "explore_mode": False},
     ]
-    assert [row.line for row in jobs.rows] == [2 + sep, 5 + sep]
+    assert [row.line for row in jobs.rows] == [2 + sep, 5 + sep, 6 + sep, 7 + sep]
 
 
 @pytest.mark.parametrize("before", ["\ufeff", "\ufeff\ufeff", "\u200b", "\ufeff\u200b", "\u2060 "])

@@ -258,13 +258,15 @@ def test_an_older_task_with_the_same_reference_is_not_ours(world: World) -> None
 
 
 def test_two_candidates_are_not_guessed_between(world: World) -> None:
-    """Two tasks that could both be ours: both ids are told, none is chosen."""
+    """Two tasks that could both be ours: both ids are told, none is chosen, and nobody waits for that to change."""
     client, asset_id = world.client(), world.asset()
     create(world, asset_id=asset_id, reply_ref="row-1")  # by another client, so that this one has not given it out
     world.faults.add("close_after_action", CREATE)
+    begun = world.clock.now()
     with pytest.raises(errors.SubmissionUnknownError) as caught:
         create(world, client, asset_id=asset_id, reply_ref="row-1")
     assert set(caught.value.candidates) == set(world.sim.state.tasks)
+    assert world.clock.now() - begun < 10, "of the 20 s that there are"
 
 
 def test_tasks_find_recovers_later(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer, SimulatorTransport
 from useapi_runwayml.simulator.callbacks import is_loopback
 from useapi_runwayml.simulator.faults import parse_fault
+from useapi_runwayml.simulator.media import extension_of, is_of_type
 from useapi_runwayml.simulator.persist import StateFile
 
 from .conftest import BASE_URL, MP4
@@ -205,3 +207,78 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sim.json").write_text('{"version": 99}')
     with pytest.raises(ValueError, match=r"it has version 99, this package reads \d+"):
         SimulatorServer(state=tmp_path / "sim.json")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "head"),
+    [
+        ("video/mp4", b"\x00\x00\x00\x20ftypisom"),
+        ("video/quicktime", b"\x00\x00\x00\x14ftypqt  "),
+        ("video/quicktime", b"\x00\x00\x10\x00moov"),
+        ("video/quicktime", b"\x00\x00\x10\x00mdat"),
+        ("video/quicktime", b"\x00\x00\x00\x08wide"),
+        ("video/quicktime", b"\x00\x00\x00\x08free"),
+        ("video/3gpp", b"\x00\x00\x00\x18ftyp3gp4"),
+        ("video/x-matroska", b"\x1a\x45\xdf\xa3\x01"),
+        ("video/webm", b"\x1a\x45\xdf\xa3\x01"),
+        ("audio/webm", b"\x1a\x45\xdf\xa3\x01"),
+        ("video/x-flv", b"FLV\x01"),
+        ("video/mpeg", b"\x00\x00\x01\xba\x44"),
+        ("video/mpeg", b"\x00\x00\x01\xb3\x16"),
+        ("video/MP2T", b"\x47\x40\x00\x10"),
+        ("video/MP2T", b"\x00\x00\x00\x00\x47\x40"),
+        ("video/x-msvideo", b"RIFF\x00\x01\x00\x00AVI LIST"),
+        ("video/x-motion-jpeg", b"\xff\xd8\xff\xe0"),
+        ("video/ogg", b"OggS\x00"),
+        ("audio/ogg", b"OggS\x00"),
+        ("image/png", b"\x89PNG\r\n\x1a\n\x00"),
+        ("image/jpeg", b"\xff\xd8\xff\xe1"),
+        ("image/gif", b"GIF87a\x01"),
+        ("image/gif", b"GIF89a\x01"),
+        ("image/webp", b"RIFF\x00\x01\x00\x00WEBPVP8 "),
+        ("image/mpo", b"\xff\xd8\xff\xe1"),
+        ("audio/wav", b"RIFF\x00\x01\x00\x00WAVEfmt "),
+        ("audio/wave", b"RIFF\x00\x01\x00\x00WAVEfmt "),
+        ("audio/mpeg", b"ID3\x03"),
+        ("audio/mpeg", b"\xff\xfb\x90"),
+        ("audio/mpeg", b"\xff\xf3\x90"),
+        ("audio/mpeg", b"\xff\xf2\x90"),
+        ("audio/mpeg", b"\xff\xfa\x90"),
+        ("audio/flac", b"fLaC\x00"),
+    ],
+)
+def test_a_file_is_known_by_how_it_begins(media_type: str, head: bytes) -> None:
+    """By the marks of its format, at their places: a byte later it is none."""
+    assert is_of_type(head, media_type)
+    assert not is_of_type(b"\x00" + head, media_type)
+    assert not is_of_type(b"", media_type)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "ending"),
+    [
+        ("video/quicktime", "mov"),
+        ("video/x-matroska", "mkv"),
+        ("video/x-flv", "flv"),
+        ("video/MP2T", "ts"),
+        ("video/x-msvideo", "avi"),
+        ("video/x-motion-jpeg", "mjpeg"),
+        ("video/3gpp", "3gp"),
+        ("video/ogg", "ogv"),
+        ("audio/mpeg", "mp3"),
+        ("video/mp4", "mp4"),
+        ("audio/x-what", "what"),
+        ("image/png", "png"),
+    ],
+)
+def test_a_kind_of_file_has_its_usual_ending(media_type: str, ending: str) -> None:
+    """As people name such files."""
+    assert extension_of(media_type) == ending
+
+
+def test_ids_are_as_the_services() -> None:
+    """Random UUIDs of version 4, of which none comes twice, behind the user, the account and the kind."""
+    sim = Simulator()
+    made = [sim.state.new_uuid() for _ in range(3)]
+    assert len(set(made)) == 3
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in made} == {(4, uuid.RFC_4122)}
