@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from useapi_runwayml import __version__
 
@@ -29,3 +33,36 @@ def test_what_the_contributors_pages_name_is_there() -> None:
         }
         assert named, page
         assert all((ROOT / each).exists() for each in named), page
+
+
+def brought(extra: str) -> set[str]:
+    """The names of the libraries that an extra brings, those of the extras that it names among them."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names: set[str] = set()
+    for requirement in map(Requirement, declared["optional-dependencies"][extra]):
+        names |= (
+            set().union(*map(brought, requirement.extras))
+            if requirement.name == declared["name"]
+            else {requirement.name}
+        )
+    return names
+
+
+@pytest.mark.parametrize("extra", ["simulator", "batch", "postgres", "callbacks", "media", "all"])
+def test_an_extra_that_gives_commands_brings_the_command_line(extra: str) -> None:
+    """Each alone is enough for what README and docs/cli.md give as its commands; postgres has those of batch."""
+    assert brought("cli") < brought(extra)
+
+
+def test_what_the_command_line_asks_for_is_an_extra() -> None:
+    """Each extra that a command names to a person is declared, and all has it."""
+    named = {
+        name
+        for path in (ROOT / "src").rglob("*.py")
+        for name in re.findall(r'\bextra\("(\w+)"\)|useapi-runwayml\[(\w+)\]', path.read_text(encoding="utf-8"))
+        for name in name
+        if name
+    }
+    assert named >= {"cli", "batch", "postgres", "simulator", "callbacks", "media"}
+    for name in named:
+        assert brought(name) <= brought("all")
