@@ -66,3 +66,30 @@ def test_what_the_command_line_asks_for_is_an_extra() -> None:
     assert named >= {"cli", "batch", "postgres", "simulator", "callbacks", "media"}
     for name in named:
         assert brought(name) <= brought("all")
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_little_and_runs_what_it_names(path: Path) -> None:
+    """Nothing is allowed at the top, each job says what it needs and how long it may take, each action is a commit whose version stands beside it."""
+    text = path.read_text(encoding="utf-8")
+    told = yaml.safe_load(text)
+    assert told["permissions"] == {}
+    assert "concurrency" in told
+    for job in told["jobs"].values():
+        assert job["permissions"]
+        assert job["timeout-minutes"]
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+    used = re.findall(r"\buses: (.*)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used), used
+
+
+def test_one_version_of_an_action_is_one_commit() -> None:
+    """The same in all workflows."""
+    used = {each for path in WORKFLOWS for each in re.findall(r"\buses: (.*)", path.read_text(encoding="utf-8"))}
+    assert len({each.partition("@")[0] for each in used}) == len(used), sorted(used)
