@@ -30,7 +30,7 @@ def test_every_place_declares_the_same_pythons(pythons: dict[str, Any]) -> None:
     assert pythons["declared"]() == DECLARED
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == f">={DECLARED[0]}"
-    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
     assert re.findall(r"[\d.]+", matrix) == DECLARED
     assert re.search(rf"Python\s+{DECLARED[0]} to {DECLARED[-1]}", (ROOT / "README.md").read_text())
