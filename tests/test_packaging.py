@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import attrs
 import httpx
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
+PINS = ROOT / "requirements" / "dev.txt"
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import release  # noqa: E402
+import release_licences  # noqa: E402
+import release_smoke  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the wheel and the sdist."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path_factory.mktemp("dist") / "built"
+    release.build_twice(folder)
     return folder
 
 
@@ -61,35 +72,121 @@ def test_its_version_is_told_once() -> None:
 
 
 @pytest.mark.proof
-def test_the_wheel_works_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_in_an_empty_environment(built: Path) -> None:
     """Outside the checkout, with the base dependencies alone: both packages import, and extras are asked for in a line."""
     (wheel,) = built.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "v")], check=True)
-    python = tmp_path / "v" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pins = tmp_path / "base.txt"
-    wanted = {"httpx", "attrs", "anyio", "certifi", "h11", "httpcore", "idna", "sniffio", "typing-extensions"}
-    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "run.txt").read_text())
-    pins.write_text("\n".join(block for block in blocks if block.partition("==")[0] in wanted))
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--require-hashes", "-r", str(pins)], check=True, cwd=tmp_path)
-    subprocess.run([*install, "--no-deps", "--no-index", str(wheel)], check=True, cwd=tmp_path)
+    release_smoke.bare(wheel, PINS)
 
-    def run(code: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(python), "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
 
-    done = run(
-        "import useapi_runwayml, useapi_runwayml_api.models, useapi_runwayml_api.api.assets.upload_asset;"
-        "[getattr(useapi_runwayml, name) for name in useapi_runwayml.__all__];"
-        "useapi_runwayml.RunwayClient('user:1-a').tasks; print(useapi_runwayml.__file__)"
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path) in done.stdout
-    command = subprocess.run(
-        [str(python), "-m", "useapi_runwayml", "demo"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert command.returncode == 1
-    assert command.stderr.count("\n") == 1
-    assert "pip install 'useapi-runwayml[cli]'" in command.stderr
+@pytest.mark.proof
+@pytest.mark.parametrize("extra", ["batch", "simulator", "callbacks"])
+def test_an_extra_alone_does_what_it_is_for(built: Path, extra: str) -> None:
+    """In an environment that has nothing else, the commands that README and docs give for it; nox -s release-check tries them all."""
+    (wheel,) = built.glob("*.whl")
+    assert list(release_smoke.smoke(wheel, [extra], PINS)) == [extra]
+
+
+@pytest.mark.slow
+def test_what_is_built_is_what_an_index_and_pip_take(built: Path, tmp_path: Path) -> None:
+    """twine and check-wheel-contents have nothing to say against it; a file too many would be said."""
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    release.look_at(wheel, sdist)
+    stray = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as before, zipfile.ZipFile(stray, "w") as after:
+        for name in before.namelist():
+            more = b"useapi_runwayml/stray.py,,\n" if name.endswith("/RECORD") else b""
+            after.writestr(name, before.read(name) + more)
+        after.writestr("useapi_runwayml/stray.py", "1")
+    with pytest.raises(release.Failed, match="stray"):
+        release.look_at(stray, sdist)
+
+
+@pytest.mark.slow
+def test_two_builds_that_differ_are_no_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What differs is named."""
+
+    def build(source: Path, folder: Path, umask: int = -1, **environment: str) -> None:
+        folder.mkdir(parents=True)
+        (folder / "same.whl").write_text("x")
+        (folder / "other.tar.gz").write_text(str(source))
+
+    monkeypatch.setattr(release, "build", build)
+    with pytest.raises(release.Failed, match=r"these differ: other\.tar\.gz"):
+        release.build_twice(tmp_path / "dist")
+
+
+@pytest.mark.slow
+def test_the_wheel_tells_what_its_client_was_generated_from(built: Path) -> None:
+    """The digests of document, templates and generator, as sha256sum checks them in the checkout; an editable install has none."""
+    (wheel,) = built.glob("*.whl")
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/extra_metadata/generated-from.sha256")]
+    told = dict(line.split("  ")[::-1] for line in archive.read(name).decode().splitlines())
+    openapi = {each for each in (ROOT / "openapi").rglob("*") if each.suffix in (".yaml", ".py", ".jinja")}
+    assert told.keys() == {each.relative_to(ROOT).as_posix() for each in {*openapi, ROOT / "scripts" / "generate.py"}}
+    for path, digest in told.items():
+        assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == digest, path
+
+
+def test_a_release_is_named_after_its_version_and_its_repository() -> None:
+    """Another tag, or a repository that the package does not lead to, is refused."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tag, repository = f"v{project['version']}", project["urls"]["Repository"]
+    release.named(tag, repository)
+    with pytest.raises(release.Failed, match="the tag is v9"):
+        release.named("v9", repository)
+    with pytest.raises(release.Failed, match=r"example\.com"):
+        release.named(tag, "https://example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "right"),
+    [
+        ("a", [{"license": {"id": "MIT"}}], True),
+        ("a", [{"license": {"id": "BSD-3-Clause"}}, {"license": {"name": "License :: OSI Approved :: BSD License"}}], True),
+        ("a", [{"license": {"name": "License :: OSI Approved :: BSD License"}}], True),
+        ("a", [{"expression": "GPL-3.0-only OR MIT"}], True),
+        ("a", [{"expression": "GPL-3.0-only AND MIT"}], False),
+        ("a", [{"license": {"id": "MIT"}}, {"license": {"id": "GPL-3.0-only"}}], False),
+        ("a", [{"license": {"name": "License :: Other/Proprietary License"}}], False),
+        ("a", [], False),
+        ("psycopg", [{"license": {"id": "LGPL-3.0-only"}}], True),
+        ("a", [{"license": {"id": "LGPL-3.0-only"}}], False),
+    ],
+)  # fmt: skip
+def test_a_licence_that_nobody_has_agreed_to_is_refused(
+    tmp_path: Path, name: str, told: list[dict[str, Any]], right: bool
+) -> None:
+    """One of several to choose from is enough, of several that all hold each is looked at, and none is none."""
+    (tmp_path / "bill.json").write_text(json.dumps({"components": [{"name": name, "licenses": told}]}))
+    refused = release_licences.refused(release_licences.told(tmp_path / "bill.json"))
+    assert bool(refused) != right
+    assert all(each.startswith(f"{name}: ") for each in refused)
+
+
+@pytest.mark.proof
+def test_the_licences_of_what_is_installed_here_are_agreed_to(tmp_path: Path) -> None:
+    """Of each library that the package or an extra brings, as pinned; the list of them is the same, made twice."""
+    release_licences.bill(Path(sys.executable), tmp_path / "bill.json", 1_700_000_000)
+    release_licences.bill(Path(sys.executable), tmp_path / "again.json", 1_700_000_000)
+    assert (tmp_path / "bill.json").read_bytes() == (tmp_path / "again.json").read_bytes()
+    licences = release_licences.told(tmp_path / "bill.json")
+    brought = {canonicalize_name(each) for each in closure("useapi-runwayml", {"all"})}
+    ours = {name: found for name, found in licences.items() if canonicalize_name(name) in brought}
+    assert {"httpx", "attrs", "cyclopts", "dbos"} <= ours.keys()
+    assert release_licences.refused(ours) == []
+
+
+def closure(name: str, extras: set[str], seen: dict[str, set[str]] | None = None) -> set[str]:
+    """The names of all that a package brings on this machine."""
+    seen = {} if seen is None else seen
+    if extras <= seen.get(name, set()) and name in seen:
+        return set(seen)
+    seen[name] = seen.get(name, set()) | extras
+    for each in map(Requirement, importlib.metadata.requires(name) or ()):
+        if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras | {""}):
+            closure(canonicalize_name(each.name), set(each.extras), seen)
+    return set(seen)
 
 
 def pythons() -> list[str]:
