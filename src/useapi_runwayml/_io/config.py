@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://api.useapi.net/v1/runwayml"
 BASE_URL_VARIABLE = "USEAPI_RUNWAYML_BASE_URL"
+"""Where the service answers, such as a simulator; the live service when unset. For clients that are given no `base_url`."""
 VARIABLE = "USEAPI_TOKEN"
+"""The API token, whole: `user:<number>-<letters and digits>`. For clients that are given no `token`; the command line reads it here alone."""
 QUOTES = "\"'`“”„‘’«»"
 
 

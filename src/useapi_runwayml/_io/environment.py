@@ -15,6 +15,8 @@ import httpx
 from ..errors import ParameterError, Problem, UseapiError
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""The proxy for requests, in either spelling, as httpx reads it; `NO_PROXY` lists hosts that are asked without one, and `SSL_CERT_FILE`
+names the certificates to trust. This machine is never asked through a proxy."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..batch.records import Records
 
 DATABASE = "USEAPI_RUNWAYML_DATABASE"
+"""A PostgreSQL database for batches on several machines, as `postgresql://user:password@host/name`; `--database` goes before it."""
 Jobs = Annotated[Path, Parameter(help="The jobs file that `batch run` was given.")]
 
 

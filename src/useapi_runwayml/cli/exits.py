@@ -13,15 +13,25 @@ from typing import Any
 from .. import errors
 
 OK = 0
+"""Done."""
 FAILED = 1
+"""Failed: the task, a download, a file, the service; the message says it."""
 USAGE = 2
+"""Wrong usage: see `--help`."""
 REFUSED = 3
+"""Refused before anything was sent, or by the service as wrong (400): change what the message names."""
 AUTHENTICATION = 4
+"""The token (401), the subscription (402), a permission (403) or the account's session (596): mend it, then `batch resume`."""
 CREDITS = 5
+"""Not enough credits (412), or `--max-credits` reached: add credits, then `batch resume`."""
 MODERATION = 6
+"""Refused by moderation, at once or later: change prompt or video; do not send it again."""
 TIMEOUT = 7
+"""The time is over; the task goes on: so does the command that is printed."""
 UNKNOWN = 8
+"""Nobody knows whether a paid task was started: the command that is printed finds it by its replyRef."""
 INTERRUPTED = 130
+"""Interrupted (Ctrl-C, SIGTERM): the command that is printed goes on."""
 
 CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
     ((errors.ParameterError, errors.BadRequestError), REFUSED),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..callbacks.serving import CallbackServer
 
 SECRET = "USEAPI_RUNWAYML_CALLBACK_SECRET"  # noqa: S105  # the name of a variable
+"""What signs the addresses that callbacks go to: 16 characters or more; several with commas, of which the first signs. A secret of this
+process' own when unset, where that is enough."""
 
 
 @dataclass(frozen=True)
