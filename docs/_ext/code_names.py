@@ -22,10 +22,13 @@ def block(lines: Iterable[str]) -> str:
 
 
 def directive(module: str, name: str) -> list[str]:
-    """How autodoc shows a name: a class with its members, a function, or a value."""
+    """How autodoc shows a name: a class with its members, a function, or a value. How a client makes its resources is nobody's business."""
     found = getattr(import_module(module), name)
     if inspect.isclass(found):
-        return [f".. autoclass:: {module}.{name}", "   :members:", ""]
+        others = [each.__name__ for each in found.__mro__ if not each.__module__.startswith(PACKAGE)]
+        inherited = f"   :inherited-members: {', '.join(others)}"
+        made = "()" if hasattr(found, "create") or found.__module__.startswith(f"{PACKAGE}.resources") else ""
+        return [f".. autoclass:: {module}.{name}{made}", "   :members:", inherited, ""]
     if inspect.isfunction(found):
         return [f".. autofunction:: {module}.{name}", ""]
     return [f".. autodata:: {module}.{name}", "   :no-value:", ""]
@@ -62,7 +65,7 @@ def homes(client: type) -> dict[str, type]:
 
 def creations() -> str:
     """The classes and options of all creations."""
-    return public(PACKAGE, generated_creations.__all__)
+    return public(PACKAGE, sorted(generated_creations.__all__, key=lambda name: (name.removeprefix("Async"), name)))
 
 
 def resources() -> str:
@@ -90,7 +93,12 @@ def errors() -> str:
 
 
 def simulator() -> str:
-    return public("useapi_runwayml.simulator", import_module("useapi_runwayml.simulator").__all__)
+    """What the simulator exports, and what `faults` and `paid` are."""
+    behind = [
+        *directive("useapi_runwayml.simulator.faults", "Faults"),
+        *directive("useapi_runwayml.simulator.world", "Paid"),
+    ]
+    return public("useapi_runwayml.simulator", import_module("useapi_runwayml.simulator").__all__) + block(behind)
 
 
 def callbacks() -> str:
