@@ -1,0 +1,172 @@
+"""The pages say what there is: nothing public is missing in the reference, no picture is old, no link leads nowhere."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sphinx.util.inventory import InventoryFile
+
+import useapi_runwayml
+import useapi_runwayml.callbacks as callbacks
+import useapi_runwayml.simulator as simulator
+from useapi_runwayml import AsyncRunwayClient, RunwayClient, errors, pytest_plugin
+from useapi_runwayml.cli import exits
+
+from .documents import PAGES, ROOT
+
+SOURCE = Path(useapi_runwayml.__file__).parent
+OURS = re.compile(r"\b(USEAPI_[A-Z_]+|(?:HTTP|HTTPS|ALL|NO)_PROXY|SSL_CERT_FILE)\b")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages as scripts/docs builds them: a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    build = ["-m", "sphinx", "-b", "html", "--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("USEAPI_")}
+    done = subprocess.run(
+        [sys.executable, *build, "docs", str(folder)], cwd=ROOT, env=surroundings, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def described(site: Path) -> set[str]:
+    """The last parts of all Python names that the reference describes, with their class where they have one."""
+    inventory: Any = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="")
+    names = {name for kind, found in inventory.data.items() if kind.startswith("py:") for name in found}
+    return {".".join(name.split(".")[-length:]) for name in names for length in (1, 2)}
+
+
+def text_of(page: Path) -> str:
+    """What a page says, without its tags."""
+    return unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
+def methods(kind: type) -> Iterator[str]:
+    """The public methods and properties that a class of ours has, its bases of ours included."""
+    for each in kind.__mro__:
+        if each.__module__.startswith("useapi_runwayml"):
+            for name, value in vars(each).items():
+                if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                    yield f"{kind.__name__}.{name}"
+
+
+def resources() -> Iterator[type]:
+    for client in (RunwayClient, AsyncRunwayClient):
+        for name in dir(client):
+            if inspect.isclass(found := getattr(client, name)) and not name.startswith("_"):
+                yield found
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_no_public_name_is_undocumented(described: set[str]) -> None:
+    """What can be imported, and each method of what a client has."""
+    names = {*useapi_runwayml.__all__, *errors.__all__, *simulator.__all__, *callbacks.__all__} - {"__version__"}
+    found = [*resources()]
+    assert {each.__name__ for each in found} > {"Tasks", "AsyncAssets", "VideoToVideo", "AsyncAleph"}
+    classes = {getattr(useapi_runwayml, name) for name in useapi_runwayml.__all__} | {*found}
+    named = {name for kind in classes if inspect.isclass(kind) for name in methods(kind)}
+    assert {"Tasks.wait", "AsyncVideoToVideo.run", "Task.to_dict", "RunwayClient.close"} <= named
+    assert not (names | named) - described
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_every_fixture_command_variable_and_code_is_told(site: Path, described: set[str]) -> None:
+    """In the reference, which is made of the code."""
+    fixtures = {name for name, value in vars(pytest_plugin).items() if "Fixture" in type(value).__name__}
+    assert len(fixtures) >= 5
+    assert fixtures <= described
+    variables = {name for path in SOURCE.rglob("*.py") for name in OURS.findall(path.read_text(encoding="utf-8"))}
+    assert {"USEAPI_TOKEN", "HTTPS_PROXY"} < variables
+    told = text_of(site / "reference" / "environment.html")
+    assert not {name for name in variables if name not in told}
+    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    told = text_of(site / "reference" / "exit-codes.html")
+    assert not {code for code in codes if not re.search(rf"^{code}$", told, re.MULTILINE)}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_every_command_and_option_is_told(site: Path) -> None:
+    """As the parser has them."""
+    from useapi_runwayml.cli.app import app
+
+    told = text_of(site / "reference" / "command-line.html")
+    seen = 0
+    for words, inner in commands(app, "useapi-runwayml"):
+        assert words in told, words
+        for argument in inner.assemble_argument_collection() if inner.default_command else ():
+            names = [each for each in argument.names if each.startswith("--")]
+            seen += len(names)
+            assert not argument.show or not [each for each in names if each not in told], (words, names)
+    assert seen > 100
+
+
+def commands(app: Any, words: str) -> Iterator[tuple[str, Any]]:
+    """All commands below one, by what is typed."""
+    for name in app:
+        if not name.startswith("-"):
+            inner = app[name]
+            yield f"{words} {name}", inner
+            yield from commands(inner, f"{words} {name}")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("site")
+def test_the_whole_document_is_rendered(site: Path) -> None:
+    """Each operation, each schema, and each field of a schema."""
+    import yaml
+
+    document = yaml.safe_load((ROOT / "openapi" / "useapi-runwayml.yaml").read_text(encoding="utf-8"))
+    told = text_of(site / "reference" / "api-document.html")
+    operations = [
+        each["operationId"] for path in document["paths"].values() for each in path.values() if "operationId" in each
+    ]
+    schemas = document["components"]["schemas"]
+    fields = {field for each in schemas.values() for field in each.get("properties", {})}
+    assert len(operations) > 10
+    assert not [each for each in (*operations, *schemas, *fields) if each not in told]
+
+
+@pytest.mark.parametrize("script", ["pictures.py", "recording.py"])
+def test_no_picture_is_old(script: str) -> None:
+    """Each is what its script draws; the recording has the lines that the demo prints."""
+    done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_recording_shows_what_it_says() -> None:
+    """The lines that are compared are those that are drawn."""
+    drawn = (ROOT / "docs" / "_static" / "recording.svg").read_text(encoding="utf-8")
+    told, _, picture = drawn.partition("</desc>")
+    letters = re.sub(r"\s", "", unescape(re.sub(r"<[^>]+>", "", picture)).replace("\xa0", " "))
+    lines = unescape(told.partition("<desc>")[2]).splitlines()
+    assert len(lines) > 4
+    assert not [line for line in lines if re.sub(r"\s", "", line) not in letters]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative one, to a file and to a heading of it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if heading:
+            found = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in found], target
