@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import io
+import math
 import os
 import re
 import subprocess
@@ -12,6 +14,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sphinx.util.inventory import InventoryFile
 
@@ -21,7 +24,8 @@ import useapi_runwayml.simulator as simulator
 from useapi_runwayml import AsyncRunwayClient, RunwayClient, errors, pytest_plugin
 from useapi_runwayml.cli import exits
 
-from .documents import PAGES, ROOT
+from .conftest import MP4, TOKEN
+from .documents import PAGES, ROOT, prepare
 
 SOURCE = Path(useapi_runwayml.__file__).parent
 OURS = re.compile(r"\b(USEAPI_[A-Z_]+|(?:HTTP|HTTPS|ALL|NO)_PROXY|SSL_CERT_FILE)\b")
@@ -170,3 +174,49 @@ def test_links_lead_somewhere(page: Path) -> None:
         if heading:
             found = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert heading in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in found], target
+
+
+def test_the_page_of_errors_has_each() -> None:
+    """What to do about it stands there."""
+    told = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    kinds = [getattr(errors, name) for name in errors.__all__ if name != "Problem"]
+    bases = {base for kind in kinds for base in kind.__bases__}
+    assert not [kind.__name__ for kind in kinds if kind not in bases and f"`{kind.__name__}`" not in told]
+
+
+def test_what_the_pages_say_of_arguments_holds(tmp_path: Path) -> None:
+    """What None is as a timeout, and how a name is refused that nobody knows."""
+    simulated = simulator.Simulator()
+    with httpx.Client(transport=simulator.SimulatorTransport(simulated)) as http_client:
+        runway = RunwayClient("user:1-abc", base_url="http://simulator/v1/runwayml", http_client=http_client, timeout=None)
+        assert runway._context.settings.timeout == 60
+        wrong: Any = {"secs": 5}
+        with pytest.raises(errors.ParameterError, match="secs"):
+            runway.video_to_video.run("clip.mp4", "x", destination=tmp_path / "out.mp4", **wrong)
+        with pytest.raises(TypeError, match="secs"):
+            runway.video_to_video.create(asset_id="a", text_prompt="x", **wrong)
+        (tmp_path / "out.mp4").touch()
+        with pytest.raises(FileExistsError):
+            runway.video_to_video.run(io.BytesIO(MP4), "x", destination=tmp_path / "out.mp4")
+        never: Any = None
+        with pytest.raises(errors.ParameterError, match="timeout"):
+            runway.tasks.wait("user:1-runwayml:a@b.test-task:x", timeout=never)
+        assert list(runway.tasks.list(timeout=math.inf)) == []
+    assert not simulated.paid.creates
+
+
+def test_doctor_reads_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six requests at most, none of which changes anything."""
+    from useapi_runwayml.cli.app import run
+
+    with simulator.SimulatorServer(simulator.Simulator()) as server:
+        prepare(server)
+        for name, value in (("USEAPI_RUNWAYML_BASE_URL", server.base_url), ("USEAPI_TOKEN", TOKEN)):
+            monkeypatch.setenv(name, value)
+        run(["features"])
+        before = len(server.simulator.requests)
+        run(["doctor", "--live"])
+        asked = [each.operation for each in [*server.simulator.requests][before:]]
+    live = ["getFeatures", "listScheduler", "listTasks", "listAssets", "getTask", "getAsset"]
+    assert asked[-6:] == live
+    assert not {*asked} - {*live}
