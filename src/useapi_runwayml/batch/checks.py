@@ -139,14 +139,14 @@ def check(
     place_of = cache(lambda given: file_of(given, base))
     for number, row in enumerate(jobs.rows, 1 + max((job.row for job in begun), default=0)):
         creation, values = CREATIONS[row.endpoint], values_of(row, defaults)
-        said = [f"line {row.line}: {each}" for each in _problems(values, creation)]
+        said = [f"{row}: {each}" for each in _problems(values, creation)]
         video = place_of(values.get("video"))
-        said += (f"line {row.line}: {each}" for each in look_at_file(video, "video"))
+        said += (f"{row}: {each}" for each in look_at_file(video, "video"))
         image = place_of(values.get("image"))
         if values.get("image") is not None:
-            said += (f"line {row.line}: {each}" for each in look_at_file(image, "image"))
+            said += (f"{row}: {each}" for each in look_at_file(image, "image"))
         output = output_of(values.get("output"), video, number, output_dir)
-        said += (f"line {row.line}: {each}" for each in _output_problems(output, row, taken))
+        said += (f"{row}: {each}" for each in _output_problems(output, row, taken))
         problems += said
         if not said:
             more = {name: value for name, value in values.items() if name not in OWN_COLUMNS}
@@ -276,7 +276,7 @@ def _above(path: str) -> Iterator[str]:
 
 def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
     try:
-        yield from (f"output {output}: {each}" for each in taken.put(output, f"line {row.line}"))
+        yield from (f"output {output}: {each}" for each in taken.put(output, str(row)))
         os.lstat(output)
         yield f"output {output}: it exists already"
     except FileNotFoundError:

@@ -19,7 +19,7 @@ class Remark(NamedTuple):
     warning: str
 
 
-def look(jobs: Iterable[Job]) -> tuple[list[Remark], list[str]]:
+def look(jobs: Iterable[Job], unit: str = "line") -> tuple[list[Remark], list[str]]:
     """Remarks about rows, and what is wrong with rows, with their lines."""
     clips: dict[str, Clip | None] = {}
     found: list[Remark] = []
@@ -32,11 +32,11 @@ def look(jobs: Iterable[Job]) -> tuple[list[Remark], list[str]]:
                 clips[job.video] = look_at(job.video)
             clip = clips[job.video]
             if rule := is_no_video(clip):
-                problems.append(f"line {job.line}: video {job.video}: {rule}")
+                problems.append(f"{unit} {job.line}: video {job.video}: {rule}")
                 continue
             check_needs(job.creation, clip.measures if clip else {}, "video", job.video)
         except ParameterError as error:
-            problems += (f"line {job.line}: {each}" for each in error.problems)
+            problems += (f"{unit} {job.line}: {each}" for each in error.problems)
             continue
         if line := told(Path(job.video).name, remarks(clip, job.creation, job.parameters)):
             found.append(Remark(job.line, job.video, line))

@@ -33,15 +33,21 @@ class Reading:
 
 
 class Difference(NamedTuple):
-    """A row that is `changed` or `added` has its line in the file as it is now; one that is `changed` or `gone` its row in the batch."""
+    """A row that is `changed` or `added` has its line in the file as it is now; one that is `changed` or `gone` its row in the batch.
 
-    kind: Literal["changed", "added", "gone"]
+    `broken` is what cannot be read any more, or compared; `what` tells the columns that differ, or why.
+    """
+
+    kind: Literal["changed", "added", "gone", "broken"]
     row: int | None
     line: int | None
     what: str = ""
+    unit: str = "line"
 
     def __str__(self) -> str:
-        where = f"line {self.line}" if self.line is not None else ""
+        if self.kind == "broken":
+            return self.what
+        where = f"{self.unit} {self.line}" if self.line is not None else ""
         row = f"row {self.row}" if self.row is not None else ""
         return f"{' is '.join(filter(None, (where, row)))}: {self.kind}{f' ({self.what})' if self.what else ''}"
 
@@ -73,9 +79,10 @@ def compare(
         before = old.row if old else before
         new.append(row)
         if old is None:
-            found.append(Difference("added", None, row.line))
+            found.append(Difference("added", None, row.line, unit=row.unit))
         else:
-            found.append(Difference("changed", old.row, row.line, _different(mine, _asked_of(old)) or "output"))
+            columns = _different(mine, _asked_of(old)) or "output"
+            found.append(Difference("changed", old.row, row.line, columns, row.unit))
     return [*found, *(Difference("gone", number, None) for number in sorted(left))], new
 
 

@@ -1,4 +1,4 @@
-"""Jobs files: CSV as spreadsheets write it, JSON Lines, JSON. Every problem is told with its line."""
+"""Jobs files: CSV as spreadsheets write it, JSON Lines, JSON; and jobs that come from Python. Every problem is told with its line, or its number."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import csv
 import difflib
 import io
 import json
+import operator
+import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,25 @@ WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True)
 class Row:
-    """One job as the file has it: its line, the creation that it is for, and what it says by column."""
+    """One job as the file has it: its line, the creation that it is for, and what it says by column. Without a file the line is its number."""
 
     line: int
     endpoint: str
     values: Mapping[str, Any]
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.line}"
 
 
 @dataclass
 class Jobs:
-    """All jobs of a file, and what is wrong with its form. `endpoint` is that of rows that name none."""
+    """All jobs of a file, and what is wrong with its form. `endpoint` is that of rows that name none, `unit` what its jobs are counted by."""
 
     endpoint: str
     rows: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unit: str = "line"
 
 
 def parameters(endpoint: str) -> dict[str, str]:
@@ -56,6 +63,46 @@ def read_jobs(path: Path, endpoint: str = DEFAULT_CREATION) -> Jobs:
     if not jobs.rows and not jobs.problems:
         jobs.problems.append(f"{path.name} has no jobs")
     return jobs
+
+
+def given_jobs(given: Iterable[object], endpoint: str = DEFAULT_CREATION) -> Jobs:
+    """The jobs that mappings, dataclasses or named tuples say, by the names that a file's columns have."""
+    jobs = Jobs(endpoint, unit="job")
+    for number, each in enumerate(given, 1):
+        for line, values in _object(number, as_mapping(each), jobs):
+            plain = {name: _plain(value) for name, value in values.items()}
+            odd = [name for name, value in plain.items() if not _is_json(value)]
+            jobs.problems += (
+                f"job {number}: {name}: a {type(plain[name]).__name__} is no value of a job" for name in odd
+            )
+            _add(line, {name: value for name, value in plain.items() if name not in odd}, jobs)
+    if not jobs.rows and not jobs.problems:
+        jobs.problems.append("there are no jobs")
+    return jobs
+
+
+def as_mapping(given: object) -> object:
+    """A job as names and values; what says none stays as it is, and is refused by who reads it."""
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    if is_dataclass(given) and not isinstance(given, type):
+        return {each.name: getattr(given, each.name) for each in fields(given)}
+    return given._asdict() if hasattr(given, "_asdict") else given
+
+
+def _plain(value: Any) -> Any:
+    """Paths as texts, and the integers of other libraries as integers."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else value
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _decoded(content: bytes, jobs: Jobs) -> str:
@@ -161,26 +208,28 @@ def _object(line: int, value: Any, jobs: Jobs) -> Iterator[tuple[int, dict[str, 
     if isinstance(value, dict):
         yield line, {_seen(name): each for name, each in value.items() if each is not None}
     else:
-        jobs.problems.append(f"line {line}: a job must be an object")
+        jobs.problems.append(f"{jobs.unit} {line}: a job must be an object")
 
 
 def _add(line: int, values: dict[str, Any], jobs: Jobs) -> None:
     """A row with its values by known columns; an unknown one is a problem, with the one that may be meant."""
     endpoint = values.get("endpoint", jobs.endpoint)
     endpoint = endpoint.strip() if isinstance(endpoint, str) else endpoint
+    where = f"{jobs.unit} {line}"
     if endpoint not in tuple(CREATIONS):
-        jobs.problems.append(f"line {line}: there is no endpoint {endpoint!r}: {', '.join(CREATIONS)}")
+        jobs.problems.append(f"{where}: there is no endpoint {endpoint!r}: {', '.join(CREATIONS)}")
         return
     kinds, prompt = parameters(endpoint), CREATIONS[endpoint].prompt.name
     if prompt != "prompt" and prompt in values:
         if "prompt" in values:
-            jobs.problems.append(f"line {line}: prompt and {prompt} are the same, give one")
+            jobs.problems.append(f"{where}: prompt and {prompt} are the same, give one")
         values["prompt"] = values.pop(prompt)
     known = tuple(each for each in (*OWN_COLUMNS, *kinds) if each != "image" or CREATIONS[endpoint].image)
     for name in [name for name in values if name not in known]:
         near = difflib.get_close_matches(name, known, 1)
         jobs.problems.append(
-            f"line {line}: there is no column {name!r} for {endpoint}" + (f"; is {near[0]} meant?" if near else "")
+            f"{where}: there is no column {name!r} for {endpoint}" + (f"; is {near[0]} meant?" if near else "")
         )
         del values[name]
-    jobs.rows.append(Row(line, endpoint, {name: _typed(name, value, kinds) for name, value in values.items()}))
+    typed = {name: _typed(name, value, kinds) for name, value in values.items()}
+    jobs.rows.append(Row(line, endpoint, typed, jobs.unit))
