@@ -119,7 +119,7 @@ def test_files_that_other_machines_could_not_find_are_refused(shell: Shell, tmp_
     away = tmp_path_factory.mktemp("away")
     code, _, told = shell("run", "jobs.csv", "--database", shell.url, "--output-dir", str(away), *QUICK)
     assert code == 3
-    assert f"line 2: output {away}/1.mp4 does not lie below --root {shell.folder}" in told
+    assert f"line 2: output {away}/1.mp4 does not lie below the root {shell.folder}" in told
     assert not shell.sim.requests
 
 

@@ -24,7 +24,7 @@ class Settings:
     """How a batch runs; kept with it."""
 
     max_jobs: int = 5
-    max_credits: int | None = None
+    max_credits: float | None = None
     poll_interval: float | None = None
     settle: float = 60.0
     delete_assets: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,10 @@ class Records:
             **{about_account(name): until_resume(why) for name, why in closed},
             **{row: in_doubt(worker, host) for row, worker, host in self._ask(doubtful)},
         }
+
+    def workflows_among(self, names: Collection[str]) -> set[str]:
+        """Those of the names that are rows' workflows."""
+        return {each.id for each in self._ask(select(ROWS.c.id).where(ROWS.c.id.in_(names)))} if names else set()
 
     def workflow(self, job: Job) -> str:
         """What the workflow of a row is called: its name in its batch, where the store has one batch alone."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from .facts import Facts
+from .telling import BatchRow
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -23,12 +23,12 @@ video{width:100%;max-height:22rem;background:#111;border-radius:6px} figure{marg
 """
 
 
-def counts(rows: Sequence[Facts]) -> str:
+def counts(rows: Sequence[BatchRow]) -> str:
     """Such as `3 done, 1 failed`."""
     return ", ".join(f"{number} {state}" for state, number in Counter(each.state for each in rows).most_common())
 
 
-def page(rows: Sequence[Facts], beside: Path) -> str:
+def page(rows: Sequence[BatchRow], beside: Path) -> str:
     """The page, whose links are relative to the folder in which it lies."""
     articles = "\n".join(_article(each, beside) for each in rows)
     return (
@@ -38,22 +38,22 @@ def page(rows: Sequence[Facts], beside: Path) -> str:
     )
 
 
-def _article(row: Facts, beside: Path) -> str:
+def _article(row: BatchRow, beside: Path) -> str:
     text = html.escape
     known = {
         "seed": row.seed,
         "took": None if row.seconds is None else f"{row.seconds:g} s",
         "bytes": row.bytes,
         "task": row.task_id,
-        "attempt": row.job.attempt if row.job.attempt > 1 else None,
+        "attempt": row.attempt if row.attempt > 1 else None,
     }
     facts = " · ".join(f"{name} {value}" for name, value in known.items() if value is not None)
     why = f'<p class="state {text(row.state)}">{text(row.why)}</p>' if row.why else ""
-    before = _figure(row.job.video, "before", beside)
-    after = _figure(row.job.output, "after", beside)
+    before = _figure(row.video, "before", beside)
+    after = _figure(row.output, "after", beside)
     return (
-        f'<article><p><span class="state {text(row.state)}">{row.job.row}. {text(row.state)}</span></p>'
-        f'<p class="prompt">{text(row.job.prompt)}</p>{why}<div class="pair">{before}{after}</div>'
+        f'<article><p><span class="state {text(row.state)}">{row.row}. {text(row.state)}</span></p>'
+        f'<p class="prompt">{text(row.prompt)}</p>{why}<div class="pair">{before}{after}</div>'
         f'<p class="facts">{text(facts)}</p></article>'
     )
 

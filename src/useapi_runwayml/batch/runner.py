@@ -56,13 +56,15 @@ class Work:
     queues: Sequence[str] | None = None
     callbacks: Receiver | None = None
     is_endless: bool = False
+    client: Callable[..., AsyncRunwayClient] = AsyncRunwayClient
+    go_on: Callable[[], None] = lambda: None
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "useapi-runwayml-presence"))
 
     async def run(self) -> None:
         """An interruption leaves every row as it is, for whoever comes next."""
         service = ServiceClock(self.clock)
         async with self.http_client(event_hooks={"response": [service]}) as http:
-            runway = AsyncRunwayClient(http_client=http, callbacks=self.callbacks)
+            runway = self.client(http_client=http, callbacks=self.callbacks)
             runway._use_clock(self.clock)
             journal = self.journal
             presence = journal.place.presence(journal.engine)
@@ -92,6 +94,7 @@ class Work:
                     living = group.create_task(self._live(presence, engine, calls))
                     while self.is_endless or engine.is_busy or await journal.transactions.do(journal.has_open):
                         pulse.check()
+                        self.go_on()
                         if engine.defect is not None:
                             raise engine.defect
                         await asyncio.sleep(POLL_SECONDS)
@@ -213,17 +216,22 @@ def run(
     on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
     callbacks: Receiver | None = None,
+    client: Callable[..., AsyncRunwayClient] = AsyncRunwayClient,
+    go_on: Callable[[], None] = lambda: None,
 ) -> list[Facts]:
-    """Runs the batch of the journal until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run."""
+    """Runs the batch of the journal until no row is open; gives what became of each. An interruption leaves every row as it is, for the next run.
+
+    `go_on` is asked now and then, and what it raises is such an interruption.
+    """
     queues = journal.admit(settings)
-    work = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks)
+    work = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks, client=client, go_on=go_on)
 
     async def run() -> list[Facts]:
         await work.run()
         ended = latest(journal.facts())
         if settings.delete_assets:
             async with http_client() as http:
-                await delete_assets(AsyncRunwayClient(http_client=http), journal, ended)
+                await delete_assets(client(http_client=http), journal, ended)
         return ended
 
     try:

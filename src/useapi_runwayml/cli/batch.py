@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from useapi_runwayml_api.creations.registry import CREATIONS
 
 from .._seam import DEFAULT_CREATION
+from ..errors import ParameterError
 from . import output
-from .batch_asking import Yes, ask, defaults_of, either, not_paid_twice, outside, positive, refuse
-from .batch_changes import added_rows, tell_changes
-from .batch_folder import ANYWHERE, Begun, Jobs, Options, looked_into, opened, refused
+from .batch_asking import Yes, ask, decided, either, positive, problems_of, refuse
+from .batch_changes import tell_changes
+from .batch_folder import ANYWHERE, Begun, Jobs, Options
 from .batch_machines import put
 from .batch_machines import worker_command as worker_command
 from .batch_resolving import resolve_command as resolve_command
-from .batch_view import show_rows, tell, tell_remarks, watching
-from .exits import OK, USAGE, Stop, hinting
-from .needs import extra, there
+from .batch_view import show_rows, tell, tell_price, tell_remarks, watching
+from .exits import OK, USAGE, Stop, hinting, json_object
 from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
 
 if TYPE_CHECKING:
-    from ..batch.checks import Job
-    from ..batch.facts import Facts
-    from ..batch.journal import Journal
+    from ..batch import Batch, BatchRow, Plan
 
 
 Most = Annotated[int | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
@@ -86,90 +82,60 @@ def run_command(
     no_work
         Only put the batch into the database: workers run it.
     """
-    with extra("batch"):
-        from ..batch import checks, clips, identity, results, rows
-        from ..batch.comparing import Reading
-        from ..batch.ledger import Settings
-
-        there("dbos", "filelock")  # what is missing is told before the price
-    positive(max_jobs=max_jobs, poll_interval=poll_interval, settle=settle, max_credits=max_credits)
-    positive(credits_per_job=credits_per_job)
+    positive(max_credits=max_credits)
     either(adopt=adopt, anew=anew)
-    if endpoint not in CREATIONS:
-        raise Stop(f"--endpoint: there is no {endpoint!r}: {', '.join(CREATIONS)}", USAGE)
-    given = defaults_of(defaults)
     begun = Begun(jobs, where)
     if no_work and not where.database:
         raise Stop("--no-work needs a --database, from which workers take the rows", USAGE)
-    if not dry_run:
-        with refused(begun) as records:
-            if records is not None:
-                tell_changes(records, begun)
-    results_in = (output_dir or jobs.parent / "results" / jobs.stem).resolve()
-    reading = Reading(results.digest_of(jobs), str(results_in), given, endpoint, credits_per_job)
-    found, problems = reading.check(rows.read_jobs(jobs, endpoint), jobs.parent.resolve())
-    remarks, more = clips.look(found)
-    problems += more
-    if max_credits is not None:
-        unpriced = [
-            f"line {job.line}: --max-credits cannot hold: the price of {job.endpoint} is not known; say --credits-per-job"
-            for job in found
-            if job.credits() is None
-        ]
-        problems += unpriced
-    if where.database:
-        problems += outside(found, begun.root)
-    if problems:
+    batch = begun.batch(
+        output_dir=output_dir,
+        defaults=json_object("--defaults", defaults),
+        endpoint=endpoint,
+        credits_per_job=credits_per_job,
+        max_jobs=max_jobs,
+        poll_interval=poll_interval,
+        settle=settle,
+        delete_assets=delete_assets,
+    )
+    if not dry_run and batch.is_begun():
+        tell_changes(batch, begun)
+        raise Stop(f"{batch.place} has a batch already: go on with {begun.again('resume')}", USAGE)
+    plan = batch.check() if dry_run else batch.plan(adopt=adopt, anew=anew)
+    decided(plan, adopt=adopt, anew=anew)
+    if problems := problems_of(plan, max_credits):
         return refuse(jobs, problems)
-    tell_remarks(remarks)
+    tell_remarks(plan.warnings)
     if dry_run:
-        plan = checks.estimate(found)
-        output.say(str(plan))
-        output.show(
-            {**plan.to_dict(), "warnings": [each._asdict() for each in remarks]},
-            lambda: print("Nothing was sent (--dry-run)."),
-        )
-        return OK
-    found = not_paid_twice(identity.with_keys(found), adopt=adopt, anew=anew)
-    if paid := [job for job in found if job.task_id is None]:
-        ask(paid, yes=yes)
-    settings = Settings(max_jobs, max_credits, poll_interval, settle, delete_assets)
-    with opened(begun, new=True) as journal:
-        journal.add(found, settings, reading)
-        if no_work:
-            return put(journal, settings, begun)
-        return go(journal, begun, called)
+        return tell_price(plan)
+    if plan.jobs:
+        ask(str(plan), plan.credits, yes=yes)
+    return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, called, max_credits)
 
 
-def go(journal: Journal, begun: Begun, called: Called, max_credits: int | None = None) -> int:
-    """Runs what is open, with the options of the journal, and tells what became of it."""
-    from ..batch.ledger import Settings
-    from ..batch.runner import run
+def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None = None) -> int:
+    """Runs what was planned, and tells what became of it."""
 
-    settings = Settings(**journal.options())
-    settings = settings if max_credits is None else replace(settings, max_credits=max_credits)
+    def hint(error: BaseException) -> str:
+        is_refused = isinstance(error, ParameterError) or not getattr(error, "maybe_sent", True)
+        return "" if is_refused else f"Tasks go on at the service. Resume with: {begun.again('resume')}"
+
     with (
-        hinting(lambda error: f"Tasks go on at the service. Resume with: {begun.again('resume')}"),
-        watching(journal) as on_event,
+        hinting(hint),
+        watching() as on_progress,
         receiving(called, needs_secret=begun.where.needs_secret) as callbacks,
     ):
-        ended = run(journal, settings, on_event=on_event, callbacks=callbacks)
+        ended = batch.run(plan, max_credits=max_credits, on_progress=on_progress, callbacks=callbacks)
     return tell(ended, begun)
 
 
-def rows_of(begun: Begun) -> list[Facts]:
+def rows_of(begun: Begun) -> list[BatchRow]:
     """What became of each row by now."""
-    with looked_into(begun) as records:
-        from ..batch.facts import ENDS, latest
-
-        rows, waited_for = latest(records.facts()), records.waited_for()
-        for each in rows:
-            told = waited_for.pop(records.workflow(each.job), "")
-            each.why = each.why if each.state in ENDS else told
-        for about, told in waited_for.items():
-            output.remark(f"{about}: {told}")
-        tell_changes(records, begun, rows)
-        return rows
+    batch = begun.begun()
+    rows = batch.rows()
+    for about, told in batch.waits().items():
+        output.remark(f"{about}: {told}")
+    tell_changes(batch, begun)
+    return rows
 
 
 def resume_command(
@@ -196,25 +162,20 @@ def resume_command(
     anew
         Such rows are paid again.
     """
-    from ..batch.changes import to_resume
-
     positive(max_credits=max_credits)
     either(adopt=adopt, anew=anew)
     begun = Begun(jobs, where)
-    with opened(begun) as journal:
-        from ..batch.facts import latest
-
-        known = latest(journal.facts())
-        added: list[Job] = []
-        if add:
-            added, problems = added_rows(journal, begun, known)
-            if problems:
-                return refuse(begun, problems)
-            added = not_paid_twice(added, adopt=adopt, anew=anew) if added else added
-            output.say(f"{len(added)} rows join the batch")
-        else:
-            tell_changes(journal, begun, known)
-        return _go_on(journal, begun, known, [*to_resume(known), *added], called, max_credits, yes=yes)
+    batch = begun.begun()
+    if not add:
+        tell_changes(batch, begun)
+    plan = batch.plan(add=add, adopt=adopt, anew=anew)
+    decided(plan, adopt=adopt, anew=anew)
+    if problems := problems_of(plan):
+        return refuse(begun, problems)
+    tell_remarks(plan.warnings)
+    if add:
+        output.say(f"{plan.added} row{'' if plan.added == 1 else 's'} join{'s' if plan.added == 1 else ''} the batch")
+    return _go_on(batch, plan, begun, called, max_credits, yes=yes)
 
 
 def retry_failed_command(
@@ -226,33 +187,17 @@ def retry_failed_command(
     yes: Yes = False,
 ) -> int:
     """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
-    from ..batch.changes import to_retry
-
     positive(max_credits=max_credits)
     begun = Begun(jobs, where)
-    with opened(begun) as journal:
-        from ..batch.facts import latest
-
-        known = latest(journal.facts())
-        return _go_on(journal, begun, known, to_retry(known), called, max_credits, yes=yes)
+    batch = begun.begun()
+    plan = batch.plan(retry_failed=True, add=False)
+    return _go_on(batch, plan, begun, called, max_credits, yes=yes)
 
 
-def _go_on(
-    journal: Journal,
-    begun: Begun,
-    known: list[Facts],
-    more: list[Job],
-    called: Called,
-    max_credits: int | None,
-    *,
-    yes: bool,
-) -> int:
-    from ..batch.changes import to_pay
-
-    if paid := to_pay(known, more):
-        ask(paid, yes=yes)
-    journal.add(more)
-    return go(journal, begun, called, max_credits)
+def _go_on(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None, *, yes: bool) -> int:
+    if plan.jobs:
+        ask(str(plan), plan.credits, yes=yes)
+    return go(batch, plan, begun, called, max_credits)
 
 
 def status_command(jobs: Jobs | None = None, *, where: Options = ANYWHERE) -> int:
@@ -268,10 +213,10 @@ def report_command(jobs: Jobs | None = None, *, html: Path | None = None, where:
     html
         The file for the page.
     """
+    begun = Begun(jobs, where)
+    rows = rows_of(begun)
     if html is None:
-        return show_rows(rows_of(Begun(jobs, where)), ("row", "state", "prompt", "seed", "seconds", "output", "why"))
-    from ..batch.report import page
-
-    html.write_text(page(rows_of(Begun(jobs, where)), html.parent.resolve()), encoding="utf-8")
+        return show_rows(rows, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
+    begun.batch().report(html)
     output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
     return OK

@@ -1,31 +1,26 @@
-"""What `batch run` was given, checked and agreed to, before anything is sent."""
+"""What a person is told of a plan, and agrees to, before anything is sent."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .._seam import is_asset_id
 from . import output
-from .exits import REFUSED, USAGE, Stop, json_object
+from .exits import REFUSED, USAGE, Stop
 
 if TYPE_CHECKING:
-    from ..batch.checks import Estimate, Job
-
+    from ..batch import Plan
 
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask before spending credits.")]
+SHOWN = 10
 
 
 def positive(**values: float | None) -> None:
     for name, value in values.items():
-        least = 1 if name == "max_jobs" else 0
-        if value is not None and not value >= least:
-            raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
+        if value is not None and not value >= 0:
+            raise Stop(f"--{name.replace('_', '-')} must be at least 0", USAGE)
 
 
 def either(**flags: bool) -> None:
@@ -33,21 +28,16 @@ def either(**flags: bool) -> None:
         raise Stop(f"give one of {', '.join(f'--{name}' for name in flags)}", USAGE)
 
 
-def defaults_of(text: str) -> dict[str, Any]:
-    found = json_object("--defaults", text)
-    from ..batch.rows import OWN_COLUMNS, parameters
-
-    if unknown := found.keys() - {*OWN_COLUMNS, *(name for each in CREATIONS for name in parameters(each))}:
-        raise Stop(f"--defaults: there is no column {', '.join(sorted(unknown))}", USAGE)
-    return found
-
-
-def outside(jobs: Sequence[Job], root: Path) -> Iterator[str]:
-    """Files that other machines could not find: each has its own folder for the root."""
-    for job in jobs:
-        for name, file in (("video", job.video), ("image", job.image), ("output", job.output)):
-            if file is not None and not is_asset_id(file) and not Path(file).is_relative_to(root):
-                yield f"line {job.line}: {name} {file} does not lie below --root {root}, where other machines have theirs"
+def problems_of(plan: Plan, max_credits: float | None = None) -> list[str]:
+    """All that stands in the way of a plan; a limit too that cannot hold."""
+    unpriced = [row for row in plan.rows if row.credits is None] if max_credits is not None else []
+    return [
+        *(each.rule if each.field == "jobs" else str(each) for each in plan.problems),
+        *(
+            f"line {row.line}: --max-credits cannot hold: the price of {row.endpoint} is not known; say --credits-per-job"
+            for row in unpriced
+        ),
+    ]
 
 
 def refuse(jobs: object, problems: list[str]) -> int:
@@ -63,43 +53,34 @@ def refuse(jobs: object, problems: list[str]) -> int:
     return REFUSED
 
 
-def ask(jobs: Sequence[Job], *, yes: bool) -> None:
-    """Tells what these rows may cost, and asks a person at a terminal whether to spend it; Stop when nobody agrees."""
-    from ..batch.checks import estimate
-
-    plan = estimate(jobs)
-    output.say(str(plan))
-    if not yes and not agreed(plan):
+def ask(told: str, credits: float | None, *, yes: bool) -> None:
+    """Tells what is to be paid, and asks a person at a terminal whether to spend it; Stop when nobody agrees."""
+    output.say(told)
+    if not yes and not agreed(credits):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
 
 
-def not_paid_twice(jobs: list[Job], *, adopt: bool, anew: bool) -> list[Job]:
-    """The jobs of a new journal; Stop when the service has tasks of them already, and nobody said what to do with those."""
-    from ..batch import identity
-
-    known = identity.known_to_service(jobs)
-    if not known:
-        return jobs
-    lines = {job.row: job.line for job in jobs}
+def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
+    """Tells which rows the service has a task of already; Stop when nobody said what to do with those."""
+    if not plan.known:
+        return
+    known, lines = len(plan.known), {row.row: row.line for row in plan.rows}
     output.say(
-        f"{len(known)} of {len(jobs)} rows have a task at the service already, of a batch whose journal is not this one:"
+        f"{known} of {len(lines)} rows have a task at the service already, of a batch whose journal is not this one:"
     )
-    for row, task_id in list(known.items())[:10]:
+    for row, task_id in list(plan.known.items())[:SHOWN]:
         output.say(f"  row {row} (line {lines[row]}): {task_id}")
     if not adopt and not anew:
-        told = (
-            f"{len(known)} rows have a task already: --adopt takes them, --anew pays for them again. Nothing was sent"
-        )
+        told = f"{known} rows have a task already: --adopt takes them, --anew pays for them again. Nothing was sent"
         raise Stop(told, USAGE)
-    return identity.adopted(jobs, known) if adopt else identity.anew(jobs, known)
 
 
-def agreed(plan: Estimate) -> bool:
+def agreed(credits: float | None) -> bool:
     """Whether a person at a terminal agrees."""
     if output.is_json() or not sys.stdin.isatty():
         return False
     try:
-        credits = f"about {plan.credits:g} credits" if not plan.unpriced else "credits, how many is not known"
-        return input(f"Spend {credits}? [y/N] ").strip().lower() in ("y", "yes")
+        told = f"about {credits:g} credits" if credits is not None else "credits, how many is not known"
+        return input(f"Spend {told}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False

@@ -1,4 +1,4 @@
-"""Where a batch is kept, as its commands are told, and how it is opened."""
+"""Which batch, and where it is kept, as its commands are told."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..errors import ParameterError
 from .exits import USAGE, Stop, command
 from .needs import extra, there
 
 if TYPE_CHECKING:
-    from ..batch.journal import Journal
-    from ..batch.places import Place
-    from ..batch.records import Records
+    from ..batch import Batch
+    from ..batch.places import Database
 
 DATABASE = "USEAPI_RUNWAYML_DATABASE"
 """A PostgreSQL database for batches on several machines, as `postgresql://user:password@host/name`; `--database` goes before it."""
@@ -70,21 +70,15 @@ class Begun:
     where: Where
 
     @property
-    def root(self) -> Path:
-        return (self.where.root or (self.jobs.parent if self.jobs else Path.cwd())).resolve()
-
-    @property
     def name(self) -> str:
         found = self.where.name or (self.jobs or Path()).stem
-        if "/" in found:
-            raise Stop("--name takes no /", USAGE)
         if found:
             return found
         raise Stop("which batch? Give its --name, or its jobs file", USAGE)
 
     def __str__(self) -> str:
         """As a person knows it."""
-        return str(self.jobs or self.where.name)
+        return str(self.jobs or self.where.name or self.where.project)
 
     def again(self, name: str, *more: object) -> str:
         """A batch command for this batch, as it is typed; without a password."""
@@ -107,89 +101,46 @@ class Begun:
         database = self.where.database
         return ["--database", database_of(database)] if database and database != os.environ.get(DATABASE) else []
 
-    def place(self) -> Place:
-        """The folder of the journal, beside the jobs file, with its name, unless given; or the database."""
-        if self.where.database and self.where.project:
+    def batch(self, **settings: Any) -> Batch:
+        """The batch itself; Stop for what is no option of one."""
+        where = self.where
+        if where.database and where.project:
             raise Stop("a batch is kept in a --project or in a --database: give one of them", USAGE)
-        if self.where.database:
-            return database_of(self.where.database, self.name)
-        with extra("batch"):
-            from ..batch.places import HIDDEN, Folder
-        if self.jobs is None:
+        if not where.database and not where.project and self.jobs is None:
             raise Stop("which batch? Give its jobs file", USAGE)
-        return Folder(self.where.project or self.jobs.parent / HIDDEN / self.jobs.name)
+        with extra("batch"):
+            from ..batch import Batch
+        kept = {"database": where.database, "name": self.name} if where.database else {"project": where.project}
+        with extra("postgres"), as_options():
+            return Batch(self.jobs, **kept, root=where.root, **settings)
+
+    def begun(self) -> Batch:
+        """The batch that is there; Stop when there is none."""
+        batch = self.batch()
+        if not batch.is_begun():
+            raise Stop(f"there is no batch in {batch.place}: begin one with {self.again('run')}", USAGE)
+        return batch
 
 
-def database_of(url: str, batch: str | None = None) -> Place:
+@contextlib.contextmanager
+def as_options() -> Iterator[None]:
+    """What is wrong with an argument is told of its option."""
+    try:
+        yield
+    except ParameterError as error:
+        name, _, rule = error.problems[0]
+        between = " " if rule.startswith(("must ", "takes ")) else ": "
+        raise Stop(f"--{name.replace('_', '-')}{between}{rule}", USAGE) from None
+
+
+def database_of(url: str, batch: str | None = None) -> Database:
     """The database of a URL; Stop when it is none that can be used."""
     with extra("postgres"):
-        from ..batch.places import Database, Unusable
+        from ..batch.places import Unusable
+        from ..batch.whereabouts import database_of
 
-        there("psycopg", "dbos", "filelock")
-    try:
-        return Database.of(url, batch)
-    except Unusable as error:
-        raise Stop(f"--database: {error.strerror}", USAGE) from None
-
-
-@contextlib.contextmanager
-def looked_into(begun: Begun) -> Iterator[Records]:
-    """What the journal of a batch has; nothing is written."""
-    with _looked_for(begun) as records:
-        if records is None:
-            raise _no_batch(begun)
-        yield records
-
-
-@contextlib.contextmanager
-def opened(begun: Begun, *, new: bool = False) -> Iterator[Journal]:
-    """The journal of a batch that is there, or a new one; for this process alone where it is a folder."""
-    place = begun.place()
-    with extra("batch"):
-        from ..batch.journal import Journal
-    if new:
-        place.make()
-    elif not place.is_there():
-        raise _no_batch(begun)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(place.alone())
-        journal = Journal(place, begun.root)
-        stack.callback(journal.close)
-        is_begun = bool(journal.options())
-        if new and is_begun:
-            raise _begun(begun)
-        if new:
-            journal.prepare()
-        elif not is_begun:
-            raise _no_batch(begun)
-        yield journal
-
-
-@contextlib.contextmanager
-def refused(begun: Begun) -> Iterator[Records | None]:
-    """Stop when the place has a batch already; before that, what it has is given."""
-    with _looked_for(begun) as records:
-        yield records
-        if records is not None:
-            raise _begun(begun)
-
-
-@contextlib.contextmanager
-def _looked_for(begun: Begun) -> Iterator[Records | None]:
-    """What the place has of the batch; None when it has none of it."""
-    place = begun.place()
-    with extra("batch"):
-        from ..batch.records import Records
-    if not place.is_there():
-        yield None
-        return
-    with contextlib.closing(Records(place, begun.root)) as records:
-        yield records if records.options() else None
-
-
-def _begun(begun: Begun) -> Stop:
-    return Stop(f"{begun.place()} has a batch already: go on with {begun.again('resume')}", USAGE)
-
-
-def _no_batch(begun: Begun) -> Stop:
-    return Stop(f"there is no batch in {begun.place()}: begin one with {begun.again('run')}", USAGE)
+        there("dbos", "filelock")
+        try:
+            return database_of(url, batch)
+        except Unusable as error:
+            raise Stop(f"--database: {error.strerror}", USAGE) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import output
@@ -13,14 +14,13 @@ from .receiving import NOWHERE, receiving
 from .receiving import Options as CallbackOptions
 
 if TYPE_CHECKING:
+    from ..batch import Batch, Plan
     from ..batch.journal import Journal
-    from ..batch.ledger import Settings
 
 
-def put(journal: Journal, settings: Settings, begun: Begun) -> int:
+def put(batch: Batch, plan: Plan, begun: Begun, max_credits: int | None) -> int:
     """The batch is in the database, and its rows are for whoever works there."""
-    journal.admit(settings)
-    count, worker = journal.count(), begun.worker()
+    count, worker = batch.put(plan, max_credits=max_credits), begun.worker()
     output.show(
         {"batch": begun.name, "rows": count, "next": [worker]},
         lambda: print(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
@@ -50,7 +50,7 @@ def worker_command(
     from ..batch.journal import Journal
 
     place.is_there()
-    with contextlib.closing(Journal(place, Begun(None, where).root)) as journal:
+    with contextlib.closing(Journal(place, (where.root or Path.cwd()).resolve())) as journal:
         if not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
         if where.name and not journal.options():
@@ -60,9 +60,11 @@ def worker_command(
         if gone is not None:
             return _give_up(journal, gone)
         from ..batch.runner import work
+        from ..batch.telling import Listener
 
-        with watching(journal) as on_event, receiving(called, needs_secret=where.needs_secret) as callbacks:
-            work(journal, until_done=until_done, on_event=on_event, callbacks=callbacks)
+        with watching() as on_progress, receiving(called, needs_secret=where.needs_secret) as callbacks:
+            listener = Listener(on_progress, (), journal.count())
+            work(journal, until_done=until_done, on_event=listener, callbacks=callbacks)
     return OK
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..errors import ParameterError
 from . import output
 from .batch_asking import Yes, ask
-from .batch_folder import ANYWHERE, Begun, Options, Where, looked_into, opened
+from .batch_folder import ANYWHERE, Begun, Options, Where
 from .exits import OK, USAGE, Stop
+
+if TYPE_CHECKING:
+    from ..batch import Batch, BatchRow
+    from ..batch.changes import Decision
 
 
 def resolve_command(
@@ -32,29 +37,21 @@ def resolve_command(
     give_up
         Leave it.
     """
-    from ..batch.changes import resolved
-    from ..batch.facts import latest
-
-    choices = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
+    choices: dict[Decision, bool] = {"adopt": bool(adopt), "send again": send_again, "give up": give_up}
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
     begun, row = _which(which, where)
+    batch = begun.begun()
     if row is None:
-        return _list(begun)
-    with opened(begun) as journal:
-        rows = latest(journal.facts())
-        if len(chosen) != 1:
-            raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
-        known = next((each for each in rows if each.job.row == row), None)
-        if known is None:
-            raise Stop(f"there is no row {row}", USAGE)
-        try:
-            decision: Any = chosen[0]
-            job = resolved(known, decision, adopt)
-            if send_again:
-                ask([job], yes=yes)
-            journal.add([job])
-        except ValueError as error:
-            raise Stop(str(error), USAGE) from None
+        return _list(batch)
+    if len(chosen) != 1:
+        raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
+    known = next((each for each in batch.rows() if each.row == row), None)
+    if known is not None and known.state == "uncertain" and send_again:
+        _ask(known, yes=yes)
+    try:
+        batch.resolve(row, chosen[0], adopt)
+    except ParameterError as error:
+        raise Stop(error.problems[0].rule, USAGE) from None
     after = begun.again("resume")
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
@@ -74,16 +71,20 @@ def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
     return Begun(jobs, where), int(words[0]) if words else None
 
 
-def _list(begun: Begun) -> int:
-    from ..batch.facts import latest
+def _ask(row: BatchRow, *, yes: bool) -> None:
+    from ..batch.checks import Estimate
 
-    with looked_into(begun) as records:
-        uncertain = [each for each in latest(records.facts()) if each.state == "uncertain"]
+    price = Estimate(1, row.video_seconds or 0, row.credits or 0, row.video_seconds is None, row.credits is None)
+    ask(str(price), row.credits, yes=yes)
+
+
+def _list(batch: Batch) -> int:
+    uncertain = [each for each in batch.rows() if each.state == "uncertain"]
     output.show(
         [each.to_dict() for each in uncertain],
         lambda: output.table(
             ("row", "line", "replyRef", "why"),
-            ((each.job.row, each.job.line, each.reply_ref, each.why) for each in uncertain),
+            ((each.row, each.line, each.reply_ref, each.why) for each in uncertain),
         ),
     )
     return OK

@@ -10,36 +10,36 @@ from . import output
 from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN
 
 if TYPE_CHECKING:
-    from ..batch.checks import Job
-    from ..batch.clips import Remark
-    from ..batch.facts import Facts
-    from ..batch.journal import Journal
+    from ..batch import BatchProgress, BatchRow, Plan, Remark
     from .batch_folder import Begun
 
 
 @contextlib.contextmanager
-def watching(journal: Journal) -> Iterator[Callable[[Job | None, str, str], None]]:
+def watching() -> Iterator[Callable[[BatchProgress], None]]:
     """A bar on a terminal; elsewhere a line for each row that is over, and everywhere one for what is waited for, and why."""
     from ..batch.facts import ENDS
 
     with output.bar() as bar:
-        line = bar.add_task("rows", total=journal.count() or 1)
+        line = bar.add_task("rows", total=None)
 
         def say(told: str, plain: Callable[[str], None]) -> None:
             (bar.console.print(told, markup=False) if not bar.disable else plain(told))
 
-        def on_event(job: Job | None, state: str, why: str) -> None:
-            about = f"row {job.row} (line {job.line}): {state}" if job else state
-            is_over = job is not None and state in ENDS
-            if is_over:
-                bar.advance(line)
-            if why or (is_over and bar.disable) or (is_over and state != "done"):
-                say(about + (f": {why}" if why else ""), output.say if is_over else output.remark)
+        def on_progress(now: BatchProgress) -> None:
+            about = now.state if now.row is None else f"row {now.row} (line {now.line}): {now.state}"
+            is_over = now.row is not None and now.state in ENDS
+            bar.update(line, completed=now.rows_over, total=now.rows)
+            if now.why or (is_over and bar.disable) or (is_over and now.state != "done"):
+                say(about + (f": {now.why}" if now.why else ""), output.say if is_over else output.remark)
 
-        yield on_event
+        def told(now: BatchProgress) -> None:
+            with contextlib.suppress(Exception):  # a terminal that went away ends no batch
+                on_progress(now)
+
+        yield told
 
 
-def tell(rows: list[Facts], begun: Begun) -> int:
+def tell(rows: list[BatchRow], begun: Begun) -> int:
     """The sum, what to do next, and the exit code that fits the worst of it."""
     from ..batch.report import counts
 
@@ -64,7 +64,7 @@ def tell(rows: list[Facts], begun: Begun) -> int:
     return FAILED if "failed" in states else OK
 
 
-def show_rows(rows: list[Facts], columns: tuple[str, ...]) -> int:
+def show_rows(rows: list[BatchRow], columns: tuple[str, ...]) -> int:
     """All rows as a table, or as JSON."""
     from ..batch.report import counts
 
@@ -83,3 +83,14 @@ def tell_remarks(remarks: Sequence[Remark]) -> None:
     """The column of a plan for what may be a mistake; machines get it with the plan."""
     if remarks and not output.is_json():
         output.table(("line", "video", "warning"), remarks)
+
+
+def tell_price(plan: Plan) -> int:
+    """What a dry run found."""
+    output.say(str(plan))
+    warnings = [each._asdict() for each in plan.warnings]
+    output.show(
+        {"jobs": plan.jobs, "seconds": plan.seconds, "credits": plan.credits, "warnings": warnings},
+        lambda: print("Nothing was sent (--dry-run)."),
+    )
+    return OK
