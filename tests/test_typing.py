@@ -14,7 +14,7 @@ from unittest.mock import create_autospec
 import pytest
 
 import useapi_runwayml
-from useapi_runwayml import callbacks, errors, simulator
+from useapi_runwayml import batch, callbacks, errors, simulator
 
 TYPED = Path(__file__).parent / "typed"
 CLIENTS = (useapi_runwayml.RunwayClient, useapi_runwayml.AsyncRunwayClient)
@@ -62,7 +62,7 @@ def test_mistakes_of_users_are_found(tool: str, tmp_path: Path) -> None:
 def test_the_file_of_users_code_uses_every_public_name() -> None:
     """A new name that is not in it fails here."""
     text = (TYPED / "right.py").read_text()
-    for module in (useapi_runwayml, errors, callbacks):
+    for module in (useapi_runwayml, errors, callbacks, batch):
         for name in module.__all__:
             assert name in text, name
 
@@ -76,7 +76,7 @@ def functions(kind: Any) -> Iterator[Any]:
 
 
 def public() -> Iterator[Any]:
-    for module in (useapi_runwayml, errors, callbacks, simulator):
+    for module in (useapi_runwayml, errors, callbacks, simulator, batch):
         for name in module.__all__:
             found = getattr(module, name)
             if inspect.isclass(found):

@@ -29,6 +29,7 @@ from useapi_runwayml import (
     VideoToVideoOptions,
     errors,
 )
+from useapi_runwayml.batch import Batch, BatchError, BatchProgress, BatchRow, Difference, Plan, Remark
 from useapi_runwayml.callbacks import CallbackApp, CallbackWsgiApp, ReplyUrlSigner, newer, parse
 from useapi_runwayml.errors import (
     AccountBusyError,
@@ -188,6 +189,37 @@ def callback(body: Mapping[str, object], known: Task) -> Task:
     """What a receiver of callbacks writes."""
     task = parse(body)
     return newer(known, task)
+
+
+def row_told(now: BatchProgress) -> None:
+    assert_type(now.row, int | None)
+    print(f"{now.rows_over} of {now.rows}: {now.state} {now.why}")
+
+
+def batched(receiver: CallbackApp) -> list[BatchRow]:
+    """Many jobs, of a file or of Python."""
+    batch = Batch([{"video": Path("clip.mp4"), "prompt": "x"}], project="p", defaults={"seconds": 5}, max_jobs=3)
+    plan: Plan = batch.plan(adopt=True)
+    assert_type(plan.credits, float | None)
+    assert_type(plan.jobs, int)
+    problems: Sequence[Problem] = plan.problems
+    warned: Sequence[Remark] = plan.warnings
+    changes: Sequence[Difference] = plan.changes
+    print(plan, problems, [each.warning for each in warned], [each.kind for each in changes], plan.known.get(1))
+    try:
+        rows = batch.run(plan, max_credits=100, on_progress=row_told, callbacks=receiver)
+    except BatchError as error:
+        assert_type(error.maybe_sent, bool)
+        rows = batch.rows()
+    for row in rows:
+        assert_type(row.path, Path | None)
+        assert_type(row.task_id, str | None)
+        if row.state == "uncertain":
+            batch.resolve(row.row, "adopt", "task-id")
+    assert_type(Batch("jobs.csv", token=lambda: "t").plan(retry_failed=True, add=False), Plan)
+    assert_type(Batch(project="p").report("report.html"), Path)
+    assert_type(batch.waits(), dict[str, str])
+    return rows
 
 
 async def changed(task: Task) -> None:

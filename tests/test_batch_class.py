@@ -1,0 +1,626 @@
+"""`useapi_runwayml.batch.Batch`: what it plans, what it pays for and when, and that it is the command line's batch."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import typing
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import useapi_runwayml.batch
+from useapi_runwayml import ParameterError, UseapiError
+from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
+from useapi_runwayml.cli.app import run as command
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+from .conftest import MP4, TOKEN, spawn
+
+SPEED = 200
+MAKER = "maker@example.com"
+
+
+class Place:
+    """A folder, a simulated service, and batches of it."""
+
+    def __init__(self, folder: Path, server: SimulatorServer) -> None:
+        self.folder, self.server, self.sim = folder, server, server.simulator
+
+    def jobs(self, *prompts: str) -> list[dict[str, Any]]:
+        return [{"video": "c.mp4", "prompt": prompt, "seconds": 5} for prompt in prompts]
+
+    def batch(self, jobs: Any, project: str = "p", **more: Any) -> Batch:
+        return Batch(jobs, project=project, poll_interval=5, **more)
+
+    def file(self, *prompts: str) -> Path:
+        lines = "".join(f"c.mp4,{prompt},5\n" for prompt in prompts)
+        path = self.folder / "jobs.csv"
+        path.write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+        return path
+
+    def paid(self) -> Counter[str]:
+        """How many tasks the service has of each prompt."""
+        with self.sim.lock:
+            return Counter(task.request["text_prompt"] for task in self.sim.state.tasks.values())
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    monkeypatch.setattr(runner, "BatchClock", functools.partial(runner.BatchClock, SPEED))
+    simulator = Simulator(task_seconds=40, credits=10_000)
+    with SimulatorServer(simulator, clock=RunningClock(SPEED)) as server:
+        monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
+        monkeypatch.delenv("USEAPI_RUNWAYML_DATABASE", raising=False)
+        yield Place(tmp_path, server)
+
+
+@pytest.fixture
+def shell(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Any]:
+    """The command line in this process."""
+    root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
+    monkeypatch.setattr(root, "handlers", [*root.handlers])
+    level = ours.level
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = command(["batch", *arguments])
+        return code, *capsys.readouterr()
+
+    yield call
+    ours.setLevel(level)
+
+
+def states(rows: Any) -> list[str]:
+    return [each.state for each in rows]
+
+
+# -- what a plan is ----------------------------------------------------------------------------------------------------
+def test_a_plan_spends_and_writes_nothing(place: Place) -> None:
+    """The price, the rows, no problem; the service was only read, and there is no journal."""
+    batch = place.batch(place.jobs("one", "two"))
+    plan = batch.plan()
+    assert (plan.is_new, plan.jobs, plan.seconds, plan.credits) == (True, 2, 10, 50)
+    assert str(plan) == "2 jobs, 10 seconds of video, about 50 credits"
+    assert states(plan.rows) == ["queued", "queued"]
+    assert [row.credits for row in plan.rows] == [25, 25]
+    assert (plan.problems, plan.known, plan.changes) == ((), {}, ())
+    assert {seen.method for seen in place.sim.requests} == {"GET"}
+    assert not batch.is_begun()
+    assert sorted(each.name for each in place.folder.iterdir()) == ["c.mp4"]
+
+
+def test_bad_rows_are_told_one_by_one(place: Place) -> None:
+    """All of them, each by its number, in words; nothing is asked of the service, and nothing can be run."""
+    jobs: list[Any] = [
+        *place.jobs("fine"),
+        {"video": "none.mp4", "prompt": "x"},
+        {"video": "c.mp4", "prompt": "x", "seconds": 7},
+        {"video": "c.mp4", "promt": "x"},
+        {"video": "c.mp4", "prompt": "x", "seed": object()},
+        "no job",
+    ]
+    batch = place.batch(jobs)
+    plan = batch.plan()
+    told = [str(each) for each in plan.problems]
+    for number, words in ((2, "none.mp4: no such file"), (3, "seconds: 7"), (4, "is prompt meant?")):
+        assert any(each.startswith(f"job {number}: ") and words in each for each in told), told
+    assert "job 5: seed: a object is no value of a job" in told
+    assert "job 6: a job must be an object" in told
+    assert not any(each.startswith("job 1:") for each in told)
+    assert not place.sim.requests
+    with pytest.raises(ParameterError, match="job 3: seconds: 7") as raised:
+        batch.run(plan)
+    assert raised.value.problems == plan.problems
+    assert not place.sim.requests
+    assert not batch.is_begun()
+
+
+@dataclass
+class Shot:
+    video: Path
+    prompt: str
+    seconds: int = 5
+    email: str | None = None
+
+
+class Named(NamedTuple):
+    video: str
+    prompt: str
+    output: str
+
+
+class Whole:
+    """An integer of another library."""
+
+    def __index__(self) -> int:
+        return 7
+
+
+def test_rows_may_be_objects(place: Place, tmp_path: Path) -> None:
+    """Mappings, dataclasses, named tuples; paths and integers of other libraries; relative to `root` where there is one."""
+    jobs: list[Any] = [
+        Shot(Path("c.mp4"), "one"),
+        Named("c.mp4", "two", "x.mp4"),
+        {"video": "c.mp4", "prompt": "three"},
+    ]
+    jobs[2]["seed"] = Whole()
+    plan = place.batch(jobs, root=tmp_path, output_dir="out").check()
+    assert not plan.problems
+    assert [row.prompt for row in plan.rows] == ["one", "two", "three"]
+    assert {row.video for row in plan.rows} == {str(tmp_path / "c.mp4")}
+    assert [Path(row.output) for row in plan.rows] == [
+        tmp_path / "out" / name for name in ("0001-c.mp4", "x.mp4", "0003-c.mp4")
+    ]
+
+
+def test_a_check_needs_neither_token_nor_service(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells the price, and cannot be run; a plan without a token is refused in words."""
+    monkeypatch.delenv("USEAPI_TOKEN")
+    batch = place.batch(place.jobs("one"))
+    checked = batch.check()
+    assert checked.credits == 25
+    with pytest.raises(ParameterError, match="comes from check"):
+        batch.run(checked)
+    with pytest.raises(ParameterError, match="set USEAPI_TOKEN"):
+        batch.plan()
+    assert not place.sim.requests
+
+
+# -- what a run pays ---------------------------------------------------------------------------------------------------
+def test_a_run_pays_once_for_each_row_and_tells_it(place: Place) -> None:
+    """Files are there, progress counts up to all, and a second plan of the same jobs has nothing to pay."""
+    batch = place.batch(place.jobs("one", "two [fail]", "three"), token=TOKEN, base_url=place.server.base_url)
+    heard: list[BatchProgress] = []
+    rows = batch.run(batch.plan(), on_progress=heard.append)
+    assert states(rows) == ["done", "failed", "done"]
+    assert [row.path and row.path.read_bytes() for row in rows] == [MP4, None, MP4]
+    assert "INTERNAL" in rows[1].why
+    assert all(row.task_id in place.sim.state.tasks for row in rows)
+    assert rows == batch.rows() == Batch(project="p").rows()
+    assert (heard[0].rows_over, heard[-1].rows_over, heard[-1].rows) == (0, 3, 3)
+    assert {(each.row, each.state) for each in heard} >= {(1, "submitting"), (1, "done"), (2, "failed")}
+    again = place.batch(place.jobs("one", "two [fail]", "three")).plan()
+    assert (again.is_new, again.jobs, again.rows, again.problems) == (False, 0, (), ())
+    assert place.paid() == {"one": 1, "two [fail]": 1, "three": 1}
+
+
+def test_nothing_is_spent_without_a_plan_of_its_own(place: Place) -> None:
+    """None, another batch's, or one that was run already: refused, nothing is sent."""
+    batch, other = place.batch(place.jobs("one")), place.batch(place.jobs("one"), "other")
+    with pytest.raises(TypeError):
+        batch.run()  # type: ignore[call-arg]
+    for wrong in (None, True, other.plan()):
+        with pytest.raises(ParameterError, match="it comes from its plan"):
+            batch.run(wrong)  # type: ignore[arg-type]
+    plan = batch.plan()
+    assert states(batch.run(plan)) == ["done"]
+    with pytest.raises(BatchError, match="begun meanwhile: plan again") as raised:
+        batch.run(plan)
+    assert raised.value.maybe_sent is False
+    assert place.paid() == {"one": 1}
+
+
+def test_a_plan_is_agreed_to_once(place: Place) -> None:
+    """What failed and is tried again fails again: the same plan pays for it no second time."""
+    batch = place.batch(place.jobs("one [fail]"))
+    batch.run(batch.plan())
+    plan = batch.plan(retry_failed=True)
+    assert (plan.jobs, plan.credits) == (1, 25)
+    assert states(batch.run(plan)) == ["failed"]
+    assert place.paid() == {"one [fail]": 2}
+    with pytest.raises(BatchError, match="row 1 would be paid for, and the plan does not say so"):
+        batch.run(plan)
+    assert place.paid() == {"one [fail]": 2}
+
+
+@pytest.mark.slow
+def test_a_limit_holds_and_is_raised(place: Place) -> None:
+    """Rows beyond it are held; the next run keeps it, or another for its time. Without a price it cannot hold, and is refused."""
+    batch = place.batch(place.jobs("one", "two"))
+    rows = batch.run(batch.plan(), max_credits=25)
+    assert states(rows) == ["done", "held"]
+    assert rows[1].error == "Budget"
+    assert states(batch.run(batch.plan())) == ["done", "held"]
+    assert states(batch.run(batch.plan(), max_credits=50)) == ["done", "done"]
+    unpriced = [{"video": "c.mp4", "prompt": "x", "endpoint": "aleph"}]
+    for price, told in ((None, "row 1: the price of aleph is not known"), (5, "max_credits: -1 is refused")):
+        another = place.batch(unpriced, "q", credits_per_job=price)
+        with pytest.raises(ParameterError, match=told):
+            another.run(another.plan(), max_credits=-1)
+    assert len(place.paid()) == 2
+
+
+@pytest.mark.slow
+def test_what_the_service_has_is_not_paid_again_unasked(place: Place) -> None:
+    """After the journal was lost: a problem, until it is said whether it is adopted, for nothing, or paid anew."""
+    batch = place.batch(place.jobs("one", "two"))
+    batch.run(batch.plan())
+    shutil.rmtree("p")
+    plan = batch.plan()
+    assert set(plan.known) == {1, 2}
+    assert "2 of 2 rows have a task at the service already" in plan.problems[0].rule
+    with pytest.raises(ParameterError):
+        batch.run(plan)
+    with pytest.raises(ParameterError, match="not both"):
+        batch.plan(adopt=True, anew=True)
+    assert batch.plan(anew=True).jobs == 2
+    adopting = batch.plan(adopt=True)
+    assert adopting.jobs == 0
+    assert states(batch.run(adopting)) == ["done", "done"]
+    assert place.paid() == {"one": 1, "two": 1}
+
+
+# -- what ends it, and how it goes on ----------------------------------------------------------------------------------
+class Enough(Exception):
+    pass
+
+
+def stop(now: BatchProgress) -> None:
+    raise Enough
+
+
+@pytest.mark.parametrize(
+    ("kind", "when"), [(Enough, "submitting"), (KeyboardInterrupt, "waiting"), (OSError, "done"), (Enough, "last")]
+)
+@pytest.mark.slow
+def test_what_a_callback_raises_ends_the_run_and_nothing_else(place: Place, kind: Any, when: str) -> None:
+    """It leaves `run` as it is; the next plan goes on, and each row is paid once."""
+    batch = place.batch(place.jobs("one", "two", "three"), max_jobs=1)
+    calls: list[str] = []
+
+    def raising(now: BatchProgress) -> None:
+        calls.append(now.state)
+        if now.state == when or (when == "last" and now.rows_over == now.rows):
+            raise kind("enough")
+
+    with pytest.raises(kind, match="enough") as raised:
+        batch.run(batch.plan(), on_progress=raising)
+    assert not isinstance(raised.value, UseapiError)
+    assert calls.count(when) <= 1, "it is asked no more"
+    assert states(batch.run(batch.plan())) == ["done"] * 3
+    assert place.paid() == {"one": 1, "two": 1, "three": 1}
+
+
+def test_a_callback_that_must_be_awaited_is_refused(place: Place) -> None:
+    """Before anything is sent."""
+
+    async def heard(now: BatchProgress) -> None: ...
+
+    batch = place.batch(place.jobs("one"))
+    with pytest.raises(ParameterError, match="on_progress: it must be awaited"):
+        batch.run(batch.plan(), on_progress=heard)
+    assert not place.paid()
+
+
+SCRIPT = f"""
+import functools, os, signal, sys
+from useapi_runwayml.batch import Batch, runner
+from useapi_runwayml.batch.ledger import Ledger
+runner.BatchClock = functools.partial(runner.BatchClock, {SPEED})
+where, saved, save = os.environ["KILL"], [], Ledger.save
+
+async def watched(self, row):
+    if where == "before":
+        os.kill(os.getpid(), signal.SIGKILL)  # paid, and not written down
+    await save(self, row)
+    saved.append(row)
+    if where == "after" and len(saved) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Ledger.save = watched
+jobs = [{{"video": "c.mp4", "prompt": f"row {{number}}", "seconds": 5}} for number in range(6)]
+batch = Batch(jobs, project="p", poll_interval=5, max_jobs=3)
+plan = batch.plan()
+print(plan.jobs, flush=True)
+print(*(row.state for row in batch.run(plan)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
+@pytest.mark.slow
+def test_a_script_that_is_killed_and_started_again_pays_nothing_twice(place: Place) -> None:
+    """SIGKILL right after creates, before and after they are written down: the same script goes on, and what it has is not in its price."""
+
+    def script(kill: str) -> tuple[int, list[str], str]:
+        process = spawn([sys.executable, "-W", "error", "-c", SCRIPT], env={**os.environ, "KILL": kill})
+        out, told = process.communicate(timeout=120)
+        assert "Traceback" not in told, told
+        return process.returncode, out.split(), told
+
+    assert script("before")[:2] == (-signal.SIGKILL, ["6"])
+    assert script("after")[0] == -signal.SIGKILL
+    code, out, told = script("")
+    assert (code, out[1:]) == (0, ["done"] * 6), told
+    assert int(out[0]) <= 4
+    assert place.paid() == {f"row {number}": 1 for number in range(6)}
+
+
+# -- the command line's batch ------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_what_the_command_line_began_goes_on_here(place: Place, shell: Any) -> None:
+    """The same rows, the same journal, the same limits."""
+    path = place.file("one", "two")
+    assert shell("run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")[0] == 5
+    batch = Batch(path)
+    assert states(batch.rows()) == ["done", "held"]
+    plan = batch.plan()
+    assert (plan.is_new, plan.jobs) == (False, 1)
+    assert states(batch.run(plan, max_credits=50)) == ["done", "done"]
+    told = json.loads(shell("status", "jobs.csv", "--json")[1])
+    assert told == [row.to_dict() for row in batch.rows()]
+    assert place.paid() == {"one": 1, "two": 1}
+
+
+@pytest.mark.slow
+def test_what_began_here_goes_on_at_the_command_line(place: Place, shell: Any) -> None:
+    """Of a jobs file, and of rows from Python by their project alone."""
+    for jobs, name in ((place.file("one", "two"), ["jobs.csv"]), (place.jobs("three", "four"), ["--project", "p"])):
+        batch = Batch(jobs, poll_interval=5, project=None if isinstance(jobs, Path) else "p")
+        with pytest.raises(Enough):
+            batch.run(batch.plan(), on_progress=stop)
+        code, out, told = shell("resume", *name, "--yes")
+        assert code == 0, out + told
+        assert states(batch.rows()) == ["done", "done"]
+        assert "2 rows: 2 done" in shell("status", *name)[1]
+    assert place.paid() == dict.fromkeys(("one", "two", "three", "four"), 1)
+
+
+@pytest.mark.slow
+def test_changed_jobs_are_never_left_out_silently(place: Place) -> None:
+    """Told row by row; nothing runs until it is said whether what is new joins."""
+    batch = Batch(place.file("one"), poll_interval=5)
+    batch.run(batch.plan())
+    place.file("one", "two")
+    assert [str(each) for each in batch.changes()] == ["line 3: added"]
+    plan = batch.plan()
+    assert plan.changes == (*batch.changes(),)
+    with pytest.raises(ParameterError, match=r"line 3: added: plan\(add=True\) takes what is new"):
+        batch.run(plan)
+    assert states(batch.run(batch.plan(add=False))) == ["done"]
+    joining = batch.plan(add=True)
+    assert (joining.jobs, joining.added) == (1, 1)
+    assert states(batch.run(joining)) == ["done", "done"]
+    assert batch.plan(add=True).jobs == 0
+    (place.folder / "jobs.csv").unlink()
+    assert "cannot be compared with its batch" in str(batch.plan().problems[0])
+    assert place.paid() == {"one": 1, "two": 1}
+
+
+def test_changed_rows_of_python_are_told_by_their_number(place: Place) -> None:
+    """As those of a file are."""
+    batch = place.batch(place.jobs("one"))
+    batch.run(batch.plan())
+    changed = place.batch(place.jobs("other", "two"))
+    assert [str(each) for each in changed.changes()] == ["job 1 is row 1: changed (prompt)", "job 2: added"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"max_jobs": 3}, "max_jobs: 3 is refused, the batch began with 5"),
+        ({"settle": 90}, "settle: 90 is refused, the batch began with 60"),
+        ({"delete_assets": True}, "delete_assets: True"),
+        ({"defaults": {"seed": 1}}, "defaults: "),
+        ({"endpoint": "aleph"}, "endpoint: 'aleph'"),
+        ({"output_dir": "elsewhere"}, "output_dir: "),
+        ({"credits_per_job": 9}, "credits_per_job: 9"),
+    ],
+)
+def test_what_a_batch_did_not_begin_with_is_refused(place: Place, more: dict[str, Any], told: str) -> None:
+    """An argument that would be ignored is a problem of the plan; the same as before is none."""
+    begun = place.batch(place.jobs("one"))
+    with pytest.raises(Enough):
+        begun.run(begun.plan(), on_progress=stop)
+    assert not place.batch(place.jobs("one"), max_jobs=5, endpoint="video_to_video", defaults={}).plan().problems
+    problems = place.batch(place.jobs("one"), **more).plan().problems
+    assert any(told in str(each) for each in problems), problems
+
+
+# -- what stands in the way --------------------------------------------------------------------------------------------
+def test_an_argument_that_cannot_be_meant_is_refused(place: Place) -> None:
+    """All of them at once, when the object is made."""
+    with pytest.raises(ParameterError) as raised:
+        Batch("jobs.csv", max_jobs=0, settle=float("nan"), endpoint="none", defaults={"promt": 1}, name="x")
+    assert [each.field for each in raised.value.problems] == ["max_jobs", "settle", "endpoint", "defaults", "name"]
+    for jobs, more, told in (
+        (None, {}, "project: it is missing"),
+        (place.jobs("one"), {}, "project: it is missing"),
+        ("jobs.csv", {"project": "p", "database": "postgresql://h/d"}, "in a project or in a database"),
+        ("jobs.csv", {"database": "mysql://u:s3cr3t@h/d"}, "mysql cannot be used"),
+        ("jobs.csv", {"database": "postgresql://h/d", "name": "a/b"}, "takes no /"),
+        (None, {"database": "postgresql://h/d"}, "name: it is missing"),
+        ("jobs.csv", {"max_jobs": True}, "max_jobs: True"),
+        ("jobs.csv", {"max_jobs": 2.5}, "max_jobs: 2.5"),
+        ("jobs.csv", {"poll_interval": -1}, "poll_interval: -1"),
+    ):
+        with pytest.raises(ParameterError, match=told) as raised:
+            Batch(jobs, **more)  # type: ignore[arg-type]
+        assert "s3cr3t" not in str(raised.value)
+
+
+def test_what_is_not_there_is_said_in_words(place: Place) -> None:
+    """No batch, no jobs file, no database: our errors, which name what it is about."""
+    for call in (Batch("none.csv").plan, Batch("none.csv").check):
+        with pytest.raises(BatchError, match=r"none\.csv: No such file"):
+            call()
+    for ask in ("rows", "waits", "changes"):
+        with pytest.raises(BatchError, match="there is no batch in"):
+            getattr(Batch(project="p"), ask)()
+    for plan in (Batch(project="p").plan, Batch(project="p").check):
+        with pytest.raises(BatchError, match="no jobs to begin one with"):
+            plan()
+    with pytest.raises(BatchError, match="there is no batch in"):
+        Batch(project="p").resolve(1, "give up")
+    journal = place.folder / "broken" / "journal.sqlite"
+    journal.parent.mkdir()
+    journal.write_text("this is no database " * 100)
+    with pytest.raises(BatchError, match="the journal cannot be used"):
+        Batch(project="broken").rows()
+    away = Batch("jobs.csv", database="postgresql://u:s3cr3t@127.0.0.1:1/d", name="x")
+    with pytest.raises(BatchError, match="the database cannot be used") as raised:
+        away.plan()
+    assert "s3cr3t" not in str(raised.value) + repr(away) + away.place
+    assert TOKEN not in repr(Batch("jobs.csv", token=TOKEN))
+
+
+def test_another_process_at_work_is_told_before_the_price(place: Place) -> None:
+    """One at a time in a folder; the rows can be read meanwhile."""
+    batch = place.batch(place.jobs("one"))
+    said: list[str] = []
+
+    def heard(now: BatchProgress) -> None:
+        if not said:
+            with pytest.raises(BatchError, match="another process runs this batch") as raised:
+                place.batch(place.jobs("one")).plan()
+            said.append(str(raised.value))
+            assert len(batch.rows()) == 1
+
+    assert states(batch.run(batch.plan(), on_progress=heard)) == ["done"]
+    assert said
+
+
+@pytest.mark.slow
+def test_one_batch_runs_in_a_process(place: Place) -> None:
+    """A second one is refused in words, and sends nothing; so is one beside somebody else's DBOS."""
+    first, second = place.batch(place.jobs("one")), place.batch(place.jobs("two"), "q")
+    planned = second.plan()
+    said: list[str] = []
+
+    def other() -> None:
+        try:
+            second.run(planned)
+        except BatchError as error:
+            said.append(str(error))
+
+    def heard(now: BatchProgress) -> None:
+        if not said:
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+
+    first.run(first.plan(), on_progress=heard)
+    assert said == ["this process runs a batch already: one at a time"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dbos._dbos._dbos_global_instance", object())
+        with pytest.raises(BatchError, match="uses DBOS for something else"):
+            second.run(planned)
+    assert place.paid() == {"one": 1}
+    assert states(second.run(planned)) == ["done"]
+
+
+def test_beside_an_event_loop_it_runs_in_a_thread(place: Place) -> None:
+    """In the loop's own thread it is refused in words."""
+    batch = place.batch(place.jobs("one"))
+
+    async def main() -> list[Any]:
+        plan = batch.plan()
+        with pytest.raises(BatchError, match=r"await asyncio\.to_thread\(batch\.run, plan\)"):
+            batch.run(plan)
+        return await asyncio.to_thread(batch.run, plan)
+
+    assert states(asyncio.run(main())) == ["done"]
+
+
+# -- what else ---------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_uncertain_rows_are_decided(place: Place) -> None:
+    """By their number; what is to be sent again is in the price of the next plan."""
+    place.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
+    place.sim.faults.add("status", "listTasks", status=500)
+    batch = place.batch(place.jobs("one"), settle=1)
+    (row,) = batch.run(Batch.plan(batch))
+    assert row.state == "uncertain"
+    place.sim.faults.clear()
+    for wrong, told in (
+        ((1, "perhaps"), "decision: 'perhaps'"),
+        ((1, "adopt"), "task_id: adopt needs the id"),
+        ((1, "give up", "t"), "task_id: 't'"),
+        ((9, "give up"), "there is no row 9"),
+    ):
+        with pytest.raises(ParameterError, match=told):
+            batch.resolve(*wrong)  # type: ignore[arg-type]
+    (task,) = place.sim.state.tasks
+    batch.resolve(1, "adopt", task)
+    with pytest.raises(ParameterError, match="row 1 is not uncertain, it is queued"):
+        batch.resolve(1, "send again")
+    plan = batch.plan()
+    assert plan.jobs == 0
+    assert states(batch.run(plan)) == ["done"]
+    assert place.paid() == {"one": 1}
+
+
+def test_a_report_and_what_is_waited_for(place: Place) -> None:
+    """A page beside the clips; an account that is closed says why."""
+    place.sim.state.accounts[MAKER].credits = 25
+    batch = place.batch(place.jobs("one", "two"), max_jobs=1)
+    assert states(batch.run(batch.plan())) == ["done", "held"]
+    assert any("412" in why for why in batch.waits().values())
+    page = batch.report("report.html").read_text(encoding="utf-8")
+    assert 'src="p/results/0001-c.mp4"' in page
+    with pytest.raises(BatchError, match="No such file"):
+        batch.report("none/report.html")
+    with pytest.raises(ParameterError, match="workers take rows from a database"):
+        batch.put(batch.plan())
+
+
+@pytest.mark.slow
+def test_a_batch_of_python_is_run_by_workers(place: Place, postgres: Any, shell: Any) -> None:
+    """Put into a database, it runs wherever a worker is; files outside the root are problems."""
+    url = postgres.new()
+    outside = Batch(place.jobs("one"), database=url, name="b", output_dir="/elsewhere")
+    assert any("does not lie below the root" in str(each) for each in outside.plan().problems)
+    batch = Batch(place.jobs("one", "two"), database=url, name="b", poll_interval=0.2)
+    assert batch.put(batch.plan()) == 2
+    assert states(batch.rows()) == ["queued", "queued"]
+    assert shell("worker", "--database", url, "--until-done")[0] == 0
+    assert states(batch.rows()) == ["done", "done"]
+    assert batch.plan().jobs == 0
+    assert "2 done" in shell("status", "--database", url, "--name", "b")[1]
+    assert place.paid() == {"one": 1, "two": 1}
+
+
+# -- what is public ----------------------------------------------------------------------------------------------------
+def test_a_missing_extra_is_named_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install; what loads DBOS, which takes a second, loads when it is needed."""
+    find = importlib.util.find_spec
+    monkeypatch.delitem(useapi_runwayml.batch.__dict__, "Batch", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dbos" else find(name))
+    with pytest.raises(ModuleNotFoundError, match=r"dbos is missing.: pip install 'useapi-runwayml\[batch\]'"):
+        from useapi_runwayml.batch import Batch as _
+    with pytest.raises(AttributeError):
+        _ = useapi_runwayml.batch.nothing
+    code = "import sys; from useapi_runwayml.batch import Batch; Batch('jobs.csv'); assert 'dbos' not in sys.modules"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], env={}, capture_output=True).returncode == 0
+
+
+def test_what_is_public_is_listed_and_has_hints() -> None:
+    """Sorted, documented, and readable at run time; all else is private."""
+    names = useapi_runwayml.batch.__all__
+    assert names == sorted(names)
+    assert set(names) <= set(dir(useapi_runwayml.batch))
+    for name in names:
+        found = getattr(useapi_runwayml.batch, name)
+        assert found.__doc__
+        assert typing.get_type_hints(found) is not None
+        for member, function in vars(found).items():
+            if callable(function) and not member.startswith("_"):
+                assert function.__doc__, (name, member)
+                assert typing.get_type_hints(function)
+    assert typing.get_type_hints(Batch.__init__)["max_jobs"] == int | None
+    assert isinstance(Plan, type)
