@@ -8,6 +8,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -593,6 +594,22 @@ def test_a_batch_of_python_is_run_by_workers(place: Place, postgres: Any, shell:
     assert batch.plan().jobs == 0
     assert "2 done" in shell("status", "--database", url, "--name", "b")[1]
     assert place.paid() == {"one": 1, "two": 1}
+
+
+def test_the_example_of_the_page_runs(place: Place, capsys: Any) -> None:
+    """As it stands: two clips, their price, their progress, their files."""
+    (place.folder / "clips").mkdir()
+    for name in ("one", "two"):
+        (place.folder / "clips" / f"{name}.mp4").write_bytes(MP4)
+    page = Path(__file__).resolve().parent.parent / "docs" / "batch.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code, "docs/batch.md", "exec"), {"__name__": "example"})
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "2 jobs, 10 seconds of video, about 50 credits"
+    assert "2 of 2: done" in told
+    results = place.folder / "watercolours" / "results"
+    assert told[-2:] == [f"1 done {results / '0001-one.mp4'}", f"2 done {results / '0002-two.mp4'}"]
+    assert place.paid() == {"as a watercolour": 2}
 
 
 # -- what is public ----------------------------------------------------------------------------------------------------
