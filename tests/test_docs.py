@@ -188,7 +188,9 @@ def test_what_the_pages_say_of_arguments_holds(tmp_path: Path) -> None:
     """What None is as a timeout, and how a name is refused that nobody knows."""
     simulated = simulator.Simulator()
     with httpx.Client(transport=simulator.SimulatorTransport(simulated)) as http_client:
-        runway = RunwayClient("user:1-abc", base_url="http://simulator/v1/runwayml", http_client=http_client, timeout=None)
+        runway = RunwayClient(
+            "user:1-abc", base_url="http://simulator/v1/runwayml", http_client=http_client, timeout=None
+        )
         assert runway._context.settings.timeout == 60
         wrong: Any = {"secs": 5}
         with pytest.raises(errors.ParameterError, match="secs"):
