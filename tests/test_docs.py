@@ -84,6 +84,7 @@ def test_no_public_name_is_undocumented(described: set[str]) -> None:
     named = {name for kind in classes if inspect.isclass(kind) for name in methods(kind)}
     assert {"Tasks.wait", "AsyncVideoToVideo.run", "Task.to_dict", "RunwayClient.close"} <= named
     assert not (names | named) - described
+    assert not [kind for kind in classes if inspect.isclass(kind) and not vars(kind).get("__doc__")]
 
 
 @pytest.mark.slow
@@ -145,7 +146,7 @@ def test_the_whole_document_is_rendered(site: Path) -> None:
     assert not [each for each in (*operations, *schemas, *fields) if each not in told]
 
 
-@pytest.mark.parametrize("script", ["pictures.py", "recording.py"])
+@pytest.mark.parametrize("script", ["pictures.py", pytest.param("recording.py", marks=pytest.mark.slow)])
 def test_no_picture_is_old(script: str) -> None:
     """Each is what its script draws; the recording has the lines that the demo prints."""
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True)

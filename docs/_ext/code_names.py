@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 
 import useapi_runwayml_api.creations as generated_creations
+from code_tables import documented
+from sphinx.errors import ExtensionError
 
 import useapi_runwayml
 from useapi_runwayml import AsyncRunwayClient, RunwayClient, pytest_plugin
@@ -31,7 +34,17 @@ def directive(module: str, name: str) -> list[str]:
         return [f".. autoclass:: {module}.{name}{made}", "   :members:", inherited, ""]
     if inspect.isfunction(found):
         return [f".. autofunction:: {module}.{name}", ""]
-    return [f".. autodata:: {module}.{name}", "   :no-value:", ""]
+    return [f".. py:data:: {name}", f"   :module: {module}", "", f"   {text_beneath(name)}", ""]
+
+
+def text_beneath(name: str) -> str:
+    """What stands beneath a value where it is made, which autodoc does not look for behind an import."""
+    for package in (PACKAGE, "useapi_runwayml_api"):
+        for path in Path(str(import_module(package).__file__)).parent.rglob("*.py"):
+            for found, meaning in documented(path):
+                if found == name:
+                    return meaning
+    raise ExtensionError(f"{name} has no text beneath it where it is made")
 
 
 def public(module: str, names: Iterable[str]) -> str:
@@ -83,7 +96,7 @@ def resources() -> str:
 
 def values() -> str:
     """What is left of the package's names: answers, progress, and kinds of arguments."""
-    elsewhere = {*(each.__name__ for each in CLIENTS), *generated_creations.__all__, *all_errors.__all__}
+    elsewhere = {"__version__", *(each.__name__ for each in CLIENTS), *generated_creations.__all__, *all_errors.__all__}
     return public(PACKAGE, [name for name in useapi_runwayml.__all__ if name not in elsewhere])
 
 
