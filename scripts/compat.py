@@ -28,11 +28,11 @@ DOCUMENT = "openapi/useapi-runwayml.yaml"
 READ = ("src", "generated", DOCUMENT, "pyproject.toml")
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", metavar="TAG", help="the release to compare with; the last one before this commit")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     tag = arguments.against or last_release(arguments.root)
     if tag is None:
         print("no release is tagged yet (v1.2.3): nothing to compare with")

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import compat  # noqa: E402
 import compat_document  # noqa: E402
 import compat_python  # noqa: E402
 
@@ -62,6 +63,9 @@ DOCUMENT: Document = {
                     "clip": {"type": "string", "minLength": 1, "maxLength": 100},
                     "seed": {"type": "number", "minimum": 1, "maximum": 10, "default": 5},
                     "shape": {"$ref": "#/components/schemas/Shape"},
+                    "more": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 10}},
+                    "shade": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+                    "mood": {"allOf": [{"enum": ["calm", "wild"]}]},
                     "urls": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
                 },
             },
@@ -130,6 +134,18 @@ def changed(change: Callable[[Document, Document, Document, Document], object]) 
             lambda path, op, request, job: request["urls"]["items"].update(anyOf=[{"type": "string"}]),
             "urls",
             "one of the alternatives is gone",
+        ),
+        (lambda path, op, request, job: request["more"].update(additionalProperties=False), "more", "takes no further"),
+        (
+            lambda path, op, request, job: request["more"]["additionalProperties"].update(maxLength=9),
+            "more",
+            "maxLength is 9 now",
+        ),
+        (lambda path, op, request, job: request["shade"]["oneOf"].pop(), "shade", "one of the alternatives is gone"),
+        (
+            lambda path, op, request, job: request["mood"]["allOf"][0].update(enum=["calm"]),
+            "mood",
+            "takes 'wild' no more",
         ),
         (lambda path, op, request, job: job.pop("progress"), "progress", "is gone"),
         (lambda path, op, request, job: job["id"].update(type=["string", "null"]), "id", "may be null now"),
@@ -209,7 +225,8 @@ FILES = {
         "from .tasks import Tasks\n\n\nclass Task: ...\n\n\n"
         "class Client:\n    def tasks(self) -> Tasks: ...\n    def close(self, wait=True): ...\n    def _inner(self, a): ...\n"
     ),
-    "src/useapi_runwayml/tasks.py": "class Tasks:\n    def list(self, *, limit=None): ...\n",
+    "src/useapi_runwayml/_base.py": "class Base: ...\n",
+    "src/useapi_runwayml/tasks.py": "from ._base import Base\n\n\nclass Tasks(Base):\n    def list(self, *, limit=None): ...\n",
     "src/useapi_runwayml/errors.py": "__all__ = ['OurError']\nclass OurError(Exception):\n    task_id: str\n",
     "src/useapi_runwayml/pytest_plugin.py": "import pytest\n\n\n@pytest.fixture\ndef runway_client(a): ...\n",
     "src/useapi_runwayml/simulator/__init__.py": "",
@@ -218,11 +235,17 @@ FILES = {
 }
 
 
+class Checked(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Checkout:
     """A small package under git, with the version 0.1.0 tagged."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, streams: pytest.CaptureFixture[str]) -> None:
+        self.root, self.streams = root, streams
         for name, text in FILES.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
@@ -243,14 +266,14 @@ class Checkout:
         assert old in text
         (self.root / name).write_text(text.replace(old, new))
 
-    def check(self) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "scripts" / "compat.py"), "--root", str(self.root)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    def check(self) -> Checked:
+        code = compat.main(["--root", str(self.root)])
+        return Checked(code, *self.streams.readouterr())
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path)
+def checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Checkout:
+    return Checkout(tmp_path, capsys)
 
 
 def test_without_a_release_there_is_nothing_to_compare_with(checkout: Checkout) -> None:
@@ -272,6 +295,7 @@ CLIENT = "src/useapi_runwayml/client.py"
         (CLIENT, "def _inner(self, a)", "def _inner(self, a, b)", ""),
         (CLIENT, "close(self, wait=True)", "close(self, wait=True, more=None)", ""),
         ("src/useapi_runwayml/tasks.py", "limit=None", "count=None", "useapi_runwayml.tasks.Tasks.list(limit)"),
+        ("src/useapi_runwayml/tasks.py", "(Base)", "", ""),
         ("src/useapi_runwayml/__init__.py", "Task as Task", "Task as Job", "useapi_runwayml.Task: is gone"),
         ("src/useapi_runwayml/errors.py", "task_id", "job_id", "useapi_runwayml.errors.OurError.task_id"),
         ("src/useapi_runwayml/errors.py", "(Exception)", "", "useapi_runwayml.errors.OurError: Base class was removed"),
@@ -304,8 +328,11 @@ def test_a_break_needs_a_version_and_an_entry_that_names_it(checkout: Checkout) 
     done = checkout.check()
     assert done.returncode == 1
     assert "does not name close under ### Changed or ### Removed of 0.2.0" in done.stderr
-    entry = "## 0.2.0 - unreleased\n\n### Added\n- `leave`.\n\n### Removed\n- `Client.close`: it is `leave` now.\n\n## 0.1.0"
-    checkout.replace("CHANGELOG.md", "## 0.1.0", entry)
+    checkout.replace(
+        "CHANGELOG.md", "## 0.1.0", "## 0.2.0 - unreleased\n\n### Added\n- `leave`, for close.\n\n## 0.1.0"
+    )
+    assert checkout.check().returncode == 1
+    checkout.replace("CHANGELOG.md", "for close.", "for close.\n\n### Removed\n- `Client.close`: it is `leave` now.")
     done = checkout.check()
     assert done.returncode == 0, done.stderr
     assert "1 breaks since v0.1.0" in done.stdout

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import build
 import httpx
 import pytest
 from packaging.requirements import Requirement
@@ -116,7 +117,7 @@ def test_two_builds_that_differ_are_no_release(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.slow
-def test_the_wheel_tells_what_its_client_was_generated_from(built: Path) -> None:
+def test_the_wheel_tells_what_its_client_was_generated_from(built: Path, tmp_path: Path) -> None:
     """The digests of document, templates and generator, as sha256sum checks them in the checkout; an editable install has none."""
     (wheel,) = built.glob("*.whl")
     archive = zipfile.ZipFile(wheel)
@@ -126,6 +127,8 @@ def test_the_wheel_tells_what_its_client_was_generated_from(built: Path) -> None
     assert told.keys() == {each.relative_to(ROOT).as_posix() for each in {*openapi, ROOT / "scripts" / "generate.py"}}
     for path, digest in told.items():
         assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == digest, path
+    editable = build.ProjectBuilder(ROOT).build("editable", tmp_path)
+    assert not [each for each in zipfile.ZipFile(editable).namelist() if "generated-from" in each]
 
 
 def test_a_release_is_named_after_its_version_and_its_repository() -> None:
