@@ -196,6 +196,8 @@ ERROR_CLASSES: dict[int, str] = {
 }
 
 # model: wire name of each field, and the one kind as which it is read
+KEYS = {("Task", "taskId"), ("ScheduledTask", "taskId"), ("RunningTask", "taskId"), ("Asset", "assetId")}
+"""The ids that other calls take: where one is missing it reads as empty text, so that its type is text."""
 MODELS: dict[str, dict[str, str]] = {
     "Task": {
         "taskId": "text",

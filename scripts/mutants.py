@@ -194,7 +194,7 @@ def of_schema(place: Place, node: dict[str, Any]) -> Iterator[Change]:
         yield "type", f"{words(place)}: {'|'.join(kind)}", setting((*place, "type"), others)
         if len(kind) > 2:
             yield "type", f"{words(place)}: {'|'.join(kind)} in another order", setting((*place, "type"), kind[::-1])
-    for key in ("format", "pattern", "x-text-field", "x-envelope", "x-link"):
+    for key in ("format", "pattern", "x-text-field", "x-envelope", "x-link", "x-key"):
         if isinstance(node.get(key), str | bool):
             yield key, f"{words(place)} dropped", dropping((*place, key))
     if isinstance(node.get("x-credits-per-second"), int):

@@ -114,8 +114,9 @@ def copy_of(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_answer(model: Any, wire_names: Mapping[str, str]) -> dict[str, Any]:
     """The wire form of a model that was made by hand."""
-    values = {wire: getattr(model, name) for name, wire in wire_names.items()}
-    return {wire: _write(value) for wire, value in values.items() if value is not None}
+    unset = {each.name: each.default for each in fields(type(model))}
+    values = {wire: value for name, wire in wire_names.items() if (value := getattr(model, name)) != unset[name]}
+    return {wire: _write(value) for wire, value in values.items()}
 
 
 def _write(value: Any) -> Any:

@@ -25,6 +25,7 @@ class Field:
     reader: str = ""
     is_list: bool = False
     is_link: bool = False
+    is_key: bool = False
     location: str = "body"
     comma_separated: bool = False
 
@@ -82,6 +83,14 @@ class Document:
     def bodies(self, operation: dict[str, Any]) -> list[tuple[str, str]]:
         content = self.follow(operation.get("requestBody", {})).get("content", {})
         return [(media_type, self.name_of(entry["schema"])) for media_type, entry in content.items()]
+
+    def request_enums(self) -> set[str]:
+        """The enums whose values are sent, and so are all that there are; those that are only read stay open."""
+        parts = [part for name in self.request_models() for part in self.schemas[name]["properties"].values()]
+        for path, entry in self.data["paths"].items():
+            for method in entry.keys() - {"parameters", "summary", "description"}:
+                parts += [each["schema"] for each in self._parameters(path, method)]
+        return {name for part in parts if (name := self.name_of(part)) and "enum" in self.schemas[name]}
 
     def request_fields(self, name: str) -> list[Field]:
         schema = self.schemas[name]
@@ -144,8 +153,6 @@ class Document:
         return found
 
     def parameters(self, method: str, path: str) -> list[Field]:
-        entry = self.data["paths"][path]
-        found = [self.follow(each) for each in (*entry.get("parameters", []), *entry[method].get("parameters", []))]
         return [
             self._strict(
                 each["name"],
@@ -155,8 +162,12 @@ class Document:
                 location=each["in"],
                 comma_separated=each.get("explode") is False,
             )
-            for each in found
+            for each in self._parameters(path, method)
         ]
+
+    def _parameters(self, path: str, method: str) -> list[dict[str, Any]]:
+        entry = self.data["paths"][path]
+        return [self.follow(each) for each in (*entry.get("parameters", []), *entry[method].get("parameters", []))]
 
     def body(self, method: str, path: str) -> dict[str, Any] | None:
         """The body of an operation: a model in one or more encodings, or raw bytes in one of many media types."""
@@ -214,17 +225,21 @@ class Document:
 
     def _tolerant(self, wire: str, part: Schema, model: str) -> Field:
         annotation, reader = self._reading(part)
+        is_key = part.get("x-key", False)
+        if is_key:
+            annotation, reader = "str", f'{reader} or ""'
         return Field(
             wire=wire,
             name=self.python_name(wire),
             annotation=annotation,
             required=False,
-            description=part.get("description", ""),
+            description=part.get("description", "") + (" Empty where the answer lacks it." if is_key else ""),
             reader=reader.format(value=f"get({wire!r})"),
             is_list=annotation.startswith("list["),
             is_link=part.get("format") == "uri"
             or part.get("x-link", False)
             or part.get("items", {}).get("format") == "uri",
+            is_key=is_key,
         )
 
     def _reading(self, part: Schema) -> tuple[str, str]:
@@ -237,7 +252,7 @@ class Document:
                     return f"{name} | None", f"read_model({name}, {{value}}, {text_field!r})"
                 return f"{name} | None", f"read_model({name}, {{value}})"
             if name:  # an enum that stays open: an unknown value is kept as the text that came
-                return f"{name} | str | None", "read_text({value})"
+                return f"{name} | str | None" if name in self.request_enums() else "str | None", "read_text({value})"
         types = part.get("type", [])
         types = [types] if isinstance(types, str) else types
         if "array" in types:

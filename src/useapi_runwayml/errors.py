@@ -275,9 +275,11 @@ class SubmissionUnknownError(UseapiError):
 
 
 class TaskError(UseapiError):
-    """Something about a task; `task` is what was last read of it, or None."""
+    """Something about a task; `task_id` is always known here, `task` is what was last read of it, or None."""
 
-    def __init__(self, message: str, *, task_id: str | None, task: Task | None = None) -> None:
+    task_id: str
+
+    def __init__(self, message: str, *, task_id: str, task: Task | None = None) -> None:
         super().__init__(message, task_id=task_id)
         self.task = task
 
@@ -286,7 +288,7 @@ class TaskFailedError(TaskError):
     """The task ended as FAILED. `reason` is the service's code, `category` that of moderation; either may be None."""
 
     def __init__(
-        self, message: str, *, task_id: str | None, task: Task | None, reason: str | None, category: str | None
+        self, message: str, *, task_id: str, task: Task | None, reason: str | None, category: str | None
     ) -> None:
         super().__init__(message, task_id=task_id, task=task)
         self.reason = reason
@@ -295,6 +297,8 @@ class TaskFailedError(TaskError):
 
 class TaskModeratedError(TaskFailedError, ContentModerated):
     """The task failed because moderation refused it."""
+
+    task_id: str
 
 
 class TaskCancelledError(TaskError):
@@ -306,10 +310,13 @@ class TaskOutputMissingError(TaskError):
 
 
 class WaitTimeoutError(TaskError, TimeoutError):
-    """The time to wait is over; the job goes on. `task_ids` are those still open: wait for them again at any time."""
+    """The time to wait is over; the job goes on. `task_ids` are those still open: wait for them again at any time.
+
+    `task_id` is the first of them: after `run` and `wait` the only one.
+    """
 
     def __init__(self, message: str, *, task_ids: Sequence[str], task: Task | None = None) -> None:
-        super().__init__(message, task_id=task_ids[0] if len(task_ids) == 1 else None, task=task)
+        super().__init__(message, task_id=task_ids[0], task=task)
         self.task_ids = tuple(task_ids)
 
 

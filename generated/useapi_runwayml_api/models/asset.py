@@ -31,7 +31,7 @@ class Asset:
     """A file at the service. The answer to an upload and an entry of the list share only some of the fields.
 
     Attributes:
-        asset_id: The composite id; the one that a creation takes.
+        asset_id: The composite id; the one that a creation takes. Empty where the answer lacks it.
         id: The bare UUID.
         created_at: When it was uploaded.
         updated_at: When it last changed.
@@ -80,7 +80,7 @@ class Asset:
         "user": "user",
     }
 
-    asset_id: str | None = None
+    asset_id: str = ""
     id: str | None = None
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
@@ -109,7 +109,7 @@ class Asset:
         """Reads what can be read and keeps all of it; raises nothing over a field."""
         get = src_dict.get
         return cls(
-            asset_id=read_text(get("assetId")),
+            asset_id=read_text(get("assetId")) or "",
             id=read_text(get("id")),
             created_at=read_datetime(get("createdAt")),
             updated_at=read_datetime(get("updatedAt")),

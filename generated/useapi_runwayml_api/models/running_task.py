@@ -24,7 +24,7 @@ class RunningTask:
 
     Attributes:
         email: The account.
-        task_id: The composite id.
+        task_id: The composite id. Empty where the answer lacks it.
         id: The bare UUID.
         reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
@@ -39,7 +39,7 @@ class RunningTask:
     }
 
     email: str | None = None
-    task_id: str | None = None
+    task_id: str = ""
     id: str | None = None
     reply_url: str | None = _attrs_field(default=None, repr=hide_query)
     reply_ref: str | None = None
@@ -51,7 +51,7 @@ class RunningTask:
         get = src_dict.get
         return cls(
             email=read_text(get("email")),
-            task_id=read_text(get("taskId")),
+            task_id=read_text(get("taskId")) or "",
             id=read_text(get("id")),
             reply_url=read_text(get("replyUrl")),
             reply_ref=read_text(get("replyRef")),

@@ -23,7 +23,7 @@ class ScheduledTask:
     """A task that the API tracks now.
 
     Attributes:
-        task_id: The composite id.
+        task_id: The composite id. Empty where the answer lacks it.
         reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
     """
@@ -34,7 +34,7 @@ class ScheduledTask:
         "reply_ref": "replyRef",
     }
 
-    task_id: str | None = None
+    task_id: str = ""
     reply_url: str | None = _attrs_field(default=None, repr=hide_query)
     reply_ref: str | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
@@ -44,7 +44,7 @@ class ScheduledTask:
         """Reads what can be read and keeps all of it; raises nothing over a field."""
         get = src_dict.get
         return cls(
-            task_id=read_text(get("taskId")),
+            task_id=read_text(get("taskId")) or "",
             reply_url=read_text(get("replyUrl")),
             reply_ref=read_text(get("replyRef")),
             raw=src_dict,

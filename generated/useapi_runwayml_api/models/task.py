@@ -26,7 +26,6 @@ from .artifact import Artifact
 from .task_failure import TaskFailure
 from .task_features import TaskFeatures
 from .task_options import TaskOptions
-from .task_status import TaskStatus
 
 
 @_attrs_define(kw_only=True, frozen=True)
@@ -34,7 +33,7 @@ class Task:
     """The record of one generation. Every field may be missing.
 
     Attributes:
-        task_id: The composite id; the only one that other calls take.
+        task_id: The composite id; the only one that other calls take. Empty where the answer lacks it.
         id: The bare UUID of the task; no substitute for taskId.
         name: The name that the service gave.
         image: Not documented further; kept as it comes.
@@ -77,7 +76,7 @@ class Task:
         "code": "code",
     }
 
-    task_id: str | None = None
+    task_id: str = ""
     id: str | None = None
     name: str | None = None
     image: Any = None
@@ -85,7 +84,7 @@ class Task:
     updated_at: datetime.datetime | None = None
     task_type: str | None = None
     options: TaskOptions | None = None
-    status: TaskStatus | str | None = None
+    status: str | None = None
     error: TaskFailure | None = None
     progress_text: Any = None
     progress_ratio: float | None = None
@@ -103,7 +102,7 @@ class Task:
         """Reads what can be read and keeps all of it; raises nothing over a field."""
         get = src_dict.get
         return cls(
-            task_id=read_text(get("taskId")),
+            task_id=read_text(get("taskId")) or "",
             id=read_text(get("id")),
             name=read_text(get("name")),
             image=get("image"),

@@ -33,9 +33,12 @@ def listed(context: Context, media_type: str | None, email: str | None, options:
 
 
 def retrieve(context: Context, asset_id: str, options: Options) -> Core[Asset]:
+    """The asset, with its id if the answer left it out."""
+    from attrs import evolve
     from useapi_runwayml_api.api.assets import get_asset
 
-    return fetch(context, call(get_asset, options, asset_id))
+    asset: Asset = yield from fetch(context, call(get_asset, options, asset_id))
+    return asset if asset.asset_id else evolve(asset, asset_id=asset_id)
 
 
 def remove(context: Context, asset_id: str, options: Options) -> Core[None]:

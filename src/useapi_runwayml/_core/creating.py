@@ -80,7 +80,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
                 raise
             return (yield from look_up(context, intent, error, posted))
         else:
-            intent.accepted(context, str(task.task_id))
+            intent.accepted(context, task.task_id)
             return task
         yield Sleep(pause)
 

@@ -173,7 +173,7 @@ def download(
     """The path of the finished file. Only the download is repeated, never the task."""
     check_callbacks(context, on_progress=on_progress)
     path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=overwrite))
-    task_id = given if isinstance(given, str) else given.task_id or ""
+    task_id = given if isinstance(given, str) else given.task_id
     task = (
         given
         if not isinstance(given, str) and polling.is_final(given)

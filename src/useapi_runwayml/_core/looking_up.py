@@ -61,9 +61,8 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
         unconfirmed = [task_id for task_id, task in candidates.items() if task is None]
         found = next(iter(candidates.values()), None)
         if len(candidates) == 1 and found is not None:
-            task_id = str(found.task_id)
-            log.info("%s: found as task %s", intent.call.name, task_id)
-            intent.accepted(context, task_id)
+            log.info("%s: found as task %s", intent.call.name, found.task_id)
+            intent.accepted(context, found.task_id)
             return found
         remaining = deadline - clock.monotonic()
         if (candidates and not unconfirmed) or remaining <= 0:

@@ -93,10 +93,9 @@ class Survey:
                 wanted.clear()
             return False
         for task in entries or ():
-            task_id = task.task_id or ""
-            if task_id in wanted and is_whole(task):
-                wanted.discard(task_id)
-                self._tell(task_id, task)
+            if task.task_id in wanted and is_whole(task):
+                wanted.discard(task.task_id)
+                self._tell(task.task_id, task)
         return len(entries or ()) >= PAGE
 
     def _scheduler(self) -> Core[None]:
