@@ -186,3 +186,34 @@ def test_opentelemetry_sees_the_requests() -> None:
     (span,) = exporter.get_finished_spans()
     assert span.attributes is not None
     assert TOKEN not in str(dict(span.attributes))
+
+
+def test_an_id_that_was_asked_for_is_never_lacking(world: World) -> None:
+    """What is read by its id has that id though the answer left it out; an entry of a list without one is given all the same."""
+    answers = {"/tasks/": [{"status": "RUNNING"}, {"taskId": None, "id": "bare"}], "/scheduler/": [{"taskId": 7}]}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        found = answers.get(request.url.path.removeprefix("/v1/runwayml"), {"name": "x"})
+        return httpx.Response(200, json=[] if request.url.params.get("offset", "0") != "0" else found)
+
+    client = world.scripted(handler)
+    assert client.tasks.retrieve(TASK).task_id == TASK
+    assert client.assets.retrieve("an-asset").asset_id == "an-asset"
+    assert [(task.task_id, task.status, task.id) for task in client.tasks.list()] == [
+        ("", "RUNNING", None),
+        ("", None, "bare"),
+    ]
+    assert [entry.task_id for entry in client.scheduler.list()] == [""]
+    with pytest.raises(errors.ParameterError, match="a task with an id"):
+        client.tasks.wait(useapi_runwayml.Task.from_dict({"status": "RUNNING"}))
+
+
+def test_a_wait_that_is_too_long_names_a_task(world: World) -> None:
+    """`task_id` is that of the one task, or the first of those that are open."""
+    client = world.scripted(lambda request: httpx.Response(200, json={"status": "RUNNING"}))
+    with pytest.raises(errors.WaitTimeoutError) as caught:
+        client.tasks.wait(TASK, timeout=1)
+    assert (caught.value.task_id, caught.value.task_ids) == (TASK, (TASK,))
+    with pytest.raises(errors.WaitTimeoutError) as caught:
+        list(client.tasks.as_completed([TASK, "b"], timeout=1))
+    assert (caught.value.task_id, caught.value.task_ids) == (TASK, (TASK, "b"))

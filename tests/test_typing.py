@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import typing
@@ -12,6 +16,7 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
+import useapi_runwayml_api
 
 import useapi_runwayml
 from useapi_runwayml import batch, callbacks, errors, simulator
@@ -30,12 +35,21 @@ CHECKERS = {
         "--python-interpreter-path",
         sys.executable,
     ],
+    "ty": [
+        str(Path(sys.executable).with_name("ty")),
+        "check",
+        "--output-format",
+        "concise",
+        "--python",
+        sys.executable,
+    ],
 }
+PRIVATE = ("useapi_runwayml.batch.", "useapi_runwayml.cli.")
 
 
-def check(tool: str, name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def check(tool: str, name: str, folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
     """The file alone, in an empty folder: no setting of ours helps."""
-    (folder / name).write_text((TYPED / name).read_text())
+    (folder / name).write_text(text or (TYPED / name).read_text())
     return subprocess.run([*CHECKERS[tool], name], cwd=folder, capture_output=True, text=True)
 
 
@@ -49,13 +63,39 @@ def test_code_of_users_passes(tool: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tool", CHECKERS)
 @pytest.mark.slow
+def test_the_first_example_passes(tool: str, tmp_path: Path) -> None:
+    """What the README shows first is what a checker accepts."""
+    example = re.findall(r"```python\n(.*?)```", (TYPED.parents[1] / "README.md").read_text(), re.DOTALL)[0]
+    assert "WaitTimeoutError" in example
+    done = check(tool, "example.py", tmp_path, example)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_all_that_is_public_says_its_type(tmp_path: Path) -> None:
+    """No type has to be guessed by a checker, which might guess another one."""
+    for package in (useapi_runwayml, useapi_runwayml_api):
+        home = Path(package.__file__ or "").parent
+        shutil.copytree(home, tmp_path / "site" / home.name, ignore=shutil.ignore_patterns("__pycache__"))
+    verify = [*CHECKERS["basedpyright"][:3], "--verifytypes", "useapi_runwayml", "--ignoreexternal", "--outputjson"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
+    done = subprocess.run(verify, cwd=tmp_path, env=env, capture_output=True, text=True)
+    symbols = json.loads(done.stdout)["typeCompleteness"]["symbols"]
+    assert len(symbols) > 1000
+    unsaid = [each["name"] for each in symbols if not each["isTypeKnown"] or each["isTypeAmbiguous"]]
+    assert [name for name in unsaid if not name.startswith(PRIVATE)] == []
+
+
+@pytest.mark.parametrize("tool", CHECKERS)
+@pytest.mark.slow
 def test_mistakes_of_users_are_found(tool: str, tmp_path: Path) -> None:
     """A value, a name or a type that is none."""
     done = check(tool, "wrong.py", tmp_path)
     assert done.returncode == 1
     lines = (TYPED / "wrong.py").read_text().splitlines()
     for number, line in enumerate(lines, 1):
-        if line.endswith("# wrong"):
+        if "# wrong" in line and not line.endswith(f"not for {tool}"):
             assert f"wrong.py:{number}:" in done.stdout, (line, done.stdout)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.features import Features as Features
     from useapi_runwayml_api.models.scheduled_task import ScheduledTask as ScheduledTask
     from useapi_runwayml_api.models.task import Task as Task
+    from useapi_runwayml_api.models.task_status import TaskStatus as TaskStatus
 
     from .client import AsyncRunwayClient as AsyncRunwayClient
     from .client import RunwayClient as RunwayClient
@@ -34,6 +35,7 @@ else:
         "Features": f"{_MODELS}.features",
         "ScheduledTask": f"{_MODELS}.scheduled_task",
         "Task": f"{_MODELS}.task",
+        "TaskStatus": f"{_MODELS}.task_status",
     }
     _TABLES = (".errors", "useapi_runwayml_api.creations")  # modules that are public as a whole
 

@@ -271,7 +271,7 @@ class SubmissionUnknownError(UseapiError):
     def __init__(self, message: str, *, reply_ref: str, candidates: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.reply_ref = reply_ref
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[str, ...] = tuple(candidates)
 
 
 class TaskError(UseapiError):
@@ -317,7 +317,7 @@ class WaitTimeoutError(TaskError, TimeoutError):
 
     def __init__(self, message: str, *, task_ids: Sequence[str], task: Task | None = None) -> None:
         super().__init__(message, task_id=task_ids[0], task=task)
-        self.task_ids = tuple(task_ids)
+        self.task_ids: tuple[str, ...] = tuple(task_ids)
 
 
 class DownloadError(UseapiError):

@@ -25,6 +25,7 @@ from useapi_runwayml import (
     RunwayClient,
     ScheduledTask,
     Task,
+    TaskStatus,
     VideoToVideo,
     VideoToVideoOptions,
     errors,
@@ -78,6 +79,12 @@ def told(progress: Progress) -> None:
     assert_type(progress.elapsed_seconds, float)
 
 
+def statuses_of(runway: RunwayClient) -> dict[str, str]:
+    """States by their constants, which stay open: what came is text."""
+    chosen = [TaskStatus.RUNNING, TaskStatus.THROTTLED, "SOMETHING_NEW"]
+    return {task.task_id: task.status or "not told" for task in runway.tasks.list(statuses=chosen)}
+
+
 def sync() -> None:
     settings = httpx.Timeout(10.0)
     with RunwayClient("t", base_url="http://127.0.0.1:1", timeout=settings, max_retries=2, lookup_timeout=5) as runway:
@@ -90,7 +97,8 @@ def sync() -> None:
         result = runway.video_to_video.run("clip.mp4", "x", destination="out.mp4", on_progress=told, **options)
         assert_type(result, RunResult)
         assert_type(result.path, Path)
-        assert_type(result.task.task_id, str | None)
+        assert_type(result.task.task_id, str)
+        print(result.task.status == TaskStatus.SUCCEEDED, statuses_of(runway))
         assert_type(result.task.artifacts, list[Artifact])
         assert_type(result.task.artifacts[0].url, str | None)
         aleph: AlephOptions = {"seed": 7}
@@ -108,9 +116,11 @@ def sync() -> None:
         assert_type(runway.assets.retrieve("id"), Asset)
         for asset in runway.assets.list(media_type="video"):
             assert_type(asset, Asset)
+            assert_type(asset.asset_id, str)
         runway.assets.delete("id")
         for entry in runway.scheduler.list():
             assert_type(entry, ScheduledTask)
+            assert_type(entry.task_id, str)
         runway.scheduler.release("id")
         assert_type(runway.features.retrieve(), Features)
 
@@ -138,14 +148,16 @@ def ends(runway: RunwayClient) -> str | None:
         return moderated.task_id
     except WaitTimeoutError as late:
         assert_type(late.task_ids, tuple[str, ...])
+        assert_type(late.task_id, str)
     except (TaskCancelledError, TaskOutputMissingError) as ended:
         assert_type(ended.task, Task | None)
+        assert_type(ended.task_id, str)
     except TaskFailedError as failed:
         assert_type(failed.reason, str | None)
         assert_type(failed.category, str | None)
     except AccountBusyError as busy:
         for running in busy.running_tasks["a"]:
-            assert_type(running.task_id, str | None)
+            assert_type(running.task_id, str)
     except RateLimitError as limited:
         assert_type(limited.retry_after, float | None)
     except APIStatusError as refused:

@@ -37,13 +37,13 @@ class Watch:
 
     def __init__(self, context: Context, task_ids: Sequence[str], terms: Terms) -> None:
         self.terms = terms
-        self.begun = context.clock.monotonic()
-        self.deadline = self.begun + terms.timeout
-        self.asked = tuple(task_ids)
+        self.begun: float = context.clock.monotonic()
+        self.deadline: float = self.begun + terms.timeout
+        self.asked: tuple[str, ...] = tuple(task_ids)
         self.open: dict[str, Task | None] = dict.fromkeys(task_ids)
         self.news: OrderedDict[str, Any] = OrderedDict()
         self.trouble: UseapiError | None = None
-        self.gate = context.make_gate()
+        self.gate: Any = context.make_gate()
 
     def keep(self, task_id: str, news: Any) -> None:
         """News for the caller, instead of older news of this task that it has not taken yet."""
@@ -71,12 +71,13 @@ class Asker:
         """Without any wait; also in a child process, whose parent's waits go on there."""
         self.watches: dict[Watch, None] = {}
         self.watching: dict[str, list[Watch]] = {}
-        self.next_round = self.last_round = 0.0
+        self.next_round: float = 0.0
+        self.last_round: float = 0.0
         self.refused: dict[str | None, float] = {}
         self.tracked: frozenset[str] = frozenset()
         self.turns: dict[str, int] = {}
         self.hinted: dict[str, None] = {}
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
 
     def add(self, watch: Watch) -> None:
         self.watches[watch] = None

@@ -129,10 +129,10 @@ class Context:
         self.files = files
         self.awaits = awaits
         self.callbacks = callbacks
-        self.given_out = GivenOut()
-        self.called_back = GivenOut()
+        self.given_out: GivenOut = GivenOut()
+        self.called_back: GivenOut = GivenOut()
         self.after_fork()
 
     def after_fork(self) -> None:
         """What a child process does not share with its parent: the pauses of both would be in step."""
-        self.uniform = random.Random().uniform
+        self.uniform: Callable[[float, float], float] = random.Random().uniform

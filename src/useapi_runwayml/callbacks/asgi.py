@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..client import AsyncRunwayClient
 
 Message = MutableMapping[str, Any]
-log = logging.getLogger("useapi_runwayml.callbacks")
+log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 
 
 class CallbackApp(Receiver):

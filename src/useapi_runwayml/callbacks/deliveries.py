@@ -15,7 +15,7 @@ from .._core.polling import is_final
 from ..errors import GoneError, NotFoundError
 from .inbox import Known, is_news
 
-log = logging.getLogger("useapi_runwayml.callbacks")
+log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 AT_ONCE = 8
 LONGEST_PAUSE = 60.0
 

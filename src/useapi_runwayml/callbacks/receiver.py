@@ -16,7 +16,7 @@ from .deliveries import Deliveries, Terms
 from .inbox import Refused
 from .signing import ReplyUrlSigner
 
-log = logging.getLogger("useapi_runwayml.callbacks")
+log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 Wake = Callable[[str], object]
 READ_SECONDS = 10.0
 

@@ -18,7 +18,7 @@ from .receiver import Receiver
 if TYPE_CHECKING:
     from ..client import RunwayClient
 
-log = logging.getLogger("useapi_runwayml.callbacks")
+log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 
 
 class CallbackWsgiApp(Receiver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 
 import httpx
@@ -17,7 +18,7 @@ class Scheduler(SyncResource):
 
     def list(
         self, *, extra_headers: Mapping[str, str] | None = None, timeout: float | httpx.Timeout | None = None
-    ) -> list[ScheduledTask]:
+    ) -> builtins.list[ScheduledTask]:
         """The tasks that the API runs and tracks now (listScheduler)."""
         return self._driver.run(_assets.tracked(self._context, Options(extra_headers, timeout)))
 
@@ -37,7 +38,7 @@ class AsyncScheduler(AsyncResource):
 
     async def list(
         self, *, extra_headers: Mapping[str, str] | None = None, timeout: float | httpx.Timeout | None = None
-    ) -> list[ScheduledTask]:
+    ) -> builtins.list[ScheduledTask]:
         """The tasks that the API runs and tracks now (listScheduler)."""
         return await self._driver.run(_assets.tracked(self._context, Options(extra_headers, timeout)))
 

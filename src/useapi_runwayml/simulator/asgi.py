@@ -18,7 +18,7 @@ from .wire import SPOOL_LIMIT, Answer, Blob, Request, error_answer, full, too_la
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-log = logging.getLogger("useapi_runwayml.simulator")
+log: logging.Logger = logging.getLogger("useapi_runwayml.simulator")
 EVENTS = f"{admin.PREFIX}events"
 PATIENCE = 20.0
 SLOWEST = 1000.0

@@ -13,7 +13,7 @@ from .persist import StateFile
 from .service import Simulator
 from .world import Callback
 
-log = logging.getLogger("useapi_runwayml.simulator")
+log: logging.Logger = logging.getLogger("useapi_runwayml.simulator")
 CALLBACK_PAUSE = 0.1
 
 

@@ -24,8 +24,8 @@ class RunningClock:
     """The machine's time, `speed` times as fast, from `start` on."""
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
-        self.speed = speed
-        self.paused = False
+        self.speed: float = speed
+        self.paused: bool = False
         self._begun = time.monotonic()
         self._start = time.time() if start is None else start
 

@@ -52,7 +52,7 @@ class Contract:
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
         self.prefix: str = urlsplit(data["servers"][0]["url"]).path
-        self.operations = {operation.id: operation for operation in self._operations()}
+        self.operations: dict[str, Operation] = {operation.id: operation for operation in self._operations()}
 
     def follow(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         while "$ref" in node:

@@ -14,7 +14,7 @@ class Model:
     def __init__(self, contract: Contract, operation: Operation) -> None:
         marked = operation.data["x-creation"] or {}
         schema = contract.follow(operation.body_schema)
-        self.operation = operation.id
+        self.operation: str = operation.id
         self.source: str = marked["source"]
         self.image: str | None = marked.get("image")
         self.needs: list[str] = marked.get("needs", [])

@@ -110,7 +110,7 @@ class Faults:
         self._chance = random.Random(f"faults {seed}")
         self._known = {*known, "download", "callback", "*"}
         self.rules: list[Fault] = []
-        self.changes = 0
+        self.changes: int = 0
 
     def add(self, kind: str, operation: str = "*", **settings: Any) -> Fault:
         """Adds a rule; ValueError says what is wrong with it."""

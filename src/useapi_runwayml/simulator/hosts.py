@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -17,9 +17,9 @@ class Hosts:
     def __init__(self, host: str = "127.0.0.1", more: Iterable[str] = ()) -> None:
         self._names = {_plain(each) for each in ("localhost", host, *more)}
         address = _address(_plain(host))
-        self.is_everywhere = address is not None and address.is_unspecified
+        self.is_everywhere: bool = address is not None and address.is_unspecified
 
-        self.allows = lru_cache(256)(self._allows)
+        self.allows: Callable[[str], bool] = lru_cache(256)(self._allows)
 
     def _allows(self, header: str) -> bool:
         """Whether a Host header names us. Without one no browser asked."""

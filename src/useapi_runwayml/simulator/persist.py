@@ -24,7 +24,7 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.media = path.with_name(f"{path.name}.media")
+        self.media: Path = path.with_name(f"{path.name}.media")
         self._last: tuple[int, int] | None = None
         self._written: dict[str, Blob] = {}
 

@@ -47,8 +47,8 @@ class SimulatorServer:
         state: Path | None = None,
         allow_hosts: Sequence[str] = (),
     ) -> None:
-        self.simulator = simulator or Simulator()
-        self.clock = clock or RunningClock()
+        self.simulator: Simulator = simulator or Simulator()
+        self.clock: Clock | RunningClock = clock or RunningClock()
         self._state_file = StateFile(state) if state is not None else None
         if self._state_file is not None:
             self._state_file.load(self.simulator, self.clock)

@@ -58,7 +58,7 @@ class Simulator(World):
     `clock` is None, or the clock that the in-process transports go by unless they are given another.
     """
 
-    handled = 0
+    handled: int = 0
 
     def reset(self) -> None:
         """Empties everything but the faults and the settings."""

@@ -80,12 +80,12 @@ class State:
     """All of it, made deterministic by the seed."""
 
     def __init__(self, seed: int, accounts: list[Account]) -> None:
-        self.chance = random.Random(seed)
-        self.accounts = {account.email: account for account in accounts}
+        self.chance: random.Random = random.Random(seed)
+        self.accounts: dict[str, Account] = {account.email: account for account in accounts}
         self.assets: dict[str, Asset] = {}
         self.tasks: dict[str, Task] = {}
         self.blobs: dict[str, tuple[Blob, str]] = {}
-        self.created = 0
+        self.created: int = 0
         self.has_web_tasks = False
         self.paid: list[tuple[str | None, float]] = []
         self._open: dict[str, Task] = {}

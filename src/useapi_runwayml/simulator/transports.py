@@ -53,7 +53,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, simulator: Simulator, clock: Clock | None = None) -> None:
         self.simulator = simulator
-        self.clock = clock or simulator.clock or ManualClock()
+        self.clock: Clock | ManualClock = clock or simulator.clock or ManualClock()
         self.callbacks: list[Callback] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

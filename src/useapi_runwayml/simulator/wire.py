@@ -20,7 +20,7 @@ class Blob:
         self._memory = bytearray()
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
-        self.size = 0
+        self.size: int = 0
         for chunk in chunks:
             self.append(chunk)
 

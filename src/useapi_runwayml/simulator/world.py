@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .clock import ManualClock
-from .contract import load_contract
+from .contract import Contract, load_contract
 from .creations import Model
 from .faults import Faults
 from .shapes import Links, Shapes, task_view
@@ -60,8 +60,8 @@ class World:
         allow_remote_callbacks: bool = False,
         web_tasks: int = 0,
     ) -> None:
-        self.contract = load_contract()
-        self.models = {
+        self.contract: Contract = load_contract()
+        self.models: dict[str, Model] = {
             operation.id: Model(self.contract, operation)
             for operation in self.contract.operations.values()
             if "x-creation" in operation.data
@@ -70,7 +70,7 @@ class World:
         self._fresh = [(email, credits, max_jobs) for email in accounts]
         self.token = token
         self.strict = strict
-        self.shapes = shapes or Shapes()
+        self.shapes: Shapes = shapes or Shapes()
         self.task_seconds = task_seconds
         self.link_seconds = link_seconds
         self.upload_limit = upload_limit
@@ -78,15 +78,15 @@ class World:
         self.allow_remote_callbacks = allow_remote_callbacks
         self.web_tasks = web_tasks
         self.clock: ManualClock | None = None
-        self.lock = threading.RLock()
-        self.lives = 0
-        self.faults = Faults(seed, self.contract.operations)
+        self.lock: threading.RLock = threading.RLock()
+        self.lives: int = 0
+        self.faults: Faults = Faults(seed, self.contract.operations)
         self.reset()
 
     def reset(self) -> None:
         """Empties everything but the faults and the settings."""
-        self.state = State(self._seed, [Account(*each) for each in self._fresh])
-        self.links = Links(f"{self._seed}", self.link_seconds)
+        self.state: State = State(self._seed, [Account(*each) for each in self._fresh])
+        self.links: Links = Links(f"{self._seed}", self.link_seconds)
         self.notes: deque[str] = deque(maxlen=200)
         self.held_callbacks: list[Callback] = []
         self.late_callbacks: list[tuple[float, Callback]] = []
