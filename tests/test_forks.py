@@ -96,6 +96,21 @@ def test_the_connection_of_the_parent_stays_open(server: SimulatorServer) -> Non
         assert runway._driver._client._transport._pool.connections == [before]  # type: ignore[attr-defined]
 
 
+def test_a_view_and_its_client_share_new_connections_in_a_child(server: SimulatorServer) -> None:
+    """One set of them, whoever is told first."""
+    with useapi_runwayml.RunwayClient(TOKEN, base_url=server.base_url) as runway:
+        view = runway.with_options(timeout=5)
+        runway.scheduler.list()
+        before = runway._driver._client
+
+        def child() -> list[bool]:
+            ours = view._driver._client
+            return [ours is runway._driver._client, ours is before, view.scheduler.list() == [], not ours.is_closed]
+
+        assert in_child(child) == [True, False, True, True]
+        assert view.scheduler.list() == []
+
+
 def test_an_async_client_works_in_a_childs_own_loop(server: SimulatorServer) -> None:
     """It belongs to the parent's loop no more, and to the child's."""
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import getattr_static
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import httpx
 from useapi_runwayml_api.creations.clients import AsyncCreations, Creations
-from useapi_runwayml_api.creations.lazy import lazy
+from useapi_runwayml_api.creations.lazy import Lazy, lazy
 
 from ._core.surroundings import Callbacks
 
 if TYPE_CHECKING:
-    from ._core.surroundings import Clock
+    from ._core.surroundings import Clock, Context
+    from ._core.waiting import Group
+    from ._io.drivers import AsyncDriver, SyncDriver
     from .resources.assets import Assets, AsyncAssets
     from .resources.creations import AsyncCreator, SyncCreator
     from .resources.features import AsyncFeatures, Features
@@ -21,7 +24,60 @@ if TYPE_CHECKING:
     from .resources.tasks import AsyncTasks, Tasks
 
 
-class RunwayClient(Creations):
+class _Client:
+    """What both clients have in common."""
+
+    _context: Context
+    _driver: Any
+    _group: Group
+
+    def __repr__(self) -> str:
+        made = getattr(self, "_context", None)
+        return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"A {type(self).__name__} cannot be copied or pickled: make one in each process")
+
+    def _use_clock(self, clock: Clock) -> None:
+        """The seam for tests: time comes from here from now on."""
+        self._driver.clock = self._context.clock = clock
+
+    def _after_fork(self) -> None:
+        self._context.after_fork()
+        self._driver.after_fork()
+        self._group.start_anew()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | httpx.Timeout | None = None,
+        max_retries: int | None = None,
+        lookup_timeout: float | None = None,
+    ) -> Self:
+        """The same client with other settings: it shares connections and waits with this one, and knows the same creates.
+
+        What is None or left out stays as it is. Closing it leaves the connections open; closing this client closes them.
+
+        Args:
+            timeout: seconds for a whole call, or an httpx.Timeout, as for the client.
+            max_retries: how often a read is tried again, and a create that was never sent.
+            lookup_timeout: seconds to look for a create whose answer was lost.
+
+        Raises:
+            ParameterError: a setting that cannot be.
+        """
+        from ._io import config, forks
+
+        settings = config.changed(self._context.settings, timeout, max_retries, lookup_timeout)
+        made = object.__new__(type(self))
+        resources = {name for name in vars(self) if isinstance(getattr_static(type(self), name, None), Lazy)}
+        vars(made).update((name, value) for name, value in vars(self).items() if name not in resources)
+        made._context, made._driver = self._context.view(settings), self._driver.view(settings)
+        forks.tell(made)
+        return made
+
+
+class RunwayClient(_Client, Creations):
     """Drives Runway's video models through useapi.net, blocking. One per program; threads may share it.
 
     Args:
@@ -55,36 +111,24 @@ class RunwayClient(Creations):
         from ._core.surroundings import Context
         from ._core.waiting import Group
         from ._io import config, forks
+        from ._io.clock import SystemClock
         from ._io.drivers import SyncDriver
         from ._io.files import Disk
+        from ._io.pool import Pool
+        from ._io.requests import Requests
 
         source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.Client)
         config.check_callbacks(callbacks)
-        self._driver = SyncDriver(settings, source, http_client)
-        self._context = Context(
+        pool = Pool(httpx.Client, http_client, settings.base_url, {})
+        self._driver: SyncDriver = SyncDriver(Requests(settings, source, pool), SystemClock())
+        self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False, callbacks=callbacks
         )
-        self._group = Group(self._context)
+        self._group: Group = Group(self._context)
         forks.tell(self)
-
-    def __repr__(self) -> str:
-        made = getattr(self, "_context", None)
-        return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"A {type(self).__name__} cannot be copied or pickled: make one in each process")
-
-    def _use_clock(self, clock: Clock) -> None:
-        """The seam for tests: time comes from here from now on."""
-        self._driver.clock = self._context.clock = clock
-
-    def _after_fork(self) -> None:
-        self._context.after_fork()
-        self._driver.after_fork()
-        self._group.start_anew()
 
     def _make_creator(self) -> SyncCreator:
         from .resources.creations import SyncCreator
@@ -132,7 +176,7 @@ class RunwayClient(Creations):
         self.close()
 
 
-class AsyncRunwayClient(AsyncCreations):
+class AsyncRunwayClient(_Client, AsyncCreations):
     """The same as RunwayClient, awaited. It belongs to the event loop in which it is first used.
 
     Args:
@@ -160,36 +204,24 @@ class AsyncRunwayClient(AsyncCreations):
         from ._core.surroundings import Context
         from ._core.waiting import Group
         from ._io import config, forks
+        from ._io.clock import SystemClock
         from ._io.drivers import AsyncDriver
         from ._io.files import Disk
+        from ._io.pool import Pool
+        from ._io.requests import Requests
 
         source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
         settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
         config.check_kind(http_client, httpx.AsyncClient)
         config.check_callbacks(callbacks)
-        self._driver = AsyncDriver(settings, source, http_client)
-        self._context = Context(
+        pool = Pool(httpx.AsyncClient, http_client, settings.base_url, {})
+        self._driver: AsyncDriver = AsyncDriver(Requests(settings, source, pool), SystemClock())
+        self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True, callbacks=callbacks
         )
-        self._group = Group(self._context)
+        self._group: Group = Group(self._context)
         forks.tell(self)
-
-    def __repr__(self) -> str:
-        made = getattr(self, "_context", None)
-        return f"{type(self).__name__}({f'base_url={made.settings.base_url!r}' if made else 'not made'})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"A {type(self).__name__} cannot be copied or pickled: make one in each process")
-
-    def _use_clock(self, clock: Clock) -> None:
-        """The seam for tests: time comes from here from now on."""
-        self._driver.clock = self._context.clock = clock
-
-    def _after_fork(self) -> None:
-        self._context.after_fork()
-        self._driver.after_fork()
-        self._group.start_anew()
 
     def _make_creator(self) -> AsyncCreator:
         from .resources.creations import AsyncCreator
@@ -227,6 +259,10 @@ class AsyncRunwayClient(AsyncCreations):
     async def aclose(self) -> None:
         """Closes the connections, unless they belong to a given http_client."""
         await self._driver.close()
+
+    async def close(self) -> None:
+        """The same as aclose."""
+        await self.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -259,3 +259,12 @@ def doubled() -> None:
     double.tasks.wait.return_value = Task.from_dict({"taskId": "id"})
     warnings.simplefilter("error", MediaWarning)
     print(useapi_runwayml.__version__, errors.UseapiError)
+
+
+async def other_settings(runway: RunwayClient, awaiting: AsyncRunwayClient) -> None:
+    """The same connections under other settings."""
+    with runway.with_options(timeout=5, max_retries=0, lookup_timeout=60) as quick:
+        assert_type(quick, RunwayClient)
+    async with awaiting.with_options(timeout=httpx.Timeout(5)) as patient:
+        assert_type(patient, AsyncRunwayClient)
+    await awaiting.close()

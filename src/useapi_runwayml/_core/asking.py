@@ -36,6 +36,7 @@ class Watch:
     """One caller's wait: the ids that are open, what is known of them, and what it has not been told yet."""
 
     def __init__(self, context: Context, task_ids: Sequence[str], terms: Terms) -> None:
+        self.context = context
         self.terms = terms
         self.begun: float = context.clock.monotonic()
         self.deadline: float = self.begun + terms.timeout
@@ -192,7 +193,7 @@ class Asker:
         """No single request may outlive the wait of the one that sends it; None when that is over."""
         if self.context.clock.monotonic() >= leader.deadline:
             return None
-        return limited(self.context, leader.terms.options, leader.deadline)
+        return limited(leader.context, leader.terms.options, leader.deadline)
 
     def tell(self, task_id: str, news: Any) -> None:
         """Brings the news to everyone who waits for this task."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import random
@@ -132,6 +133,12 @@ class Context:
         self.given_out: GivenOut = GivenOut()
         self.called_back: GivenOut = GivenOut()
         self.after_fork()
+
+    def view(self, settings: Settings) -> Context:
+        """The same world under other settings."""
+        made = copy.copy(self)
+        made.settings = settings
+        return made
 
     def after_fork(self) -> None:
         """What a child process does not share with its parent: the pauses of both would be in step."""

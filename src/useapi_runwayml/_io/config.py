@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._core.checks import is_seconds, timeout_problems
@@ -38,14 +39,31 @@ def resolve(
         problems.append(Problem(place, type(given).__name__, "it must be a string"))
     elif rule := _wrong_in_url(url):
         problems.append(Problem(place, None if "@" in url else url, rule))
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        problems.append(Problem("max_retries", max_retries, "it must be an integer of at least 0"))
-    if not is_seconds(lookup_timeout):
-        problems.append(Problem("lookup_timeout", lookup_timeout, "it must be seconds, at least 0"))
-    problems += timeout_problems(timeout)
-    if problems:
+    if problems := [*problems, *_wrong_in_settings(timeout, max_retries, lookup_timeout)]:
         raise ParameterError(problems)
     return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout)
+
+
+def changed(
+    settings: Settings,
+    timeout: float | httpx.Timeout | None,
+    max_retries: int | None,
+    lookup_timeout: float | None,
+) -> Settings:
+    """The settings with others in their place, but for those that are None; or ParameterError."""
+    given: dict[str, Any] = {"timeout": timeout, "max_retries": max_retries, "lookup_timeout": lookup_timeout}
+    found = replace(settings, **{name: value for name, value in given.items() if value is not None})
+    if problems := [*_wrong_in_settings(found.timeout, found.max_retries, found.lookup_timeout)]:
+        raise ParameterError(problems)
+    return found
+
+
+def _wrong_in_settings(timeout: Any, max_retries: Any, lookup_timeout: Any) -> Iterator[Problem]:
+    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        yield Problem("max_retries", max_retries, "it must be an integer of at least 0")
+    if not is_seconds(lookup_timeout):
+        yield Problem("lookup_timeout", lookup_timeout, "it must be seconds, at least 0")
+    yield from timeout_problems(timeout)
 
 
 def _wrong_in_url(url: str) -> str:

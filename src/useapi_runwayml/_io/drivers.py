@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -13,8 +13,7 @@ from .._core.course import Course
 from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep, Tell
 from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, APIResponseError, UseapiError
-from .clock import SystemClock
-from .network import client_of_ours
+from .pool import Pool
 from .quiet import install
 from .receiving import Body
 from .requests import Requests, answer_in, failure, log_request
@@ -30,22 +29,26 @@ _NO_AUTH: Any = None
 class SyncDriver:
     """Runs cores in the calling thread."""
 
-    def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.Client | None) -> None:
-        self.clock: Clock = SystemClock()
-        self._own = http_client is None
-        self._base_url = settings.base_url
-        self._client = client_of_ours(httpx.Client, settings.base_url) if http_client is None else http_client
-        self._requests = Requests(settings, token, self._client, foreign=not self._own)
+    def __init__(self, requests: Requests[httpx.Client], clock: Clock, *, is_view: bool = False) -> None:
+        self.clock = clock
+        self._requests = requests
+        self._pool: Pool[httpx.Client] = requests.pool
+        self._is_view = is_view
+
+    def view(self, settings: Settings) -> SyncDriver:
+        """The same connections under other settings; closing it leaves them open."""
+        return SyncDriver(self._requests.under(settings), self.clock, is_view=True)
+
+    @property
+    def _client(self) -> httpx.Client:
+        return self._pool.client
 
     def close(self) -> None:
-        if self._own:
+        if self._pool.is_own and not self._is_view:
             self._client.close()
 
     def after_fork(self) -> None:
-        """In a child process: connections of its own. The parent's are kept as they are, neither used nor closed."""
-        if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, client_of_ours(httpx.Client, self._base_url)
-        self._requests.after_fork(self._client)
+        self._pool.after_fork()
 
     def make_gate(self) -> threading.Event:
         return threading.Event()
@@ -85,7 +88,7 @@ class SyncDriver:
         return None
 
     def _send(self, call: Call, attempt: int) -> Answer | BaseException:
-        self._requests.check_open()
+        self._pool.check_open()
         begun = self.clock.monotonic()
         limits = self._requests.limits(call.options, self.clock.monotonic, has_file=call.content is not None)
         request = self._requests.build(call, limits)
@@ -113,7 +116,7 @@ class SyncDriver:
         return found
 
     def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
-        self._requests.check_open()
+        self._pool.check_open()
         request: httpx.Request | None = None
         limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True, is_link=True)
         try:
@@ -136,24 +139,26 @@ class SyncDriver:
 class AsyncDriver:
     """Runs cores in the event loop that it was first used in."""
 
-    def __init__(self, settings: Settings, token: Callable[[], str], http_client: httpx.AsyncClient | None) -> None:
-        self.clock: Clock = SystemClock()
-        self._own = http_client is None
-        self._base_url = settings.base_url
-        self._client = client_of_ours(httpx.AsyncClient, settings.base_url) if http_client is None else http_client
-        self._requests = Requests(settings, token, self._client, foreign=not self._own)
-        self._loop: object = None
+    def __init__(self, requests: Requests[httpx.AsyncClient], clock: Clock, *, is_view: bool = False) -> None:
+        self.clock = clock
+        self._requests = requests
+        self._pool: Pool[httpx.AsyncClient] = requests.pool
+        self._is_view = is_view
+
+    def view(self, settings: Settings) -> AsyncDriver:
+        """The same connections under other settings; closing it leaves them open."""
+        return AsyncDriver(self._requests.under(settings), self.clock, is_view=True)
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        return self._pool.client
 
     async def close(self) -> None:
-        if self._own:
+        if self._pool.is_own and not self._is_view:
             await self._client.aclose()
 
     def after_fork(self) -> None:
-        """In a child process: connections and an event loop of its own. The parent's are neither used nor closed."""
-        if self._own and not self._client.is_closed:
-            self._of_parent, self._client = self._client, client_of_ours(httpx.AsyncClient, self._base_url)
-        self._loop = None
-        self._requests.after_fork(self._client)
+        self._pool.after_fork()
 
     def make_gate(self) -> Any:
         import anyio
@@ -164,9 +169,9 @@ class AsyncDriver:
         from anyio.lowlevel import current_token
 
         here = current_token()
-        if self._loop is None:
-            self._loop = here
-        elif self._loop != here:
+        if self._pool.loop is None:
+            self._pool.loop = here
+        elif self._pool.loop != here:
             raise UseapiError("This AsyncRunwayClient belongs to another event loop: make one client in each loop")
 
     async def run(self, core: Core[T]) -> T:
@@ -207,7 +212,7 @@ class AsyncDriver:
         return None
 
     async def _send(self, call: Call, attempt: int) -> Answer | BaseException:
-        self._requests.check_open()
+        self._pool.check_open()
         begun = self.clock.monotonic()
         limits = self._requests.limits(call.options, self.clock.monotonic, has_file=call.content is not None)
         request = self._requests.build(call, limits)
@@ -235,7 +240,7 @@ class AsyncDriver:
         return found
 
     async def _fetch(self, fetch: Fetch) -> Answer | APIConnectionError:
-        self._requests.check_open()
+        self._pool.check_open()
         request: httpx.Request | None = None
         limits = self._requests.limits(fetch.options, self.clock.monotonic, has_file=True, is_link=True)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from .timeouts import LONGEST
 PIECE = 1 << 16
 
 
-C = TypeVar("C", httpx.Client, httpx.AsyncClient)
+C = TypeVar("C", bound=httpx.Client | httpx.AsyncClient)
 
 
 class _NoCookies(httpx.Cookies):
@@ -27,11 +27,11 @@ class _NoCookies(httpx.Cookies):
         pass
 
 
-def client_of_ours(kind: Callable[..., C], base_url: str) -> C:
+def client_of_ours(kind: Callable[..., C], base_url: str, connecting: Mapping[str, Any]) -> C:
     """A client whose transports, those through proxies among them, hold the limits of their requests."""
     environment.check()
     try:
-        made = kind(mounts=environment.past_proxies(base_url))
+        made = kind(mounts=environment.past_proxies(base_url), **connecting)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         raise environment.blame(error) from None
     client: Any = made

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic
 
 import httpx
 
@@ -15,8 +15,10 @@ from .._core.answers import redact
 from .._core.effects import Answer, Call, Fetch, Options
 from .._core.surroundings import Settings
 from .._version import VERSION
-from ..errors import APIConnectionError, APITimeoutError, UseapiError
+from ..errors import APIConnectionError, APITimeoutError
 from .limits import Limits
+from .network import C
+from .pool import Pool
 from .receiving import ENCODINGS
 from .timeouts import as_parts, cut
 from .watched import watched
@@ -34,20 +36,17 @@ URLS = 256
 FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 
 
-class Requests:
+class Requests(Generic[C]):
     """Builds the requests of one client. The token is asked for anew each time and kept nowhere."""
 
-    def __init__(
-        self, settings: Settings, token: Callable[[], str], client: httpx.Client | httpx.AsyncClient, *, foreign: bool
-    ) -> None:
+    def __init__(self, settings: Settings, token: Callable[[], str], pool: Pool[C]) -> None:
         self._url = lru_cache(URLS)(lambda path: httpx.URL(settings.base_url + path))
         self._seconds = settings.timeout
         self._parts = as_parts(settings.timeout)
         self._token = token
-        self._client = client
-        self._foreign = foreign
-        self._is_of_parent = False
-        self.failures: tuple[type[Exception], ...] = (Exception,) if foreign else FAILURES
+        self.pool: Pool[C] = pool
+        self._foreign = not pool.is_own
+        self.failures: tuple[type[Exception], ...] = FAILURES if pool.is_own else (Exception,)
         self._headers = [
             ("Accept", "application/json"),
             ("Accept-Encoding", ENCODINGS),
@@ -55,6 +54,10 @@ class Requests:
             ("User-Agent", f"useapi-runwayml/{VERSION}"),
         ]
         self._usual = httpx.Headers([("Host", self._url("").netloc.decode()), *self._headers])
+
+    def under(self, settings: Settings) -> Requests[C]:
+        """The requests of the same client under other settings."""
+        return Requests(settings, self._token, self.pool)
 
     def limits(
         self, options: Options, now: Callable[[], float], *, has_file: bool = False, is_link: bool = False
@@ -68,20 +71,6 @@ class Requests:
 
     def _timeouts(self, options: Options, limits: Limits) -> dict[str, Any]:
         return cut(self._parts if options.timeout is None else as_parts(options.timeout), limits.left())
-
-    def after_fork(self, client: httpx.Client | httpx.AsyncClient) -> None:
-        """In a child process: a client of its own, or a given one, which cannot be used there."""
-        self._client = client
-        self._is_of_parent = self._foreign
-
-    def check_open(self) -> None:
-        if self._is_of_parent:
-            raise UseapiError(
-                "The http_client that was given belongs to the parent of this process, and two processes cannot share its "
-                "connections: make the client, and what it is given, after the fork"
-            )
-        if self._client.is_closed:
-            raise UseapiError("This client is closed: make a new one")
 
     def build(self, call: Call, limits: Limits) -> httpx.Request:
         """The request of a call, with the token. A plain read, as polling sends them, parses nothing twice."""
@@ -111,7 +100,7 @@ class Requests:
             headers = list({name.lower(): value for name, value in (*headers, *extra)}.items())
         make: Any = httpx.Request
         if self._foreign:  # its own headers, cookies and parameters apply too
-            make = self._client.build_request
+            make = self.pool.client.build_request
         request: httpx.Request = make(
             call.method.upper(),
             self._url(call.path),
