@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from inspect import getattr_static
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 class _Client:
     """What both clients have in common."""
 
-    _context: Context
+    _context: Any
     _driver: Any
-    _group: Group
+    _group: Any
 
     def __repr__(self) -> str:
         made = getattr(self, "_context", None)
@@ -85,6 +86,7 @@ class RunwayClient(_Client, Creations):
         base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
         timeout: seconds for a whole call, its retries included (5 at most of them for connecting); for an upload or a download,
             seconds in which a thousand bytes a second have to move. An httpx.Timeout bounds each read and write, as in httpx.
+            None is the same as leaving it out, here 60 and in a call what the client has: math.inf waits for ever.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
         lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.Client to use as it is; it is not closed, and not used in a process that is forked off later. A
@@ -92,6 +94,14 @@ class RunwayClient(_Client, Creations):
         callbacks: a CallbackApp or CallbackWsgiApp that is served where its signer says. Creates take their replyUrl from it unless
             they name one, and waits for their tasks are woken by it, read the task once to make sure, and ask by themselves ever
             more seldom, down to once a minute: without any callback a wait takes longer, and nothing else.
+        default_headers: headers of every request to the service, and of none to another host. `extra_headers` of a call win.
+        limits: how many connections there may be, as httpx.Limits says it.
+        proxy: the URL of a proxy for every request, in place of those that the environment names; also to this machine.
+        verify: False to trust any certificate, or an ssl.SSLContext that says which; True trusts those that httpx does.
+        http2: to speak HTTP/2 where the service does (extra `http2`). All requests then share a connection, and one that times out
+            ends it for the others: reads are tried again, and a create is looked for.
+
+    None of the last five goes with `http_client`, which has its own.
 
     Raises:
         ParameterError: a token that is missing or no token, or another setting that cannot be.
@@ -107,10 +117,15 @@ class RunwayClient(_Client, Creations):
         lookup_timeout: float = 20,
         http_client: httpx.Client | None = None,
         callbacks: Callbacks | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        limits: httpx.Limits | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | bool = True,
+        http2: bool = False,
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
-        from ._io import config, forks
+        from ._io import config, connecting, forks
         from ._io.clock import SystemClock
         from ._io.drivers import SyncDriver
         from ._io.files import Disk
@@ -119,10 +134,12 @@ class RunwayClient(_Client, Creations):
 
         source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
-        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
+        how = connecting.settings_of(limits, proxy, verify, http2)
+        problems += connecting.problems(how, http_client, default_headers)
+        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, default_headers, problems)
         config.check_kind(http_client, httpx.Client)
         config.check_callbacks(callbacks)
-        pool = Pool(httpx.Client, http_client, settings.base_url, {})
+        pool = Pool(httpx.Client, http_client, settings.base_url, how)
         self._driver: SyncDriver = SyncDriver(Requests(settings, source, pool), SystemClock())
         self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False, callbacks=callbacks
@@ -184,10 +201,19 @@ class AsyncRunwayClient(_Client, AsyncCreations):
         base_url: where the service answers; USEAPI_RUNWAYML_BASE_URL when left out, else the live service.
         timeout: seconds for a whole call, its retries included (5 at most of them for connecting); for an upload or a download,
             seconds in which a thousand bytes a second have to move. An httpx.Timeout bounds each read and write, as in httpx.
+            None is the same as leaving it out, here 60 and in a call what the client has: math.inf waits for ever.
         max_retries: how often a read is tried again, and a create that was never sent. A create that was sent never is.
         lookup_timeout: seconds to look for a create whose answer was lost, after the timeout of its POST.
         http_client: an httpx.AsyncClient to use as it is; it is not closed, and not used in a process that is forked off later.
         callbacks: a CallbackApp, as for RunwayClient; it may be served in another event loop or thread.
+        default_headers: headers of every request to the service, and of none to another host. `extra_headers` of a call win.
+        limits: how many connections there may be, as httpx.Limits says it.
+        proxy: the URL of a proxy for every request, in place of those that the environment names; also to this machine.
+        verify: False to trust any certificate, or an ssl.SSLContext that says which; True trusts those that httpx does.
+        http2: to speak HTTP/2 where the service does (extra `http2`). All requests then share a connection, and one that times out
+            ends it for the others: reads are tried again, and a create is looked for.
+
+    None of the last five goes with `http_client`, which has its own.
     """
 
     def __init__(
@@ -200,10 +226,15 @@ class AsyncRunwayClient(_Client, AsyncCreations):
         lookup_timeout: float = 20,
         http_client: httpx.AsyncClient | None = None,
         callbacks: Callbacks | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        limits: httpx.Limits | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | bool = True,
+        http2: bool = False,
     ) -> None:
         from ._core.surroundings import Context
         from ._core.waiting import Group
-        from ._io import config, forks
+        from ._io import config, connecting, forks
         from ._io.clock import SystemClock
         from ._io.drivers import AsyncDriver
         from ._io.files import Disk
@@ -212,10 +243,12 @@ class AsyncRunwayClient(_Client, AsyncCreations):
 
         source, problems = config.token_source(token)
         del token  # what is raised from here on has no frame that holds it
-        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, problems)
+        how = connecting.settings_of(limits, proxy, verify, http2)
+        problems += connecting.problems(how, http_client, default_headers)
+        settings = config.resolve(base_url, timeout, max_retries, lookup_timeout, default_headers, problems)
         config.check_kind(http_client, httpx.AsyncClient)
         config.check_callbacks(callbacks)
-        pool = Pool(httpx.AsyncClient, http_client, settings.base_url, {})
+        pool = Pool(httpx.AsyncClient, http_client, settings.base_url, how)
         self._driver: AsyncDriver = AsyncDriver(Requests(settings, source, pool), SystemClock())
         self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True, callbacks=callbacks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -268,3 +269,8 @@ async def other_settings(runway: RunwayClient, awaiting: AsyncRunwayClient) -> N
     async with awaiting.with_options(timeout=httpx.Timeout(5)) as patient:
         assert_type(patient, AsyncRunwayClient)
     await awaiting.close()
+    limits = httpx.Limits(max_connections=10)
+    named: Mapping[str, str] = {"X-Team": "film"}
+    RunwayClient(default_headers=named, limits=limits, proxy="http://proxy.test:80", verify=False, http2=True).close()
+    settings = ssl.create_default_context()
+    await AsyncRunwayClient(proxy=httpx.Proxy("http://proxy.test:80"), verify=settings, http2=True).aclose()

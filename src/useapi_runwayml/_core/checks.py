@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeGuard
 
 from ..errors import ParameterError, Problem
 from .surroundings import Context
 
 RESERVED_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
+OF_EACH_REQUEST = RESERVED_HEADERS | {"accept-encoding", "connection", "content-encoding", "content-type"}
+"""What no header of all requests may replace: an answer that cannot be read hides what became of a create."""
 
 
 def is_seconds(value: object) -> TypeGuard[float]:
@@ -23,20 +25,22 @@ def is_seconds(value: object) -> TypeGuard[float]:
         return False
 
 
-def header_problems(extra: Any) -> Iterator[Problem]:
-    """What is wrong with extra headers; None is none."""
-    if extra is None:
+def header_problems(
+    given: Any, field: str = "extra_headers", reserved: Collection[str] = RESERVED_HEADERS
+) -> Iterator[Problem]:
+    """What is wrong with headers; None is none."""
+    if given is None:
         return
-    if not isinstance(extra, Mapping):
-        yield Problem("extra_headers", type(extra).__name__, "it must be a mapping of strings to strings")
+    if not isinstance(given, Mapping):
+        yield Problem(field, type(given).__name__, "it must be a mapping of strings to strings")
         return
-    for name, value in extra.items():
+    for name, value in given.items():
         if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            yield Problem("extra_headers", name, "it must be the name of a header")
-        elif name.lower() in RESERVED_HEADERS:
-            yield Problem("extra_headers", name, "the client sets this header itself")
+            yield Problem(field, name, "it must be the name of a header")
+        elif name.lower() in reserved:
+            yield Problem(field, name, "the client sets this header itself")
         elif not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            yield Problem(f"extra_headers[{name!r}]", None, "its value must be printable ASCII text")
+            yield Problem(f"{field}[{name!r}]", None, "its value must be printable ASCII text")
 
 
 def timeout_problems(timeout: Any) -> Iterator[Problem]:

@@ -6,8 +6,8 @@ import copy
 import math
 import os
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -26,6 +26,7 @@ class Settings:
     timeout: float | httpx.Timeout
     max_retries: int
     lookup_timeout: float
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Clock(Protocol):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .._core.checks import is_seconds, timeout_problems
+from .._core.checks import OF_EACH_REQUEST, header_problems, is_seconds, timeout_problems
 from .._core.surroundings import Settings
 from ..errors import ParameterError, Problem
 
@@ -29,7 +29,8 @@ def resolve(
     timeout: float | httpx.Timeout | None,
     max_retries: int,
     lookup_timeout: float,
-    problems: list[Problem],
+    default_headers: Mapping[str, str] | None,
+    problems: Iterable[Problem],
 ) -> Settings:
     """The settings, or ParameterError with all that is wrong, these problems among it."""
     problems = list(problems)
@@ -39,9 +40,11 @@ def resolve(
         problems.append(Problem(place, type(given).__name__, "it must be a string"))
     elif rule := _wrong_in_url(url):
         problems.append(Problem(place, None if "@" in url else url, rule))
-    if problems := [*problems, *_wrong_in_settings(timeout, max_retries, lookup_timeout)]:
+    problems += _wrong_in_settings(timeout, max_retries, lookup_timeout)
+    if problems := [*problems, *header_problems(default_headers, "default_headers", OF_EACH_REQUEST)]:
         raise ParameterError(problems)
-    return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout)
+    headers = dict(default_headers or {})
+    return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout, headers)
 
 
 def changed(

@@ -131,7 +131,7 @@ class SyncDriver:
                     return Answer(response.status_code, response.headers, b"")
                 finally:
                     response.close()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        except self._requests.link_failures as error:
             found = failure(error, "download", request)
         return found
 
@@ -255,7 +255,7 @@ class AsyncDriver:
                     return Answer(response.status_code, response.headers, b"")
                 finally:
                     await response.aclose()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        except self._requests.link_failures as error:
             found = failure(error, "download", request)
         return found
 

@@ -37,6 +37,21 @@ def check() -> None:
         raise ParameterError(problems)
 
 
+def wrong_proxy(given: str | httpx.URL | httpx.Proxy) -> str:
+    """The rule that a proxy's URL breaks; empty if it breaks none."""
+    try:
+        proxy = given if isinstance(given, httpx.Proxy) else httpx.Proxy(given)
+        parts = urlsplit(str(proxy.url))
+        if parts.port == 0 or not parts.hostname:
+            raise ValueError
+    except (ValueError, httpx.InvalidURL) as error:
+        rule = "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL of a proxy"
+        return f"{rule}: write http://host:port"
+    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        return "a SOCKS proxy needs the package socksio: pip install 'httpx[socks]'"
+    return ""
+
+
 def blame(error: Exception) -> UseapiError:
     """The error for a client that could not be made all the same."""
     if problems := [*_certificates()]:
@@ -66,20 +81,8 @@ def _certificates() -> Iterator[Problem]:
 def _proxies() -> Iterator[Problem]:
     """No value is shown: it may have a password."""
     for name, value in _named(*PROXIES):
-        url = value if "://" in value else f"http://{value}"
-        try:
-            scheme = httpx.Proxy(url).url.scheme
-            parts = urlsplit(url)
-            if parts.port == 0 or not parts.hostname:
-                raise ValueError
-        except (ValueError, httpx.InvalidURL) as error:
-            rule = (
-                "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL of a proxy"
-            )
-            yield Problem(name, None, f"{rule}: write http://host:port")
-        else:
-            if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-                yield Problem(name, None, "a SOCKS proxy needs the package socksio: pip install 'httpx[socks]'")
+        if rule := wrong_proxy(value if "://" in value else f"http://{value}"):
+            yield Problem(name, None, rule)
 
 
 def _exceptions() -> Iterator[Problem]:

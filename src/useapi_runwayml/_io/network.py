@@ -29,9 +29,14 @@ class _NoCookies(httpx.Cookies):
 
 def client_of_ours(kind: Callable[..., C], base_url: str, connecting: Mapping[str, Any]) -> C:
     """A client whose transports, those through proxies among them, hold the limits of their requests."""
-    environment.check()
+    past_proxies = {}
+    if (
+        "proxy" not in connecting
+    ):  # a proxy that was asked for is asked for everything, and the environment's for nothing
+        environment.check()
+        past_proxies = environment.past_proxies(base_url)
     try:
-        made = kind(mounts=environment.past_proxies(base_url), **connecting)
+        made = kind(mounts=past_proxies, **connecting)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         raise environment.blame(error) from None
     client: Any = made

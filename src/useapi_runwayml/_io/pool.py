@@ -15,8 +15,8 @@ class Pool(Generic[C]):
     """An httpx client, ours or a given one. `make` makes ours anew."""
 
     def __init__(self, kind: Callable[..., C], given: C | None, base_url: str, connecting: dict[str, Any]) -> None:
-        self.is_own = given is None
-        self.speaks_http2 = bool(connecting.get("http2"))
+        self.is_own: bool = given is None
+        self.speaks_http2: bool = bool(connecting.get("http2"))
         self._make: Callable[[], C] = partial(client_of_ours, kind, base_url, connecting)
         self.client: C = self._make() if given is None else given
         self.loop: object = None

@@ -18,6 +18,7 @@ from .._version import VERSION
 from ..errors import APIConnectionError, APITimeoutError
 from .limits import Limits
 from .network import C
+from .once import trace_of
 from .pool import Pool
 from .receiving import ENCODINGS
 from .timeouts import as_parts, cut
@@ -33,7 +34,8 @@ NEVER_SENT = (
     httpx.UnsupportedProtocol,
 )
 URLS = 256
-FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+LINK_FAILURES: tuple[type[Exception], ...] = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+FAILURES = (*LINK_FAILURES, OSError)
 
 
 class Requests(Generic[C]):
@@ -46,13 +48,18 @@ class Requests(Generic[C]):
         self._token = token
         self.pool: Pool[C] = pool
         self._foreign = not pool.is_own
-        self.failures: tuple[type[Exception], ...] = FAILURES if pool.is_own else (Exception,)
+        plain = pool.is_own and not pool.speaks_http2
+        self.failures: tuple[type[Exception], ...] = FAILURES if plain else (Exception,)
+        self.link_failures = LINK_FAILURES if not pool.speaks_http2 else (*LINK_FAILURES, *of_http2())
         self._headers = [
             ("Accept", "application/json"),
             ("Accept-Encoding", ENCODINGS),
             ("Connection", "keep-alive"),
             ("User-Agent", f"useapi-runwayml/{VERSION}"),
         ]
+        if settings.default_headers:
+            headers = (*self._headers, *settings.default_headers.items())
+            self._headers = list({name.lower(): value for name, value in headers}.items())
         self._usual = httpx.Headers([("Host", self._url("").netloc.decode()), *self._headers])
 
     def under(self, settings: Settings) -> Requests[C]:
@@ -111,6 +118,8 @@ class Requests(Generic[C]):
             extensions={"timeout": self._timeouts(call.options, limits)},
         )
         request = request if call.content is None else _streaming(request, call)
+        if self.pool.speaks_http2 and request.method == "POST":
+            request.extensions["trace"] = trace_of(request, awaits=isinstance(self.pool.client, httpx.AsyncClient))
         return watched(request) if self._foreign else request
 
     def build_fetch(self, fetch: Fetch, limits: Limits) -> httpx.Request:
@@ -131,6 +140,13 @@ def _streaming(request: httpx.Request, call: Call) -> httpx.Request:
     return httpx.Request(
         request.method, request.url, headers=headers, stream=call.content, extensions=request.extensions
     )
+
+
+def of_http2() -> tuple[type[Exception], ...]:
+    """The errors of the library that speaks it, which httpx lets through."""
+    from h2.exceptions import H2Error
+
+    return (H2Error,)
 
 
 def answer_in(error: Exception, request: httpx.Request) -> Answer | None:
