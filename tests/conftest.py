@@ -40,7 +40,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL"):
+    for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL", "USEAPI_RUNWAYML_LOG"):
         monkeypatch.delenv(name, raising=False)
 
 

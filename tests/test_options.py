@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 import ssl
 import sys
@@ -425,3 +426,67 @@ def test_a_create_goes_through_a_proxy_over_http2(world: World, secure: Callable
         assert client.video_to_video.create(asset_id="a", text_prompt="x").task_id == TASK
         client.close()
     assert [each[":method"] for each in server.seen] == ["POST"]
+
+
+@pytest.fixture
+def our_logger() -> Iterator[logging.Logger]:
+    """As it is before anybody has asked for anything."""
+    logger = logging.getLogger("useapi_runwayml")
+    handlers, level = list(logger.handlers), logger.level
+    yield logger
+    logger.handlers[:], logger.level = handlers, level
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize(("value", "lines"), [("debug", 2), (" INFO ", 1), (None, 0), ("", 0)])
+def test_the_log_goes_to_stderr_if_the_variable_says_so(
+    value: str | None,
+    lines: int,
+    world: World,
+    our_logger: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each line once, however many clients there are; nothing is touched without it."""
+    if value is not None:
+        monkeypatch.setenv("USEAPI_RUNWAYML_LOG", value)
+    answers = iter([httpx.Response(503), httpx.Response(200, json=[])])
+    world.scripted(lambda request: httpx.Response(404))
+    client = world.scripted(lambda request: next(answers))
+    if lines == 1:
+        assert client.scheduler.list() == []
+    else:
+        with pytest.raises(errors.ServerError):
+            view(client, max_retries=0).scheduler.list()
+        assert client.scheduler.list() == []
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == lines
+    assert all("useapi_runwayml: GET /scheduler/" in line and TOKEN not in line for line in told)
+    assert our_logger.handlers == [] or lines
+    assert our_logger.level == {2: logging.DEBUG, 1: logging.INFO, 0: logging.NOTSET}[lines]
+
+
+def test_a_log_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, our_logger: logging.Logger) -> None:
+    """When the client is made, by the name of the variable."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_LOG", "loud")
+    for kind in KINDS:
+        with pytest.raises(errors.ParameterError, match="USEAPI_RUNWAYML_LOG: 'loud' is refused") as caught:
+            kind(TOKEN)
+        assert "debug or info" in str(caught.value)
+    assert our_logger.handlers == []
+
+
+def test_a_log_that_cannot_be_written_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, our_logger: logging.Logger, world: World
+) -> None:
+    """A paid create goes on."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_LOG", "debug")
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    client = world.client()
+    asset_id = world.asset()
+    closed = open(__file__)  # noqa: SIM115
+    closed.close()
+    for stream in (None, closed):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert client.video_to_video.create(asset_id=asset_id, text_prompt="x").task_id
+    assert world.calls("createVideoToVideo") == 2

@@ -103,6 +103,9 @@ class RunwayClient(_Client, Creations):
 
     None of the last five goes with `http_client`, which has its own.
 
+    USEAPI_RUNWAYML_LOG=info, or debug, has what the logger `useapi_runwayml` tells written to stderr: look-ups and what is tried
+    again, or each request too.
+
     Raises:
         ParameterError: a token that is missing or no token, or another setting that cannot be.
     """

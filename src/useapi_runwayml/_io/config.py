@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from .._core.checks import OF_EACH_REQUEST, header_problems, is_seconds, timeout_problems
 from .._core.surroundings import Settings
 from ..errors import ParameterError, Problem
+from . import logs
 
 if TYPE_CHECKING:
     import httpx
@@ -41,8 +42,10 @@ def resolve(
     elif rule := _wrong_in_url(url):
         problems.append(Problem(place, None if "@" in url else url, rule))
     problems += _wrong_in_settings(timeout, max_retries, lookup_timeout)
-    if problems := [*problems, *header_problems(default_headers, "default_headers", OF_EACH_REQUEST)]:
+    problems += header_problems(default_headers, "default_headers", OF_EACH_REQUEST)
+    if problems := [*problems, *logs.problems()]:
         raise ParameterError(problems)
+    logs.set_up()
     headers = dict(default_headers or {})
     return Settings(url, 60 if timeout is None else timeout, max_retries, lookup_timeout, headers)
 
