@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class Model(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+LONGEST = 120
 
 
 def read_text(value: Any) -> str | None:
@@ -135,6 +137,27 @@ def hide_query(value: Any) -> str:
         return re.sub(r"\?.*", "?…", repr(value), flags=re.DOTALL)
     head, mark, _ = re.sub(r"(?<=//)[^/@]*@", "…@", value).replace("#", "?").partition("?")
     return repr(f"{head}?…" if mark else head)
+
+
+def repr_of(model: Any) -> str:
+    """The repr of an answer's model: the fields that came, each cut short, and no link's query."""
+    shown = []
+    for each in fields(type(model)):
+        value = getattr(model, each.name)
+        if each.repr and value not in (None, "", [], {}):
+            text = each.repr(value) if callable(each.repr) else repr(value)
+            text = re.sub(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", r"\1?…", text)
+            shown.append(f"{each.name}={text if len(text) <= LONGEST else text[:LONGEST] + '…'}")
+    return f"{type(model).__name__}({', '.join(shown)})"
+
+
+def write_json(value: dict[str, Any], indent: int | None) -> str:
+    """As JSON that people can read; what is no JSON, in a model that was made by hand, is text."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    is_text = text.isascii() or not re.search(
+        r"[\ud800-\udfff]", text
+    )  # half a character could not be written anywhere
+    return text if is_text else json.dumps(value, indent=indent, default=str)
 
 
 def hash_of(model: Any) -> int:

@@ -2,6 +2,7 @@
 # Do not edit: change the document or a template in openapi/generator/, then generate again.
 """What all modules share."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Generic, Literal, TypeVar, final
 
@@ -51,4 +52,45 @@ class Response(Generic[T]):
     parsed: T | None
 
 
-__all__ = ["UNSET", "Response", "Unset"]
+LEFT_OUT = ("cookie", "authenti", "authoriz", "token", "secret", "api-key")
+REQUEST_IDS = ("x-request-id", "request-id", "cf-ray")
+
+
+@define(frozen=True, repr=False)
+class AnswerInfo:
+    """How an answer came: kept by the model or the error that was read of it, without its body.
+
+    Attributes:
+        status: The HTTP status.
+        elapsed_seconds: From the moment at which its request went out, alone, until it was there.
+        tries: How often its request had been sent, this time included.
+    """
+
+    status: int
+    elapsed_seconds: float
+    tries: int
+    head: bytes = b""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its headers by their names in small letters, without those that may hold a secret, and links without their queries."""
+        found: dict[str, str] = {}
+        for line in self.head.decode("latin-1").split("\n"):
+            name, _, value = line.partition(": ")
+            name = name.lower()
+            if name and not any(each in name for each in LEFT_OUT):
+                value = re.sub(r"(//[^\s?#\"'<>,;]*)[?#][^\s\"'<>,;]*", r"\1?…", value)
+                found[name] = f"{found[name]}, {value}" if name in found else value
+        return found
+
+    @property
+    def request_id(self) -> str | None:
+        """What whoever runs the service can find the request by, if it tells any: which of the usual headers it sends is not documented."""
+        headers = self.headers
+        return next((headers[name] for name in REQUEST_IDS if headers.get(name)), None)
+
+    def __repr__(self) -> str:
+        return f"AnswerInfo(status={self.status}, elapsed_seconds={self.elapsed_seconds:.3f}, tries={self.tries})"
+
+
+__all__ = ["UNSET", "AnswerInfo", "Response", "Unset"]

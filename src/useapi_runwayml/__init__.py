@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.scheduled_task import ScheduledTask as ScheduledTask
     from useapi_runwayml_api.models.task import Task as Task
     from useapi_runwayml_api.models.task_status import TaskStatus as TaskStatus
+    from useapi_runwayml_api.types import AnswerInfo as AnswerInfo
 
     from .client import AsyncRunwayClient as AsyncRunwayClient
     from .client import RunwayClient as RunwayClient
@@ -30,6 +31,7 @@ else:
         "RunwayClient": ".client",
         "Progress": "useapi_runwayml_api.creations.base",
         "RunResult": "useapi_runwayml_api.creations.creators",
+        "AnswerInfo": "useapi_runwayml_api.types",
         "Artifact": f"{_MODELS}.artifact",
         "Asset": f"{_MODELS}.asset",
         "Features": f"{_MODELS}.features",

@@ -27,8 +27,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.running_task import RunningTask
     from useapi_runwayml_api.models.task import Task
+    from useapi_runwayml_api.types import AnswerInfo
 else:
-    RunningTask = Task = Any  # for whoever asks for hints at run time: the models are loaded when they are used
+    AnswerInfo = RunningTask = Task = (
+        Any  # for whoever asks for hints at run time: the models are loaded when they are used
+    )
 
 __all__ = [
     "APIConnectionError",
@@ -82,9 +85,13 @@ class Problem(NamedTuple):
 
 
 class UseapiError(Exception):
-    """The base of every error of this package. `task_id` is the task concerned, or None."""
+    """The base of every error of this package. `task_id` is the task concerned, or None.
+
+    `response` tells of the answer that it was read of: status, headers, seconds, tries. It is None where there was none.
+    """
 
     task_id: str | None = None
+    response: AnswerInfo | None = None
 
     def __init__(self, message: str, *, task_id: str | None = None) -> None:
         super().__init__(message)
@@ -282,6 +289,7 @@ class TaskError(UseapiError):
     def __init__(self, message: str, *, task_id: str, task: Task | None = None) -> None:
         super().__init__(message, task_id=task_id)
         self.task = task
+        self.response = getattr(task, "response", None)
 
 
 class TaskFailedError(TaskError):

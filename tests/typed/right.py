@@ -15,6 +15,7 @@ import useapi_runwayml
 from useapi_runwayml import (
     Aleph,
     AlephOptions,
+    AnswerInfo,
     Artifact,
     Asset,
     AsyncAleph,
@@ -83,6 +84,10 @@ def told(progress: Progress) -> None:
 def statuses_of(runway: RunwayClient) -> dict[str, str]:
     """States by their constants, which stay open: what came is text."""
     chosen = [TaskStatus.RUNNING, TaskStatus.THROTTLED, "SOMETHING_NEW"]
+    for task in runway.tasks.list():
+        if answer := task.response:
+            assert_type(answer.headers, dict[str, str])
+            print(answer.status, answer.request_id, answer.elapsed_seconds, answer.tries, task.to_json(indent=2))
     return {task.task_id: task.status or "not told" for task in runway.tasks.list(statuses=chosen)}
 
 
@@ -163,6 +168,7 @@ def ends(runway: RunwayClient) -> str | None:
         assert_type(limited.retry_after, float | None)
     except APIStatusError as refused:
         assert_type(refused.status, int)
+        assert_type(refused.response, AnswerInfo | None)
     except SubmissionUnknownError as unknown:
         assert_type(unknown.reply_ref, str)
         assert_type(unknown.candidates, tuple[str, ...])

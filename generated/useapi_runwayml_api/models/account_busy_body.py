@@ -16,8 +16,11 @@ from ..readers import (
     read_datetime,
     read_integer,
     read_model,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 from .running_tasks import RunningTasks
 from .upstream_error import UpstreamError
 
@@ -31,6 +34,7 @@ class AccountBusyBody:
         running_tasks: The tasks in the way: account to tasks.
         code: The HTTP status once more.
         retry_after: When to try again.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -45,6 +49,7 @@ class AccountBusyBody:
     code: int | None = None
     retry_after: datetime.datetime | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -61,12 +66,19 @@ class AccountBusyBody:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from ..readers import (
     read_model,
     read_text,
     read_texts,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 from .artifact_metadata import ArtifactMetadata
 
 
@@ -37,6 +40,7 @@ class Artifact:
         file_size: Bytes, as a number or as text.
         created_at: When the file was made.
         metadata: Measures of the file.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -59,6 +63,7 @@ class Artifact:
     created_at: datetime.datetime | None = None
     metadata: ArtifactMetadata | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -79,12 +84,19 @@ class Artifact:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

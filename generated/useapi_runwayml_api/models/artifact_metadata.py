@@ -16,8 +16,11 @@ from ..readers import (
     read_integer,
     read_model,
     read_number,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 from .picture_size import PictureSize
 
 
@@ -34,6 +37,7 @@ class ArtifactMetadata:
         height: Newer shape: pixels.
         has_audio: Newer shape: whether there is sound.
         has_alpha_channel: Newer shape: whether there is transparency.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -56,6 +60,7 @@ class ArtifactMetadata:
     has_audio: bool | None = None
     has_alpha_channel: bool | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -76,12 +81,19 @@ class ArtifactMetadata:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

@@ -20,8 +20,11 @@ from ..readers import (
     read_model,
     read_text,
     read_texts,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 from .artifact_metadata import ArtifactMetadata
 from .media_kind import MediaKind
 
@@ -53,6 +56,7 @@ class Asset:
         size: Answer to an upload: bytes.
         permissions: Answer to an upload: kept as it comes.
         user: Answer to an upload: kept as it comes.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -103,6 +107,7 @@ class Asset:
     permissions: Any = None
     user: Any = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -137,12 +142,19 @@ class Asset:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

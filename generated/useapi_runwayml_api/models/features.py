@@ -13,8 +13,11 @@ from ..readers import (
     copy_of,
     hash_of,
     read_model,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 from .features_permitted import FeaturesPermitted
 from .features_used import FeaturesUsed
 
@@ -26,6 +29,7 @@ class Features:
     Attributes:
         permitted: What the plan permits.
         used: What has been used.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -36,6 +40,7 @@ class Features:
     permitted: FeaturesPermitted | None = None
     used: FeaturesUsed | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -50,12 +55,19 @@ class Features:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

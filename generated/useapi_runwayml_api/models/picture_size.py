@@ -13,8 +13,11 @@ from ..readers import (
     copy_of,
     hash_of,
     read_integer,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 
 
 @_attrs_define(kw_only=True, frozen=True)
@@ -24,6 +27,7 @@ class PictureSize:
     Attributes:
         width: Pixels.
         height: Pixels.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -34,6 +38,7 @@ class PictureSize:
     width: int | None = None
     height: int | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -48,12 +53,19 @@ class PictureSize:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

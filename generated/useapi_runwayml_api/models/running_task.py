@@ -14,8 +14,11 @@ from ..readers import (
     hash_of,
     hide_query,
     read_text,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 
 
 @_attrs_define(kw_only=True, frozen=True)
@@ -28,6 +31,7 @@ class RunningTask:
         id: The bare UUID.
         reply_url: Where callbacks go, as the caller gave it.
         reply_ref: The reference that the caller gave.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -44,6 +48,7 @@ class RunningTask:
     reply_url: str | None = _attrs_field(default=None, repr=hide_query)
     reply_ref: str | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -61,12 +66,19 @@ class RunningTask:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from ..readers import (
     copy_of,
     hash_of,
     read_list,
+    repr_of,
+    write_json,
 )
+from ..types import AnswerInfo
 from .running_task import RunningTask
 
 
@@ -25,6 +28,7 @@ class RunningTasks:
 
     entries: dict[str, list[RunningTask]] = _attrs_field(factory=dict)
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -37,6 +41,9 @@ class RunningTasks:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
@@ -45,6 +52,10 @@ class RunningTasks:
         if self.raw is None:
             return {key: [each.to_dict() for each in value] for key, value in self.entries.items()}
         return copy_of(self.raw)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

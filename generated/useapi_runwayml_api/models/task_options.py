@@ -17,8 +17,11 @@ from ..readers import (
     read_integer,
     read_number,
     read_text,
+    repr_of,
     write_answer,
+    write_json,
 )
+from ..types import AnswerInfo
 
 
 @_attrs_define(kw_only=True, frozen=True)
@@ -40,6 +43,7 @@ class TaskOptions:
         enhance_prompt: Whether the service rewrites the prompt.
         asset_group_name: The folder of the result.
         recording_enabled: Set by the service.
+        response: How the answer came of which it was read; None in a model inside another, or made by hand.
     """
 
     WIRE_NAMES: ClassVar[Mapping[str, str]] = {
@@ -74,6 +78,7 @@ class TaskOptions:
     asset_group_name: str | None = None
     recording_enabled: bool | None = None
     raw: Mapping[str, Any] | None = _attrs_field(default=None, repr=False, eq=False)
+    response: AnswerInfo | None = _attrs_field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -100,12 +105,19 @@ class TaskOptions:
     def __hash__(self) -> int:
         return hash_of(self)
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __copy__(self) -> Self:
         return deepcopy(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What came, unknown fields included; for a model made by hand, the fields that are set."""
         return copy_of(self.raw) if self.raw is not None else write_answer(self, self.WIRE_NAMES)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """What to_dict gives, as JSON."""
+        return write_json(self.to_dict(), indent)
 
     @property
     def additional_properties(self) -> dict[str, Any]:

@@ -8,10 +8,13 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from .effects import Answer, Call
+
+if TYPE_CHECKING:
+    from useapi_runwayml_api.types import AnswerInfo
 
 STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     400: errors.BadRequestError,
@@ -26,6 +29,7 @@ STATUS_ERRORS: dict[int, type[errors.APIStatusError]] = {
     596: errors.AccountSessionError,
 }
 _TOKEN = re.compile(r"user:\d+-(?!runwayml:)[A-Za-z0-9]+")
+_TOKEN_IN_BYTES = re.compile(_TOKEN.pattern.encode())
 _URL = re.compile(r"(https?://)(?:[^\s\"'<>/@]*@)?([^\s?#\"'<>]+)([?#][^\s\"'<>]*)?")
 _SNIPPET = 200
 DEEPEST = 64
@@ -68,19 +72,39 @@ def _read(answer: Answer, call: Call) -> Any:
     if not 200 <= answer.status < 300:
         return status_error(answer, body, call)
     model = call.parse(200, body) if isinstance(body, (dict, list)) else None
-    return unusable(answer, call) if model is None or body == {} else model
+    if model is None or body == {}:
+        return unusable(answer, call)
+    info = info_of(answer)
+    for each in model if isinstance(model, list) else (model,):
+        object.__setattr__(each, "response", info)  # it is new, and nobody has it yet
+    return model
+
+
+def info_of(answer: Answer) -> AnswerInfo:
+    """How the answer came, without its body: small, since models keep it."""
+    from useapi_runwayml_api.types import AnswerInfo
+
+    raw = getattr(answer.headers, "raw", None)
+    if raw is None:
+        raw = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    head = b"\n".join(b"%b: %b" % each for each in raw)
+    if b"user:" in head:
+        head = _TOKEN_IN_BYTES.sub(b"user:...", head)
+    return AnswerInfo(answer.status, answer.seconds, answer.tries, head)
 
 
 def unusable(answer: Answer, call: Call) -> errors.APIResponseError:
     """The error for a 2xx that does not say what was asked."""
     body = decode(answer.content)
     told = text_of(body) or "nothing"
-    return errors.APIResponseError(
+    error = errors.APIResponseError(
         f"{call.name}: {answer.status}, but the body is of no use: {told}",
         status=answer.status,
         body=body,
         task_id=call.task_id,
     )
+    error.response = info_of(answer)
+    return error
 
 
 def status_error(answer: Answer, body: Any, call: Call) -> errors.APIStatusError:
@@ -101,7 +125,7 @@ def status_error(answer: Answer, body: Any, call: Call) -> errors.APIStatusError
             kind, more = errors.AccountBusyError, {"running_tasks": read_body.running_tasks.entries}
         elif answer.status == 429 and "error" in body and "runningTasks" not in body:
             kind = errors.UpstreamBusyError
-    return kind(
+    error = kind(
         message,
         status=answer.status,
         code=code,
@@ -112,6 +136,8 @@ def status_error(answer: Answer, body: Any, call: Call) -> errors.APIStatusError
         operation=call.name,
         **more,
     )
+    error.response = info_of(answer)
+    return error
 
 
 def text_of(body: Any) -> str:

@@ -51,14 +51,14 @@ def note(error: BaseException, reply_ref: str | None, task_id: str | None) -> No
 def _submit(context: Context, intent: Intent) -> Core[Task]:
     clock = context.clock
     patience = clock.monotonic() + intent.busy_timeout
-    unsent = 0
+    unsent = tries = 0
     request = intent.call
     while True:
         posted = clock.monotonic()
         if not unsent:
             request = replace(intent.call, options=limited(context, intent.call.options))
         try:
-            answer: Answer = yield Send(request, unsent)
+            answer: Answer = yield Send(request, tries)
             task = accepted(answer, intent)
         except APIConnectionError as error:
             if error.maybe_sent:
@@ -82,6 +82,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
         else:
             intent.accepted(context, task.task_id)
             return task
+        tries += 1
         yield Sleep(pause)
 
 

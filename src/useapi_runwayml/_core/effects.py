@@ -47,6 +47,8 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    seconds: float = 0.0
+    tries: int = 1
 
 
 @dataclass(slots=True)

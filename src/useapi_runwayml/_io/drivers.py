@@ -102,6 +102,7 @@ class SyncDriver:
                         for chunk in response.iter_raw():
                             body.feed(chunk)
                     found = body.answer()
+                    found.seconds, found.tries = self.clock.monotonic() - begun, attempt + 1
                 finally:
                     response.close()
         except Through as passed:
@@ -226,6 +227,7 @@ class AsyncDriver:
                         async for chunk in response.aiter_raw():
                             body.feed(chunk)
                     found = body.answer()
+                    found.seconds, found.tries = self.clock.monotonic() - begun, attempt + 1
                 finally:
                     await response.aclose()
         except Through as passed:
