@@ -321,9 +321,12 @@ def test_what_failed_is_not_done_to_a_share(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_parameter_that_there_is_not_is_named(world: World, tmp_path: Path, clip: Path) -> None:
-    """By its name, before anything is sent."""
-    with pytest.raises(errors.ParameterError, match="sed: 7 is refused, it is not a known parameter"):
-        world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", sed=7)
+    """By its name, before anything is sent, and by `run` as by `create`: it is a mistake in a program."""
+    client = world.client()
+    with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'sed'"):
+        client.video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", sed=7)
+    with pytest.raises(TypeError, match=r"create\(\) got an unexpected keyword argument 'sed'"):
+        client.video_to_video.create(asset_id="a", text_prompt="x", sed=7)
     assert not world.sim.requests
 
 

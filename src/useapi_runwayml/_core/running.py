@@ -110,7 +110,7 @@ def run(
     values = {key: value for key, value in parameters.items() if key not in APART}
     known = {each.name for each in creation.options}
     if unknown := sorted(values.keys() - known):
-        raise ParameterError([Problem(name, values[name], "it is not a known parameter") for name in unknown])
+        raise TypeError(f"run() got an unexpected keyword argument {unknown[0]!r}")  # as create does by its signature
     values[creation.prompt.name] = prompt
     check_terms(timeout, None)
     check_callbacks(context, on_created=on_created, on_progress=on_progress)
