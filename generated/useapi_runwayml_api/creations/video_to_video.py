@@ -94,7 +94,7 @@ class VideoToVideo:
             encoding: How the body goes: json or multipart, with the same fields.
             busy_timeout: Seconds to wait for a free slot after a 429; 0 raises at once.
             extra_headers: More headers for this call.
-            timeout: Seconds, or an httpx.Timeout, for this call.
+            timeout: Seconds, or an httpx.Timeout, for this call; None is that of the client.
 
         Raises:
             ParameterError: Refused before anything was sent; tells all problems at once.
@@ -209,7 +209,7 @@ class AsyncVideoToVideo:
             encoding: How the body goes: json or multipart, with the same fields.
             busy_timeout: Seconds to wait for a free slot after a 429; 0 raises at once.
             extra_headers: More headers for this call.
-            timeout: Seconds, or an httpx.Timeout, for this call.
+            timeout: Seconds, or an httpx.Timeout, for this call; None is that of the client.
 
         Raises:
             ParameterError: Refused before anything was sent; tells all problems at once.

@@ -50,7 +50,9 @@ class Requests(Generic[C]):
         self._foreign = not pool.is_own
         plain = pool.is_own and not pool.speaks_http2
         self.failures: tuple[type[Exception], ...] = FAILURES if plain else (Exception,)
-        self.link_failures = LINK_FAILURES if not pool.speaks_http2 else (*LINK_FAILURES, *of_http2())
+        self.link_failures: tuple[type[Exception], ...] = (
+            LINK_FAILURES if not pool.speaks_http2 else (*LINK_FAILURES, *of_http2())
+        )
         self._headers = [
             ("Accept", "application/json"),
             ("Accept-Encoding", ENCODINGS),

@@ -18,7 +18,11 @@ Headers = Mapping[str, str]
 
 
 class Assets(SyncResource):
-    """Assets of the account, blocking."""
+    """Assets of the account, blocking.
+
+    `extra_headers` are more headers for this call. `timeout` is for this call too, in seconds or as an httpx.Timeout; None is that
+    of the client.
+    """
 
     def upload(
         self,

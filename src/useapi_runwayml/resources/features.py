@@ -13,7 +13,11 @@ from ._base import AsyncResource, SyncResource
 
 
 class Features(SyncResource):
-    """The plan, blocking."""
+    """The plan, blocking.
+
+    `extra_headers` are more headers for this call. `timeout` is for this call too, in seconds or as an httpx.Timeout; None is that
+    of the client.
+    """
 
     def retrieve(
         self,

@@ -14,7 +14,11 @@ from ._base import AsyncResource, SyncResource
 
 
 class Scheduler(SyncResource):
-    """Tracked tasks, blocking."""
+    """Tracked tasks, blocking.
+
+    `extra_headers` are more headers for this call. `timeout` is for this call too, in seconds or as an httpx.Timeout; None is that
+    of the client.
+    """
 
     def list(
         self, *, extra_headers: Mapping[str, str] | None = None, timeout: float | httpx.Timeout | None = None

@@ -21,7 +21,11 @@ Headers = Mapping[str, str]
 
 
 class Tasks(SyncResource):
-    """Tasks of the account, blocking."""
+    """Tasks of the account, blocking.
+
+    `extra_headers` are more headers for this call. `timeout` is for this call too, in seconds or as an httpx.Timeout; None is that
+    of the client. Those of `wait` and `as_completed` are the seconds for all of it.
+    """
 
     def retrieve(
         self, task_id: str, *, extra_headers: Headers | None = None, timeout: float | httpx.Timeout | None = None
