@@ -12,6 +12,7 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from useapi_runwayml_api.creations import *  # noqa: F403
     from useapi_runwayml_api.creations.base import Progress as Progress
+    from useapi_runwayml_api.creations.base import Stage as Stage
     from useapi_runwayml_api.creations.creators import RunResult as RunResult
     from useapi_runwayml_api.models.artifact import Artifact as Artifact
     from useapi_runwayml_api.models.asset import Asset as Asset
@@ -30,6 +31,7 @@ else:
         "AsyncRunwayClient": ".client",
         "RunwayClient": ".client",
         "Progress": "useapi_runwayml_api.creations.base",
+        "Stage": "useapi_runwayml_api.creations.base",
         "RunResult": "useapi_runwayml_api.creations.creators",
         "AnswerInfo": "useapi_runwayml_api.types",
         "Artifact": f"{_MODELS}.artifact",

@@ -26,6 +26,7 @@ from useapi_runwayml import (
     RunResult,
     RunwayClient,
     ScheduledTask,
+    Stage,
     Task,
     TaskStatus,
     VideoToVideo,
@@ -79,6 +80,12 @@ def told(progress: Progress) -> None:
     assert_type(progress.ratio, float | None)
     assert_type(progress.eta_seconds, float | None)
     assert_type(progress.elapsed_seconds, float)
+    stage: Stage = progress.stage
+    assert_type(progress.bytes_done, int | None)
+    assert_type(progress.bytes_total, int | None)
+    assert_type(progress.seconds_left, float | None)
+    assert_type(progress.asset_id, str | None)
+    print(stage, stage == "download")
 
 
 def statuses_of(runway: RunwayClient) -> dict[str, str]:
@@ -108,7 +115,7 @@ def sync() -> None:
         assert_type(result.task.artifacts, list[Artifact])
         assert_type(result.task.artifacts[0].url, str | None)
         aleph: AlephOptions = {"seed": 7}
-        assert_type(runway.aleph.run(Path("clip.mp4"), "x", destination="out.mp4", **aleph), RunResult)
+        assert_type(runway.aleph.run(Path("clip.mp4"), "x", destination="out.mp4", overwrite=True, **aleph), RunResult)
         for task in runway.tasks.as_completed([result.task, "id"]):
             assert_type(task, Task)
         for task in runway.tasks.list(statuses=["RUNNING"], email="a@b.test"):

@@ -113,6 +113,7 @@ class Aleph:
         *,
         destination: str | os.PathLike[str],
         image: FileSource | None = None,
+        overwrite: bool = False,
         timeout: float = 3600,
         keep_asset: bool = True,
         on_created: Callable[[Task], Any] | None = None,
@@ -120,7 +121,7 @@ class Aleph:
         extra_headers: Mapping[str, str] | None = None,
         **options: Unpack[AlephOptions],
     ) -> RunResult:
-        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
+        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`, a file or a folder that exists.
 
         `image` is uploaded too, unless it is an asset id: an image asset that guides the result.
         The asset must know duration, width, height of the clip: they are read from the file with the extra `media`, and without
@@ -128,8 +129,9 @@ class Aleph:
         A clip of which the service would not use all is told by a MediaWarning before anything is sent.
 
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
-        `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
-        parameters of `create`.
+        `tasks.wait` and `tasks.download` resume from it. A file that exists is replaced only with `overwrite`, and only by a whole
+        result. `keep_asset=False` deletes what was uploaded once the result is there. `on_created` gets the task as soon as it
+        exists, `on_progress` each stage. The options are the parameters of `create`.
         """
         return self._creator.run(
             "aleph",
@@ -137,6 +139,7 @@ class Aleph:
             text_prompt,
             image=image,
             destination=destination,
+            overwrite=overwrite,
             timeout=timeout,
             keep_asset=keep_asset,
             on_created=on_created,
@@ -223,6 +226,7 @@ class AsyncAleph:
         *,
         destination: str | os.PathLike[str],
         image: FileSource | None = None,
+        overwrite: bool = False,
         timeout: float = 3600,
         keep_asset: bool = True,
         on_created: Callable[[Task], Any] | None = None,
@@ -230,7 +234,7 @@ class AsyncAleph:
         extra_headers: Mapping[str, str] | None = None,
         **options: Unpack[AlephOptions],
     ) -> RunResult:
-        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
+        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`, a file or a folder that exists.
 
         `image` is uploaded too, unless it is an asset id: an image asset that guides the result.
         The asset must know duration, width, height of the clip: they are read from the file with the extra `media`, and without
@@ -238,8 +242,9 @@ class AsyncAleph:
         A clip of which the service would not use all is told by a MediaWarning before anything is sent.
 
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
-        `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
-        parameters of `create`.
+        `tasks.wait` and `tasks.download` resume from it. A file that exists is replaced only with `overwrite`, and only by a whole
+        result. `keep_asset=False` deletes what was uploaded once the result is there. `on_created` gets the task as soon as it
+        exists, `on_progress` each stage. The options are the parameters of `create`.
         """
         return await self._creator.run(
             "aleph",
@@ -247,6 +252,7 @@ class AsyncAleph:
             text_prompt,
             image=image,
             destination=destination,
+            overwrite=overwrite,
             timeout=timeout,
             keep_asset=keep_asset,
             on_created=on_created,

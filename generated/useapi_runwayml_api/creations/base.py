@@ -13,20 +13,39 @@ FileSource = str | os.PathLike[str] | BinaryIO
 """What is uploaded: a path, or a file object that is open for reading bytes."""
 
 
+Stage = Literal["inspect", "upload", "create", "created", "waiting", "download", "done", "failed"]
+"""Where a run is, in this order: it looks at the files; sends them, unless all are assets already; sends the create, or waits for a
+free slot; the task exists, and is paid for; the task goes on at the service; its result is fetched; all is done. "failed" is the last
+word instead of "done" when an error ends the run, which follows as an exception. A wait tells "waiting" alone."""
+
+
 class Progress(NamedTuple):
-    """How far a task is: `ratio` from 0 to 1 or None, `eta_seconds` until it is expected to start or None."""
+    """How far a task is, or a run.
+
+    `task_id` is empty until the task exists. `status` and `ratio`, from 0 to 1 or None, are the task's as last read; `eta_seconds` is the
+    service's estimate until it starts, or None. `elapsed_seconds` are those since the stage began, of "done" and "failed" those of the
+    whole run. `bytes_done` of `bytes_total` have been sent or fetched, of all files of a stage together; both are None where nothing is
+    transferred, and the total too where a size is not known. `seconds_left` is an estimate of when a stage that has a pace will be over, from
+    that pace; None where it has none yet. `asset_id` is that of a file whose upload has just ended.
+    """
 
     task_id: str
     status: str | None
     ratio: float | None
     eta_seconds: float | None
     elapsed_seconds: float
+    stage: Stage = "waiting"
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    seconds_left: float | None = None
+    asset_id: str | None = None
 
 
 Encoding = Literal["json", "multipart"]
 """How the body of a creation goes."""
 OnProgress = Callable[[Progress], Any]
-"""What is called with the progress of a task."""
+"""What is called with the progress of a task or a run: at each stage, at each reading of the task, and up to ten times a second while
+bytes move. What it raises ends the call, and arrives as it is."""
 
 
 class Option(NamedTuple):

@@ -132,6 +132,7 @@ class VideoToVideo:
         text_prompt: str,
         *,
         destination: str | os.PathLike[str],
+        overwrite: bool = False,
         timeout: float = 3600,
         keep_asset: bool = True,
         on_created: Callable[[Task], Any] | None = None,
@@ -139,13 +140,14 @@ class VideoToVideo:
         extra_headers: Mapping[str, str] | None = None,
         **options: Unpack[VideoToVideoOptions],
     ) -> RunResult:
-        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
+        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`, a file or a folder that exists.
 
         A clip of which the service would not use all is told by a MediaWarning before anything is sent.
 
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
-        `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
-        parameters of `create`.
+        `tasks.wait` and `tasks.download` resume from it. A file that exists is replaced only with `overwrite`, and only by a whole
+        result. `keep_asset=False` deletes what was uploaded once the result is there. `on_created` gets the task as soon as it
+        exists, `on_progress` each stage. The options are the parameters of `create`.
         """
         return self._creator.run(
             "video_to_video",
@@ -153,6 +155,7 @@ class VideoToVideo:
             text_prompt,
             image=None,
             destination=destination,
+            overwrite=overwrite,
             timeout=timeout,
             keep_asset=keep_asset,
             on_created=on_created,
@@ -247,6 +250,7 @@ class AsyncVideoToVideo:
         text_prompt: str,
         *,
         destination: str | os.PathLike[str],
+        overwrite: bool = False,
         timeout: float = 3600,
         keep_asset: bool = True,
         on_created: Callable[[Task], Any] | None = None,
@@ -254,13 +258,14 @@ class AsyncVideoToVideo:
         extra_headers: Mapping[str, str] | None = None,
         **options: Unpack[VideoToVideoOptions],
     ) -> RunResult:
-        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`.
+        """Uploads a clip (or takes an asset id), creates, waits and downloads to `destination`, a file or a folder that exists.
 
         A clip of which the service would not use all is told by a MediaWarning before anything is sent.
 
         `timeout` covers what follows the create; when it ends, or anything else breaks, the exception bears the task's id, and
-        `tasks.wait` and `tasks.download` resume from it. `on_created` gets the task as soon as it exists. The options are the
-        parameters of `create`.
+        `tasks.wait` and `tasks.download` resume from it. A file that exists is replaced only with `overwrite`, and only by a whole
+        result. `keep_asset=False` deletes what was uploaded once the result is there. `on_created` gets the task as soon as it
+        exists, `on_progress` each stage. The options are the parameters of `create`.
         """
         return await self._creator.run(
             "video_to_video",
@@ -268,6 +273,7 @@ class AsyncVideoToVideo:
             text_prompt,
             image=None,
             destination=destination,
+            overwrite=overwrite,
             timeout=timeout,
             keep_asset=keep_asset,
             on_created=on_created,

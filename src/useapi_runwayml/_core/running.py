@@ -6,6 +6,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ from .downloading import download
 from .effects import Core, Do, Options, Tell
 from .ids import email_of, is_asset_id
 from .looking_up import Intent
-from .surroundings import Context, FileSource
+from .stages import Raised, Stages
+from .surroundings import Context, FileSource, OnBytes
 from .tasks import wait
 from .uploading import Parcel, pack, send
 from .waiting import Group
@@ -98,6 +100,7 @@ def run(
     *,
     image: FileSource | None,
     destination: str | os.PathLike[str],
+    overwrite: bool,
     timeout: float,
     keep_asset: bool,
     on_created: Callable[[Task], Any] | None,
@@ -118,28 +121,51 @@ def run(
     ids = {option.name: each for option, each in given.items() if is_asset_id(each)}
     files = {option: each for option, each in given.items() if option.name not in ids}
     intend(context, creation, {**values, **ids, **{each.name: "asset" for each in files}}, options, **more)
-    path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=False))
-    uploaded = yield from _upload(context, creation, values, files, ids, options)
-    intent = intend(context, creation, {**values, **ids, **uploaded}, options, **more)
-    task_id: str | None = None
+    path: Path = yield Do(lambda: context.files.check_destination(destination, overwrite=overwrite))
+    stages = Stages(context, on_progress)
+
+    def whole_way() -> Core[RunResult]:
+        yield from stages.enter("inspect")
+        uploaded = yield from _upload(context, creation, values, files, ids, stages, options)
+        intent = intend(context, creation, {**values, **ids, **uploaded}, options, **more)
+        task_id: str | None = None
+        try:
+            yield from stages.enter("create")
+            task = yield from create(context, intent)
+            task_id = task.task_id or ""
+            deadline = context.clock.monotonic() + timeout
+            if on_created is not None:
+                yield Tell(lambda: on_created(task))
+            yield from stages.enter("created", task_id)
+            done = yield from wait(context, group, task, timeout, None, stages.on_wait, options)
+            yield from stages.enter("download")
+            saved = yield from download(
+                context,
+                done,
+                path,
+                overwrite=overwrite,
+                on_progress=stages.on_bytes,
+                options=options,
+                deadline=deadline,
+            )
+            for asset_id in () if keep_asset else uploaded.values():
+                yield from _tidy(context, asset_id, options)
+            yield from stages.end("done")
+        except BaseException as error:
+            note(error.error if isinstance(error, Raised) else error, intent.reply_ref, task_id)
+            if isinstance(error, UseapiError) and error.task_id is None:
+                error.task_id = task_id
+            raise
+        return RunResult(done, saved)
+
     try:
-        task = yield from create(context, intent)
-        task_id = task.task_id or ""
-        deadline = context.clock.monotonic() + timeout
-        if on_created is not None:
-            yield Tell(lambda: on_created(task))
-        done = yield from wait(context, group, task, timeout, None, on_progress, options)
-        saved = yield from download(
-            context, done, path, overwrite=False, on_progress=None, options=options, deadline=deadline
-        )
-        for asset_id in () if keep_asset else uploaded.values():
-            yield from _tidy(context, asset_id, options)
-    except BaseException as error:
-        note(error, intent.reply_ref, task_id)
-        if isinstance(error, UseapiError) and error.task_id is None:
-            error.task_id = task_id
+        return (yield from whole_way())
+    except Raised as carried:
+        theirs = carried.error
+    except Exception as error:
+        yield from stages.fail(error)
         raise
-    return RunResult(done, saved)
+    raise theirs
 
 
 def _upload(
@@ -148,6 +174,7 @@ def _upload(
     values: Mapping[str, Any],
     files: Mapping[Option, FileSource],
     ids: Mapping[str, Any],
+    stages: Stages,
     options: Options,
 ) -> Core[dict[str, str]]:
     """The assets of the files, by field. All are looked at before the first is sent, and what may be a mistake is warned of."""
@@ -164,16 +191,29 @@ def _upload(
                 clips.warn(line)
         else:
             yield from clips.check_asset(context, creation, ids[source], options)
+        if parcels:
+            yield from stages.enter("upload")
         uploaded: dict[str, str] = {}
         email = email_of(ids.get(source))  # all assets of a task belong to one account
+        sizes = [parcel.source.size for parcel in parcels.values()]
+        whole = None if None in sizes else sum(filter(None, sizes))
+        before = 0
         for name, parcel in parcels.items():
-            asset = yield from send(context, parcel, email, {}, None, options)
+            told = stages.on_bytes and partial(_after, before, whole, stages.on_bytes)
+            asset = yield from send(context, parcel, email, {}, told, options)
+            before += parcel.source.size or 0
             uploaded[name] = str(asset.asset_id)
+            yield from stages.uploaded(uploaded[name])
             email = email or email_of(uploaded[name])
         return uploaded
     finally:
         for parcel in parcels.values():
             parcel.source.close()
+
+
+def _after(before: int, whole: int | None, tell: OnBytes, done: int, _: int | None) -> Any:
+    """The bytes of one file of several, as those of all."""
+    return tell(before + done, whole)
 
 
 def _check_kind(parcel: Parcel, wanted: str) -> None:

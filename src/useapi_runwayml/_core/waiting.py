@@ -9,6 +9,7 @@ from ..errors import UseapiError
 from . import polling
 from .asking import Asker, Watch
 from .effects import Core, Give, Park, Sleep, Tell
+from .stages import Pace
 
 SLICE = 1.0
 
@@ -80,6 +81,7 @@ class Group(Asker):
 def as_they_end(group: Group, watch: Watch) -> Core[None]:
     """Gives (id, task) and (id, error) as tasks end; WaitTimeoutError at the deadline."""
     clock = group.context.clock
+    paces: dict[str, Pace] = {}
     group.join(watch)
     try:
         while True:
@@ -89,10 +91,12 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                     continue
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
                     group.resign(watch)  # it may take its time, or wait for a task itself
-                    progress = polling.progress_of(news, task_id, clock.monotonic() - watch.begun)
-                    yield Tell(partial(watch.terms.on_progress, progress))
+                    progress = polling.progress_of(news, task_id, elapsed := clock.monotonic() - watch.begun)
+                    left = paces.setdefault(task_id, Pace()).left(elapsed, progress.ratio, 1.0)
+                    yield Tell(partial(watch.terms.on_progress, progress._replace(seconds_left=left)))
                 if isinstance(news, UseapiError) or polling.is_final(news):
                     del watch.open[task_id]
+                    paces.pop(task_id, None)
                     group.resign(watch)
                     yield Give((task_id, news))
             if not watch.open:
