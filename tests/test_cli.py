@@ -78,9 +78,15 @@ def test_run_goes_the_whole_way(run: Run, folder: Path) -> None:
     more = ["--no-explore-mode", "--reply-ref", "mine", "--max-jobs", "2", "--resolution", "720p", "--delete-asset"]
     more += ["--encoding", "multipart", "--extra-body", '{"zz": 1}', "--reply-url", "http://127.0.0.1:9/x"]
     code, out, told = run("run", "c.mp4", "a b", "-o", "out.mp4", *options, *more)
-    assert (code, told) == (0, "")
+    assert code == 0, told
     assert (folder / "out.mp4").read_bytes() == MP4
-    assert re.search(r"^Task: user:.*-task:", out, re.M)
+    task = re.search(r"^Task: (user:.*-task:.*)", out, re.M)
+    assert task
+    said = [
+        line for line in told.splitlines() if not line.startswith(("PENDING", "RUNNING", "Uploaded: user:", "Done in "))
+    ]
+    assert said == ["Uploading 3.6 kB", "Creating the task", f"Created: {task[1]}", "SUCCEEDED", "Downloading"]
+    assert len(set(told.splitlines())) == len(told.splitlines()), "each state is told once"
     assert out.endswith(f"Result: out.mp4 ({len(MP4)} bytes)\n")
     assert json.loads(run("assets", "list", "--json")[1]) == []
     found = json.loads(run("tasks", "find", "mine", "--json")[1])
@@ -210,7 +216,9 @@ def test_bad_input_is_a_line_and_a_code(run: Run, arguments: list[str], code: in
     found, out, error = run(*arguments)
     assert (found, told in error) == (code, True), error
     assert "Traceback" not in error
-    assert error.startswith("useapi-runwayml: ")
+    *stages, last = error.splitlines()
+    assert last.startswith("useapi-runwayml: ")
+    assert not stages or arguments[0] == "run"
     if code != 2:
         found, out, error = run(*arguments, "--json")
         assert found == json.loads(out.splitlines()[-1])["exit_code"] == code
@@ -533,6 +541,10 @@ def test_an_end_from_outside_leaves_the_receipt(run: Run, server: SimulatorServe
     process.terminate()
     out, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
+    found = json.loads(out)
+    assert found["reply_ref"] == "mine"
+    assert found["stage"] in ("create", "created", "waiting")
+    assert json.loads(told.splitlines()[-1])["stage"] == found["stage"], "what looks on is told the same"
     assert json.loads(out)["next"][0].partition(": ")[2].startswith("useapi-runwayml tasks ")
 
 

@@ -308,18 +308,6 @@ def test_times_name_their_zone(moment: str, told: str, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == f"created: {told}\n"
 
 
-def test_what_failed_is_not_done_to_a_share(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each new state is a line; of one that came to nothing no share of the work is told."""
-    from useapi_runwayml import Progress
-    from useapi_runwayml.cli import output
-
-    with output.bar() as shown:
-        update = output.task_progress(shown)
-        for status, ratio in (("PENDING", None), ("RUNNING", 0.5), ("RUNNING", 0.9), ("FAILED", 1.0)):
-            update(Progress(TASK, status, ratio, None, 1.0))
-    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["PENDING 0%", "RUNNING 50%", "FAILED"]
-
-
 def test_a_parameter_that_there_is_not_is_named(world: World, tmp_path: Path, clip: Path) -> None:
     """By its name, before anything is sent, and by `run` as by `create`: it is a mistake in a program."""
     client = world.client()

@@ -53,7 +53,7 @@ def test_all_stages_are_told_in_their_order(world: World, clip: Path, tmp_path: 
     assert stages_of(seen) == ["inspect", "upload", "create", "created", "waiting", "download", "done"]
     at = {stage: [each for each in seen if each.stage == stage] for stage in get_args(Stage)}
     assert [(each.bytes_done, each.bytes_total) for each in at["upload"]] == [
-        (None, None),
+        (0, len(MP4)),
         (len(MP4), len(MP4)),
         (len(MP4), len(MP4)),
     ]
@@ -100,7 +100,7 @@ def test_two_files_are_one_upload(world: World, clip: Path, tmp_path: Path) -> N
     uploads = [each for each in seen if each.bytes_done is not None and each.stage == "upload"]
     whole = len(MP4) + len(image())
     assert {each.bytes_total for each in uploads} == {whole}
-    assert [each.bytes_done for each in uploads] == [len(MP4), len(MP4), whole, whole]
+    assert [each.bytes_done for each in uploads] == [0, len(MP4), len(MP4), whole, whole]
     assert len({each.asset_id for each in uploads if each.asset_id}) == 2
 
 

@@ -11,6 +11,7 @@ from ._core.calls import as_problems
 from ._core.clips import Clip, check_needs, is_no_video, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
+from ._core.stages import Pace
 from ._core.surroundings import Callbacks
 from ._core.surveying import wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
@@ -41,6 +42,7 @@ __all__ = [
     "TASKS_PAGE",
     "Callbacks",
     "Clip",
+    "Pace",
     "SystemClock",
     "as_on_disk",
     "as_problems",

@@ -191,13 +191,13 @@ def _upload(
                 clips.warn(line)
         else:
             yield from clips.check_asset(context, creation, ids[source], options)
-        if parcels:
-            yield from stages.enter("upload")
         uploaded: dict[str, str] = {}
         email = email_of(ids.get(source))  # all assets of a task belong to one account
         sizes = [parcel.source.size for parcel in parcels.values()]
         whole = None if None in sizes else sum(filter(None, sizes))
         before = 0
+        if parcels:
+            yield from stages.enter("upload", whole=whole)
         for name, parcel in parcels.items():
             told = stages.on_bytes and partial(_after, before, whole, stages.on_bytes)
             asset = yield from send(context, parcel, email, {}, told, options)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AT_MOST = 10
 """Times a second that moving bytes are told of; the last of them always are."""
+TRANSFERS = ("upload", "download")
+"""Stages that move bytes."""
 
 log = logging.getLogger("useapi_runwayml")
 
@@ -65,11 +67,12 @@ class Stages:
         self.on_bytes = None if on_progress is None else self._moved
         """What a transfer tells its bytes."""
 
-    def enter(self, stage: Stage, task_id: str = "") -> Core[None]:
-        """The next stage. Bytes are those of a stage; what is known of the task stays."""
+    def enter(self, stage: Stage, task_id: str = "", whole: int | None = None) -> Core[None]:
+        """The next stage, and how many bytes it moves where that is known. What is known of the task stays."""
         self._entered, self._next, self._pace = self._context.clock.monotonic(), -math.inf, Pace()
+        self._pace.left(self._entered, 0, 1)
         known = task_id or self._last.task_id, self._last.status, self._last.ratio, None
-        yield from self._tell(Progress(*known, 0.0, stage))
+        yield from self._tell(Progress(*known, 0.0, stage, 0 if stage in TRANSFERS else None, whole))
 
     def uploaded(self, asset_id: str) -> Core[None]:
         """A file is an asset now."""

@@ -160,7 +160,7 @@ def tell(line: str, code: int, error: BaseException | None = None) -> int:
     line, hints = " ".join(line.split()), exits.hints_of(error)
     if output.is_json():
         told = {"error": type(error).__name__, "message": line, "exit_code": code, "next": hints}
-        told |= {name: getattr(error, name) for name in ("task_id", "reply_ref") if getattr(error, name, None)}
+        told |= {name: getattr(error, name) for name in ("task_id", "reply_ref", "stage") if getattr(error, name, None)}
         output.emit(told)
         return code
     print(f"useapi-runwayml: {line}", *hints, sep="\n", file=sys.stderr)

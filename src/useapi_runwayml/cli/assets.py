@@ -12,6 +12,7 @@ from .. import Asset, RunwayClient
 from .._seam import as_on_disk, is_no_video, look_at, remarks, told
 from . import output
 from .exits import Stop
+from .telling import telling
 
 COLUMNS = ("asset", "name", "kind", "bytes", "created")
 
@@ -104,8 +105,7 @@ def upload_command(
     height
         Of its picture, in pixels.
     """
-    with RunwayClient() as runway, output.bar() as bar:
-        line = bar.add_task("upload", total=None)
+    with RunwayClient() as runway, telling() as story:
         asset = runway.assets.upload(
             file,
             name=name,
@@ -114,7 +114,7 @@ def upload_command(
             duration=duration,
             width=width,
             height=height,
-            on_progress=lambda done, total: bar.update(line, completed=done, total=total),
+            on_progress=story.bytes_of("upload"),
         )
     show(asset)
 

@@ -11,6 +11,7 @@ from .. import RunwayClient
 from .._seam import DEFAULT_CREATION
 from . import output as output_of
 from .needs import extra
+from .telling import telling
 
 PROMPT = "As a watercolour, wet on wet."
 SPEED = 20.0
@@ -51,6 +52,6 @@ def _run(runway: RunwayClient, source: Path, output: Path, where: str) -> Path:
         values[length.name] = min(length.choices)
     task = getattr(runway, creation.tag).create(**values)
     output_of.say(f"Task:      {task.task_id}")
-    with output_of.bar() as bar:
-        done = runway.tasks.wait(task, poll_interval=POLL, on_progress=output_of.task_progress(bar))
+    with telling(say=lambda line: output_of.say(f"           {line}")) as story:
+        done = runway.tasks.wait(task, poll_interval=POLL, on_progress=story)
     return runway.tasks.download(done, output / f"{source.stem}-restyled{source.suffix}", overwrite=True)

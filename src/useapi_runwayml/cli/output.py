@@ -1,24 +1,21 @@
-"""What commands print: tables and bars for people, JSON for machines."""
+"""What commands print: tables for people, JSON for machines."""
 
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
-from rich.text import Text
-
-from .. import Progress as TaskProgress
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 MANY = 1000
-LOST = ("FAILED", "CANCELLED")  # ends of which nothing is done
-WIDEST = 1_000_000
+IDS = ("task", "asset", "replyRef")
+"""Columns of what is copied, and is of no use in pieces."""
 _state = {"json": False}
 
 
@@ -51,6 +48,16 @@ def emit(data: Any, *, indent: int | None = None) -> None:
         print(dumped(data, indent), flush=True)
 
 
+def emit_aside(data: Mapping[str, Any]) -> None:
+    """A line of JSON beside what the command gives, on standard error: where it is, for whoever looks on."""
+    print(json.dumps(data, default=str), file=sys.stderr, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks on who sees a line redrawn."""
+    return sys.stderr.isatty()
+
+
 def say(line: str) -> None:
     """A line for people; nothing for machines."""
     if not is_json():
@@ -62,34 +69,51 @@ def remark(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table as wide as the terminal, in which nothing is cut off; a line for each row elsewhere. Colours where NO_COLOR and the terminal allow."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table in which nothing is cut off, and no id broken: a line for each row, or, where the terminal is too narrow, also one for each id."""
     cells = [["" if cell is None else _plain(cell) for cell in row] for row in rows]
-    if not cells and not title:
+    if not cells:
         print("Nothing.")
-    elif len(cells) > MANY:
-        _plain_table(columns, cells)
-    else:
-        made = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
-        for column in made.columns:
-            column.overflow = "fold"
-        for row in cells:
-            made.add_row(*map(Text, row))
-        Console(width=None if sys.stdout.isatty() else WIDEST).print(made)
-
-
-def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """The same without colours, and a line for each row everywhere: a table of thousands takes a minute to lay out."""
+        return
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
     lines = [columns, *cells]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    if sum(widths) + 2 * (len(widths) - 1) <= room:
+        print(*(_joined(line, widths) for line in lines), sep="\n", flush=True)
+    else:
+        print(*_narrow(lines, widths, room), sep="\n", flush=True)
+
+
+def _joined(line: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(line, widths, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def _narrow(lines: Sequence[Sequence[str]], widths: Sequence[int], room: float) -> Iterator[str]:
+    """An id that comes first on a line of its own, that it can be copied; then what is short, in columns; then what is long, by its name."""
+    columns = lines[0]
+    short = [place for place, name in enumerate(columns) if name not in IDS]
+    while len(short) > 1 and sum(widths[place] + 2 for place in short) > room:
+        short.remove(max(short, key=widths.__getitem__))
     for line in lines:
-        padded = (f"{cell}{' ' * (width - _width(cell))}" for cell, width in zip(line, widths, strict=True))
-        print("  ".join(padded).rstrip())
-    sys.stdout.flush()
+        begins_with_id = columns[0] in IDS
+        if begins_with_id:
+            yield line[0]
+        yield ("  " if begins_with_id else "") + _joined(
+            [line[each] for each in short], [widths[each] for each in short]
+        )
+        for place in range(begins_with_id, len(columns)):
+            if place not in short and line[place] and line is not columns:
+                yield f"  {columns[place]}: {line[place]}"
 
 
 def _width(cell: str) -> int:
-    return len(cell) if cell.isascii() else cell_len(cell)
+    """Letters of two cells count as two."""
+    if cell.isascii():
+        return len(cell)
+    from rich.cells import cell_len
+
+    return cell_len(cell)
 
 
 def _plain(cell: object) -> str:
@@ -122,25 +146,13 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def bar() -> Progress:
     """A bar on a terminal, nothing elsewhere and nothing for machines."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
     return Progress(
         TextColumn("           {task.description:<10}", markup=False),
         BarColumn(bar_width=40),
         TaskProgressColumn(),
         console=Console(file=sys.stderr),
-        disable=is_json() or not sys.stderr.isatty(),
+        disable=is_json() or not is_terminal(),
     )
-
-
-def task_progress(shown: Progress) -> Callable[[TaskProgress], None]:
-    """What feeds a task's progress to a bar; without a terminal each new state is a line."""
-    line = shown.add_task("PENDING", total=1.0)
-    told: list[str | None] = []
-
-    def update(progress: TaskProgress) -> None:
-        shown.update(line, completed=progress.ratio or 0.0, description=str(progress.status))
-        if shown.disable and told[-1:] != [progress.status]:
-            told.append(progress.status)
-            share = "" if progress.status in LOST else f" {progress.ratio or 0:.0%}"
-            say(f"           {progress.status}{share}")
-
-    return update

@@ -12,13 +12,13 @@ from cyclopts import Parameter
 from useapi_runwayml_api.creations.base import Creation, Option
 from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .. import RunwayClient, Task
+from .. import RunwayClient
 from .._seam import is_asset_id
-from ..errors import SubmissionUnknownError, TaskCancelledError, TaskFailedError, TaskOutputMissingError
 from . import output
-from .exits import command, find_command, hinting, json_object
+from .exits import command, json_object
 from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
+from .telling import resuming, telling
 
 TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
@@ -63,7 +63,8 @@ def _parameters(creation: Creation) -> list[inspect.Parameter]:
     return [
         told("video", str, "The clip: a path, or the id of an asset."),
         told("prompt", str, creation.prompt.help),
-        told("destination", Path, "The file for the result; it must not exist yet.", name=["--output", "-o"]),
+        told("destination", Path, "The file, or a folder that exists, for the result.", name=["--output", "-o"]),
+        told("overwrite", bool, "Replace a file that exists, once the result is there.", False),
         *([told("image", str | None, creation.image.help + " A path, or an id.", None)] if creation.image else []),
         *map(own, creation.options),
         told("extra_body", str, "Fields that this package does not know yet, as a JSON object.", "{}"),
@@ -82,6 +83,7 @@ def _run(
     *,
     destination: Path,
     image: str | None = None,
+    overwrite: bool = False,
     extra_body: str = "{}",
     timeout: float = 3600,
     delete_asset: bool = False,
@@ -90,44 +92,37 @@ def _run(
     **options: Any,
 ) -> None:
     reference = reply_ref or f"useapi-runwayml-{uuid.uuid4().hex}"
-    known: list[Task] = []
-
-    def hint(error: BaseException) -> str:
-        """How to go on, by what is known by now. A task that has ended without a result goes on nowhere."""
-        if isinstance(error, (TaskFailedError, TaskCancelledError, TaskOutputMissingError)):
-            return ""
-        if known:
-            return f"Resume with: {command('tasks', 'wait', known[0].task_id, '-o', destination)}"
-        if isinstance(error, SubmissionUnknownError):
-            return f"Find it with: {find_command(error.reply_ref)}"
-        if isinstance(error, KeyboardInterrupt):
-            return f"If the task was created, this finds it: {find_command(reference)}"
-        return ""
-
-    def created(task: Task) -> None:
-        known.append(task)
-        output.say(f"Task: {task.task_id}")
-
     extra = json_object("--extra-body", extra_body)
+    again = ["--overwrite"] if overwrite else []
+
+    def resume(task_id: str) -> str:
+        return f"Resume with: {command('tasks', 'wait', task_id, '-o', destination, *again)}"
+
     with (
-        hinting(hint),
         receiving(called) as callbacks,
         RunwayClient(callbacks=callbacks) as runway,
-        output.bar() as bar,
+        telling(receipt=True) as story,
+        resuming(story, reference, resume),
     ):
         done, path = getattr(runway, creation.tag).run(
             video if is_asset_id(video) else Path(video),
             prompt,
             destination=destination,
+            overwrite=overwrite,
             **({} if image is None else {"image": image if is_asset_id(image) else Path(image)}),
             timeout=timeout,
             keep_asset=not delete_asset,
-            on_created=created,
-            on_progress=output.task_progress(bar),
+            on_progress=story,
             reply_ref=reference,
             extra_body=extra,
             **options,
         )
     size = path.stat().st_size
-    data = {"task_id": done.task_id, "reply_ref": reference, "path": str(path), "bytes": size}
+    data = {
+        "stage": story.last.stage,
+        "task_id": done.task_id,
+        "reply_ref": reference,
+        "path": str(path),
+        "bytes": size,
+    }
     output.show(data, lambda: print(f"Result: {path} ({size} bytes)"))

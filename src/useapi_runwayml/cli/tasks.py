@@ -10,13 +10,14 @@ from cyclopts import Parameter
 from .. import RunwayClient, Task, errors
 from . import output
 from .exits import Stop, command, hinting
+from .telling import LOST, Story, telling
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 COLUMNS = ("task", "status", "done", "created", "replyRef")
 
 
 def row_of(task: Task) -> tuple[object, ...]:
-    ratio = "" if task.progress_ratio is None else f"{task.progress_ratio:.0%}"
+    ratio = "" if task.progress_ratio is None or task.status in LOST else f"{task.progress_ratio:.0%}"
     return task.task_id, task.status, ratio, task.created_at, task.reply_ref
 
 
@@ -92,7 +93,7 @@ def find_command(reply_ref: str, *, email: str | None = None) -> None:
     show(found)
 
 
-def wait_command(task: str, *, destination: Output = None, timeout: float = 3600) -> None:
+def wait_command(task: str, *, destination: Output = None, overwrite: bool = False, timeout: float = 3600) -> None:
     """Waits until a task has ended, and downloads its result where --output says so.
 
     Parameters
@@ -101,23 +102,32 @@ def wait_command(task: str, *, destination: Output = None, timeout: float = 3600
         Its id.
     destination
         The file, or a folder that exists, for the result.
+    overwrite
+        Replace a file that exists.
     timeout
         Seconds; the task goes on after that.
     """
-    more: list[Any] = ["-o", destination] if destination else []
+    more: list[Any] = ["-o", destination, *(["--overwrite"] if overwrite else [])] if destination else []
     resume = f"Resume with: {command('tasks', 'wait', task, *more)}"
     passing = (errors.TaskFailedError, errors.TaskCancelledError, errors.NotFoundError, errors.ParameterError)
     with hinting(lambda error: "" if isinstance(error, passing) else resume), RunwayClient() as runway:
-        with output.bar() as bar:
-            done = runway.tasks.wait(task, timeout=timeout, on_progress=output.task_progress(bar))
+        with telling() as story:
+            done = runway.tasks.wait(task, timeout=timeout, on_progress=story)
+            if destination is not None:
+                path = fetch(runway, done, destination, story, overwrite=overwrite)
         if destination is None:
             show(done)
         else:
-            fetch(runway, done, destination, overwrite=False)
+            show_file(path)
 
 
-def fetch(runway: RunwayClient, task: Task | str, destination: Path, *, overwrite: bool) -> None:
-    path = runway.tasks.download(task, destination, overwrite=overwrite)
+def fetch(runway: RunwayClient, task: Task | str, destination: Path, story: Story, *, overwrite: bool) -> Path:
+    known = task if isinstance(task, str) else task.task_id or ""
+    moved = story.bytes_of("download", known)
+    return runway.tasks.download(task, destination, overwrite=overwrite, on_progress=moved)
+
+
+def show_file(path: Path) -> None:
     size = path.stat().st_size
     output.show({"path": str(path), "bytes": size}, lambda: print(f"Result: {path} ({size} bytes)"))
 
@@ -139,8 +149,9 @@ def download_command(
     overwrite
         Replace a file that exists.
     """
-    with RunwayClient() as runway:
-        fetch(runway, task, destination, overwrite=overwrite)
+    with RunwayClient() as runway, telling() as story:
+        path = fetch(runway, task, destination, story, overwrite=overwrite)
+    show_file(path)
 
 
 def delete_command(task: str) -> None:

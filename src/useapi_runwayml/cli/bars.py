@@ -1,0 +1,38 @@
+"""The bar of a run, on a terminal. Nothing else of the command line loads what draws it."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Shown
+
+from .. import Progress
+
+LONGEST = "downloading"
+
+
+class Bar(Shown):
+    """One line, which is redrawn: what is going on, how much of it is done, and what is known besides."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn(f"{{task.description:<{len(LONGEST)}}}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[details]}", markup=False),
+            console=Console(file=sys.stderr),
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._line = self.add_task("looking", total=None, details="", visible=False)
+
+    def show(self, progress: Progress, name: str, share: float | None, details: str) -> None:
+        """What was told last. What is not known to a share moves to and fro; what failed has no bar, since the error tells it."""
+        self.update(
+            self._line,
+            description=name,
+            total=None if share is None else 1.0,
+            completed=share or 0.0,
+            details=details,
+            visible=progress.stage != "failed",
+        )

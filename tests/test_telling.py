@@ -1,0 +1,291 @@
+"""What the command line tells of a run: a bar, lines, JSON and the way to go on, all from one stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from useapi_runwayml import Progress, errors
+from useapi_runwayml.cli import output, telling
+
+from .conftest import MP4
+
+TASK = "user:4242-runwayml:maker@example.com-task:01234567-89ab-cdef-0123-456789abcdef"
+ASSET = TASK.replace("task", "asset")
+MB = 1_000_000
+STREAM = [
+    Progress("", None, None, None, 0.0, "inspect"),
+    Progress("", None, None, None, 0.0, "upload", 0, 200 * MB),
+    Progress("", None, None, None, 4.0, "upload", 50 * MB, 200 * MB, 12.0),
+    Progress("", None, None, None, 16.0, "upload", 200 * MB, 200 * MB, 0.0, ASSET),
+    Progress("", None, None, None, 0.0, "create"),
+    Progress(TASK, None, None, None, 0.0, "created"),
+    Progress(TASK, "PENDING", None, 30.0, 1.0),
+    Progress(TASK, "THROTTLED", None, None, 2.0),
+    Progress(TASK, "RUNNING", 0.25, None, 40.0, seconds_left=120.0),
+    Progress(TASK, "RUNNING", 0.5, None, 80.0, seconds_left=80.0),
+]
+GOOD = [
+    *STREAM,
+    Progress(TASK, "SUCCEEDED", 1.0, None, 160.0),
+    Progress(TASK, "SUCCEEDED", 1.0, None, 0.0, "download", 0),
+    Progress(TASK, "SUCCEEDED", 1.0, None, 2.0, "download", 5 * MB, 10 * MB, 2.0),
+    Progress(TASK, "SUCCEEDED", 1.0, None, 190.0, "done"),
+]
+BAD = [
+    *STREAM,
+    Progress(TASK, "FAILED", 1.0, None, 160.0, seconds_left=0.0),
+    Progress(TASK, "FAILED", 1.0, None, 170.0, "failed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves JSON behind."""
+    monkeypatch.setitem(output._state, "json", False)
+
+
+def tell(stream: Sequence[Progress], *, receipt: bool = False) -> telling.Story:
+    with telling.telling(receipt=receipt) as story:
+        for each in stream:
+            story(each)
+    return story
+
+
+def test_without_a_terminal_each_change_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, once each; the receipt alone is on standard output."""
+    tell(GOOD, receipt=True)
+    out, told = capsys.readouterr()
+    assert out == f"Task: {TASK}\n"
+    assert told.splitlines() == [
+        "Uploading 200.0 MB",
+        f"Uploaded: {ASSET}",
+        "Creating the task",
+        f"Created: {TASK}",
+        "PENDING starts in 30 s",
+        "THROTTLED",
+        "RUNNING 25%, 2 min left",
+        "SUCCEEDED",
+        "Downloading",
+        "Done in 3 min",
+    ]
+
+
+def test_what_failed_is_done_to_no_share(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever ratio the service tells of it; the error itself has the last line."""
+    tell(BAD)
+    assert capsys.readouterr().err.splitlines()[-1] == "FAILED"
+
+
+def test_machines_get_the_same_as_data(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of JSON on standard error at the same moments, and nothing on standard output."""
+    monkeypatch.setitem(output._state, "json", True)
+    tell(GOOD, receipt=True)
+    out, told = capsys.readouterr()
+    assert out == ""
+    found = [json.loads(line) for line in told.splitlines()]
+    assert [each.get("status") if each["stage"] == "waiting" else each["stage"] for each in found] == [
+        *("inspect", "upload", "upload", "create", "created", "PENDING", "THROTTLED", "RUNNING", "SUCCEEDED"),
+        *("download", "done"),
+    ]
+    assert found[1] == {"stage": "upload", "elapsed_seconds": 0.0, "bytes_done": 0, "bytes_total": 200 * MB}
+
+
+TOLD: list[tuple[Progress, str, float | None, str]] = [
+    (STREAM[0], "looking", None, ""),
+    (STREAM[1], "uploading", 0.0, "0%, 0 bytes of 200.0 MB"),
+    (STREAM[2], "uploading", 0.25, "25%, 50.0 MB of 200.0 MB, 12.5 MB/s, 12 s left"),
+    (STREAM[2]._replace(bytes_total=None, seconds_left=None), "uploading", None, "50.0 MB, 12.5 MB/s"),
+    (STREAM[4], "creating", None, ""),
+    (STREAM[5], "created", None, ""),
+    (STREAM[6], "PENDING", None, "starts in 30 s"),
+    (STREAM[6]._replace(ratio=0.0, seconds_left=None, eta_seconds=None), "PENDING", None, ""),
+    (STREAM[7], "THROTTLED", None, ""),
+    (STREAM[8], "RUNNING", 0.25, "25%, 2 min left"),
+    (Progress(TASK, None, 0.5, None, 1.0), "waiting", None, ""),
+    (GOOD[-2], "downloading", 0.5, "50%, 5.0 MB of 10.0 MB, 2.5 MB/s, 2 s left"),
+    (GOOD[-3], "downloading", None, "0 bytes"),
+    (GOOD[-1], "done", 1.0, "100%, in 3 min"),
+    (BAD[-2], "FAILED", None, ""),
+    (BAD[-2]._replace(status="CANCELLED"), "CANCELLED", None, ""),
+    (BAD[-1], "failed", None, ""),
+]
+
+
+@pytest.mark.parametrize(("progress", "name", "share", "details"), TOLD)
+def test_the_bar_tells_the_truth(progress: Progress, name: str, share: float | None, details: str) -> None:
+    """A transfer has its bytes, pace and time left; a task that waits, goes on without telling, or failed, has no share."""
+    assert (telling.name_of(progress), telling.share_of(progress), telling.details_of(progress)) == (
+        name,
+        share,
+        details,
+    )
+    assert len(f"{name:<11} {'x' * 20} {details}") <= 80
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB")]
+)
+def test_sizes_are_read_by_people(amount: float, told: str) -> None:
+    """With the unit that suits them."""
+    assert telling.size_of(amount) == told
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.4, "0 s"), (99, "99 s"), (120, "2 min"), (7200, "2.0 h")])
+def test_times_are_read_by_people(seconds: float, told: str) -> None:
+    """With the unit that suits them."""
+    assert telling.time_of(seconds) == told
+
+
+NOTHING = "Nothing was created, and nothing paid for: run it again"
+FIND = "If the task was created, this finds it: useapi-runwayml tasks find mine"
+
+
+@pytest.mark.parametrize(
+    ("heard", "error", "told"),
+    [
+        (0, KeyboardInterrupt(), NOTHING),
+        (1, KeyboardInterrupt(), NOTHING),
+        (3, KeyboardInterrupt(), NOTHING),
+        (5, KeyboardInterrupt(), FIND),
+        (6, KeyboardInterrupt(), f"again {TASK}"),
+        (9, errors.WaitTimeoutError("x", task_ids=[TASK]), f"again {TASK}"),
+        (12, errors.DownloadError("x"), f"again {TASK}"),
+        (12, OSError(28, "full"), f"again {TASK}"),
+        (3, errors.APIConnectionError("x", maybe_sent=False), ""),
+        (5, errors.SubmissionUnknownError("x", reply_ref="mine"), "Find it with: useapi-runwayml tasks find mine"),
+        (11, errors.TaskFailedError("x", task_id=TASK, task=None, reason=None, category=None), ""),
+        (11, errors.TaskCancelledError("x", task_id=TASK), ""),
+        (12, errors.TaskOutputMissingError("x", task_id=TASK), ""),
+    ],
+)
+def test_how_to_go_on_is_what_was_told(heard: int, error: BaseException, told: str) -> None:
+    """Before the create nothing is to be found; once the task is known it is named; what ended for nothing goes on nowhere."""
+    story = tell(GOOD[:heard])
+    story(Progress(story.last.task_id, None, None, None, 1.0, "failed"))
+    with pytest.raises(type(error)), telling.resuming(story, "mine", lambda task_id: f"again {task_id}"):
+        raise error
+    assert getattr(error, "hints", []) == ([told] if told else [])
+    assert getattr(error, "stage") == story.last.stage != "failed"  # noqa: B009  # it is no field of theirs
+    if isinstance(error, KeyboardInterrupt) and told != NOTHING:
+        assert (error.__dict__["task_id"], error.__dict__["reply_ref"]) == (story.last.task_id, "mine")
+
+
+# -- tables -------------------------------------------------------------------------------------------------------------
+COLUMNS = ("task", "status", "done", "created", "replyRef")
+ROWS = [
+    (TASK, "SUCCEEDED", "100%", "2026-01-02 03:04 UTC", "useapi-runwayml-0123456789abcdef0123456789abcdef"),
+    (TASK[:-1] + "0", "RUNNING", "5%", "2026-01-02 03:04 UTC", None),
+]
+
+
+def shown(
+    width: int | None, columns: Sequence[str], rows: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> list[str]:
+    """A table in a pipe, or on a terminal of this width."""
+    if width is not None:
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    output.table(columns, rows)
+    found: list[str] = capsys.readouterr().out.splitlines()
+    return found
+
+
+def test_in_a_pipe_each_row_is_a_line_whose_first_word_is_the_id(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that it can be cut out."""
+    monkeypatch.setenv("COLUMNS", "20")
+    lines = shown(None, COLUMNS, ROWS, monkeypatch, capsys)
+    assert [line.split()[0] for line in lines] == ["task", ROWS[0][0], ROWS[1][0]]
+    assert len({line.index(mark) for line, mark in zip(lines, ("replyRef", "useapi-"), strict=False)}) == 1
+
+
+def test_on_a_narrow_terminal_an_id_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Uncut, and nothing else is cut either."""
+    assert shown(80, COLUMNS, ROWS, monkeypatch, capsys) == [
+        "task",
+        "  status     done  created",
+        ROWS[0][0],
+        "  SUCCEEDED  100%  2026-01-02 03:04 UTC",
+        "  replyRef: useapi-runwayml-0123456789abcdef0123456789abcdef",
+        ROWS[1][0],
+        "  RUNNING    5%    2026-01-02 03:04 UTC",
+    ]
+    assert len(shown(200, COLUMNS, ROWS, monkeypatch, capsys)) == 3
+
+
+def test_what_is_long_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where an id is not what comes first, the row's line does; what is missing has no line."""
+    rows = [(1, "a.mp4", TASK, "done", "a" * 70), (12, "文.mp4", None, "held", None)]
+    assert shown(80, ("row", "video", "task", "state", "why"), rows, monkeypatch, capsys) == [
+        "row  video   state",
+        "1    a.mp4   done",
+        f"  task: {TASK}",
+        f"  why: {'a' * 70}",
+        "12   文.mp4  held",
+    ]
+
+
+# -- as it is used ------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_a_run_in_a_pipe_needs_nothing_that_draws(tmp_path: Path) -> None:
+    """What draws bars is loaded for terminals alone."""
+    program = (
+        "import sys\n"
+        "from useapi_runwayml.cli import app, output, telling\n"
+        "code = app.run(['demo', '--output', 'out'])\n"
+        "output.table(('task',), [('x',)])\n"
+        "raise SystemExit(code or 'useapi_runwayml.cli.bars' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pty is not there")
+@pytest.mark.slow
+def test_a_terminal_sees_each_stage_in_80_columns(tmp_path: Path) -> None:
+    """Drawn on standard error; the receipt goes where standard output goes."""
+    import pty
+
+    from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    with SimulatorServer(Simulator(task_seconds=40), clock=RunningClock(20)) as server:
+        environment = {**os.environ, "USEAPI_TOKEN": "user:1-a", "USEAPI_RUNWAYML_BASE_URL": server.base_url}
+        environment |= {"TERM": "xterm-256color", "COLUMNS": "80", "NO_COLOR": "1"}
+        master, slave = pty.openpty()
+        command = [sys.executable, "-m", "useapi_runwayml", "run", "c.mp4", "x", "-o", "o.mp4"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, env=environment, cwd=tmp_path)
+        os.close(slave)
+        drawn = b""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                chunk = os.read(master, 65536)
+            except OSError:
+                break
+            drawn += chunk
+        os.close(master)
+        out = process.stdout.read().decode() if process.stdout else ""
+        assert process.wait(60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
+    assert re.fullmatch(r"Task: user:4242-\S+\nResult: o.mp4 \(\d+ bytes\)\n", out)
+    assert "Task:" not in text
+    assert "PENDING" in text
+    assert "looking" in text
+    assert re.search(r"done +━+ 100%, in \d+ s", text)
+    assert max(len(line.rstrip()) for line in re.split(r"[\r\n]+", text)) <= 80
