@@ -16,6 +16,7 @@ from .. import __version__
 from .._seam import DEFAULT_CREATION, redact
 from ..errors import ContentModerated, MediaWarning, UseapiError
 from . import exits, output
+from .described import described
 
 HELP = """Runway's video models through useapi.net.
 
@@ -133,6 +134,9 @@ def launch(
 def run(arguments: Sequence[str]) -> int:
     """Runs a command and gives its exit code; whatever can be foreseen becomes a line or two on stderr."""
     try:
+        if (description := described(app, arguments)) is not None:
+            output.emit(description, indent=1)
+            return exits.OK
         result = app.meta(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         exits.hint_at_dashes(error, arguments)

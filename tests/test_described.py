@@ -1,0 +1,81 @@
+"""Help and version as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import useapi_runwayml
+from useapi_runwayml.cli import app as cli
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """The one JSON value of a command that is well."""
+    assert cli.run(arguments) == 0
+    out, aside = capsys.readouterr()
+    assert aside == ""
+    return json.loads(out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--json", "--version"), ("--version", "--json"), ("tasks", "--version", "--json")]
+)
+def test_the_version(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """Wherever the options stand."""
+    assert told(capsys, *arguments) == {"version": useapi_runwayml.__version__}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--json", "--help"), ("-h", "--json"), ("--json",), ("--json", "--help", "--version")]
+)
+def test_the_help_names_all_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """With the text that a person reads, also of a group that is given no command."""
+    found = told(capsys, *arguments)
+    commands = {each["name"]: each["help"] for each in found["commands"]}
+    assert {"run", "tasks", "batch", "aleph", "doctor"} <= commands.keys()
+    assert commands["tasks"] == "Read, wait for, download and delete tasks."
+    assert (found["command"], found["parameters"]) == ("useapi-runwayml", [])
+    monkeypatch.setenv("COLUMNS", "100")
+    cli.run(["--help"])
+    assert found["help"] == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("--json", "tasks"), ("tasks", "--help", "--json")])
+def test_the_help_of_a_group(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """Its commands, and it is named."""
+    found = told(capsys, *arguments)
+    assert [each["name"] for each in found["commands"]] == ["list", "get", "find", "wait", "download", "delete"]
+    assert found["command"] == "useapi-runwayml tasks"
+
+
+def test_the_help_of_a_command_tells_what_may_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, what is required, defaults and choices; nothing is run."""
+    found = told(capsys, "run", "c.mp4", "x", "--help", "--json")
+    parameters = {each["names"][0]: each for each in found["parameters"]}
+    assert [name for name, each in parameters.items() if each["required"]] == ["--video", "--prompt", "--output"]
+    assert parameters["--output"]["names"] == ["--output", "-o"]
+    assert parameters["--encoding"]["choices"] == ["json", "multipart"]
+    assert parameters["--timeout"]["default"] == 3600
+    assert "default" not in parameters["--prompt"]
+    assert "--callback-port" in parameters
+    assert "--called" not in parameters
+    assert told(capsys, "demo", "-h", "--json")["parameters"][1]["default"] == "demo-output"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--json", "bogus"), ("--json", "tasks", "bogus"), ("--json", "tasks", "get", "--", "--help")]
+)
+def test_what_is_no_command_is_none(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """An error as ever; after -- nothing asks for help."""
+    assert cli.run(arguments) in (2, 3)
+    assert json.loads(capsys.readouterr().out)["error"] != ""
+
+
+def test_without_json_nothing_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person gets the text."""
+    cli.run(["--version"])
+    assert capsys.readouterr().out == f"{useapi_runwayml.__version__}\n"
