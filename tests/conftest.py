@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
     for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL", "USEAPI_RUNWAYML_LOG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """No test finds what another has uploaded, or what whoever runs the tests has."""
+    folder = tmp_path_factory.getbasetemp() / "caches" / uuid.uuid4().hex
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(folder))
+    return folder
 
 
 def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:

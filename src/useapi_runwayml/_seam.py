@@ -8,7 +8,7 @@ import os
 
 from ._core.answers import http_date, redact, retry_after
 from ._core.calls import as_problems
-from ._core.clips import Clip, check_needs, is_no_video, remarks, told
+from ._core.clips import Clip, check_needs, is_no_video, measures_of, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
 from ._core.stages import Pace
@@ -53,6 +53,7 @@ __all__ = [
     "is_no_video",
     "is_transient",
     "look_at",
+    "measures_of",
     "media_type_of",
     "partial_prefix",
     "redact",

@@ -102,11 +102,15 @@ def check_asset(context: Context, creation: Creation, asset_id: str, options: Op
         from useapi_runwayml_api.api.assets import get_asset
 
         asset: Asset = yield from fetch(context, call(get_asset, options, asset_id))
-        found = asset.metadata
-        size = found and found.size
-        known = {
-            "duration": found and found.duration,
-            "width": (found and found.width) or (size and size.width),
-            "height": (found and found.height) or (size and size.height),
-        }
-        check_needs(creation, known, creation.source.name, asset_id)
+        check_needs(creation, measures_of(asset), creation.source.name, asset_id)
+
+
+def measures_of(asset: Asset) -> dict[str, Any]:
+    """What an asset knows of its clip."""
+    found = asset.metadata
+    size = found and found.size
+    return {
+        "duration": found and found.duration,
+        "width": (found and found.width) or (size and size.width),
+        "height": (found and found.height) or (size and size.height),
+    }

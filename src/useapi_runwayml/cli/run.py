@@ -18,6 +18,7 @@ from . import output
 from .exits import command, json_object
 from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
+from .reuse import Reuse
 from .telling import resuming, telling
 
 TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
@@ -72,8 +73,13 @@ def _parameters(creation: Creation) -> list[inspect.Parameter]:
         told("timeout", float, "Seconds to wait for the end; the task goes on after that.", 3600.0),
         told("busy_timeout", float, "Seconds to wait for a free slot.", 600.0),
         inspect.Parameter("called", named, default=NOWHERE, annotation=CallbackOptions),
-        told("delete_asset", bool, "Delete the upload once the result is there.", False),
+        told("reuse", bool, "Use the upload of a run before, if it was of the same file and still exists.", True),
+        told("delete_asset", bool, "Delete the upload once the result is there; none of before is used then.", False),
     ]
+
+
+def _file(given: str) -> str | Path:
+    return given if is_asset_id(given) else Path(given)
 
 
 def _run(
@@ -86,6 +92,7 @@ def _run(
     overwrite: bool = False,
     extra_body: str = "{}",
     timeout: float = 3600,
+    reuse: bool = True,
     delete_asset: bool = False,
     reply_ref: str | None = None,
     called: Called = NOWHERE,
@@ -104,15 +111,18 @@ def _run(
         telling(receipt=True) as story,
         resuming(story, reference, resume),
     ):
+        known = Reuse(runway, creation, options, story) if reuse and not delete_asset else None
+        clip = known.source(video) if known else _file(video)
+        guide = None if image is None else known.image(image, clip) if known else _file(image)
         done, path = getattr(runway, creation.tag).run(
-            video if is_asset_id(video) else Path(video),
+            clip,
             prompt,
             destination=destination,
             overwrite=overwrite,
-            **({} if image is None else {"image": image if is_asset_id(image) else Path(image)}),
+            **({} if guide is None else {"image": guide}),
             timeout=timeout,
             keep_asset=not delete_asset,
-            on_progress=story,
+            on_progress=known or story,
             reply_ref=reference,
             extra_body=extra,
             **options,
