@@ -46,6 +46,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["assets", "inspect", "clip.mp4"],
         ["aleph", "run", "clip.mp4", "at night", "-o", "aleph.mp4"],
     ],
+    "http2": [],
     "all": [],
 }  # fmt: skip
 COMMANDS["all"] = [command for commands in COMMANDS.values() for command in commands]
