@@ -40,7 +40,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DATABASE = "postgresql://user:password@host/name"
 PORTS = ("8787", "8080")  # of the pages; others here
 OTHERS = {"docker", "cloudflared", "ngrok"}  # commands that nothing here can try
-LONGEST = 150
+LONGEST = 300
 HASTY = """
 import time
 _sleep = time.sleep

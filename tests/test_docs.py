@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 from sphinx.util.inventory import InventoryFile
 
 import useapi_runwayml
@@ -33,14 +34,19 @@ OURS = re.compile(r"\b(USEAPI_[A-Z_]+|(?:HTTP|HTTPS|ALL|NO)_PROXY|SSL_CERT_FILE)
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as scripts/docs builds them: a warning is an error."""
-    folder = tmp_path_factory.mktemp("site")
-    build = ["-m", "sphinx", "-b", "html", "--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("USEAPI_")}
-    done = subprocess.run(
-        [sys.executable, *build, "docs", str(folder)], cwd=ROOT, env=surroundings, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    """The pages as scripts/docs builds them, once for all processes of a run: a warning is an error."""
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    place = tmp_path_factory.getbasetemp().parent if is_one_of_many else tmp_path_factory.mktemp("docs")
+    folder = place / "site"
+    with FileLock(place / "site.lock"):
+        if not (folder / "objects.inv").exists():
+            build = ["-m", "sphinx", "-b", "html", "--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
+            surroundings = {name: value for name, value in os.environ.items() if not name.startswith("USEAPI_")}
+            command = [sys.executable, *build, "docs", str(folder)]
+            done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True)
+            if done.returncode:
+                (folder / "objects.inv").unlink(missing_ok=True)
+            assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
@@ -74,7 +80,6 @@ def resources() -> Iterator[type]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("site")
 def test_no_public_name_is_undocumented(described: set[str]) -> None:
     """What can be imported, and each method of what a client has."""
     names = {*useapi_runwayml.__all__, *errors.__all__, *simulator.__all__, *callbacks.__all__} - {"__version__"}
@@ -88,7 +93,6 @@ def test_no_public_name_is_undocumented(described: set[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("site")
 def test_every_fixture_command_variable_and_code_is_told(site: Path, described: set[str]) -> None:
     """In the reference, which is made of the code."""
     fixtures = {name for name, value in vars(pytest_plugin).items() if "Fixture" in type(value).__name__}
@@ -104,7 +108,6 @@ def test_every_fixture_command_variable_and_code_is_told(site: Path, described: 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("site")
 def test_every_command_and_option_is_told(site: Path) -> None:
     """As the parser has them."""
     from useapi_runwayml.cli.app import app
@@ -130,7 +133,6 @@ def commands(app: Any, words: str) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("site")
 def test_the_whole_document_is_rendered(site: Path) -> None:
     """Each operation, each schema, and each field of a schema."""
     import yaml
