@@ -225,3 +225,16 @@ def test_doctor_reads_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> Non
     live = ["getFeatures", "listScheduler", "listTasks", "listAssets", "getTask", "getAsset"]
     assert asked[-6:] == live
     assert not {*asked} - {*live}
+
+
+def test_the_endpoint_of_the_page_is_one_that_is_generated() -> None:
+    """The example is what test_new_creation adds to the document and uses everywhere, and a price."""
+    import yaml
+
+    from .test_new_creation import PATH
+
+    page = (ROOT / "docs" / "adding-an-endpoint.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    told = yaml.safe_load(block)
+    assert told["/gen3/video"]["post"].pop("x-credits-per-second") == 5
+    assert told == yaml.safe_load(PATH)
