@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "src" / "useapi_runwayml" / "cli" / "clip.mp4"
 JOBS = "video,prompt,seconds,output\nclip.mp4,with [{extra}] alone,5,batch.mp4\n"  # a batch knows its rows by their content
 SECRET = {"USEAPI_RUNWAYML_CALLBACK_SECRET": "a secret of sixteen characters or more"}
+LEFT_OUT = ("PYTHON", "USEAPI", "COVERAGE", "COV_CORE")
 CALLED = "https://example.com/runway"
 
 COMMANDS: dict[str, list[list[str]]] = {
@@ -49,7 +51,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "http2": [],
     "all": [],
 }  # fmt: skip
-COMMANDS["all"] = [command for commands in COMMANDS.values() for command in commands]
+COMMANDS["all"] = [commands[0] for commands in COMMANDS.values() if commands]
 LEAVES = ("cli.mp4", "batch.mp4", "called.mp4", "aleph.mp4", "demo")
 NO_DATABASE = "the database cannot be used"  # what is right to say where there is none: the extra is there
 
@@ -63,17 +65,10 @@ class Environment:
 
     def __init__(self, folder: Path, wheel: Path, extra: str, constraints: Path | None) -> None:
         self.extra, self.work, self._venv = extra, folder / "work", folder / "venv"
-        _uv("venv", "--quiet", str(self._venv))
+        _uv("venv", "--quiet", "--python", sys.executable, str(self._venv))
+        pins = ["-c", str(constraints)] if constraints else []
         wanted = f"{wheel}[{extra}]" if extra else str(wheel)
-        _uv(
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(self.python),
-            wanted,
-            *(["-c", str(constraints)] if constraints else []),
-        )
+        _uv("pip", "install", "--quiet", "--python", str(self.python), *pins, wanted)
         self.work.mkdir()
         shutil.copy(CLIP, self.work)
         (self.work / "jobs.csv").write_text(JOBS.format(extra=extra), encoding="utf-8")
@@ -86,10 +81,9 @@ class Environment:
         return self.program("python")
 
     def run(self, command: list[str], service: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "USEAPI", "COVERAGE"))
-        }
-        environment |= {**SECRET, "USEAPI_TOKEN": "user:1-release"}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
+        environment = {**kept, **SECRET, "USEAPI_TOKEN": "user:1-release"}
+        environment |= dict.fromkeys(("XDG_CACHE_HOME", "LOCALAPPDATA"), str(self.work / "cache"))
         environment |= {"USEAPI_RUNWAYML_BASE_URL": service} if service else {}
         return subprocess.run(
             command,
