@@ -357,8 +357,8 @@ def test_what_is_compared_is_what_can_be_imported() -> None:
     surface = compat_python.Surface(ROOT)
     top = surface.names["useapi_runwayml"].keys() | surface.names["useapi_runwayml_api.creations"].keys()
     assert top == set(importlib.import_module("useapi_runwayml").__all__) - {"__version__"}
-    for name in ("errors", "callbacks", "simulator"):
+    for name in ("errors", "batch", "callbacks", "simulator"):
         module = importlib.import_module(f"useapi_runwayml.{name}")
-        assert surface.names[module.__name__].keys() == set(module.__all__)
+        assert surface.names[module.__name__].keys() == set(getattr(module, "__all__", ()))
     assert {"runway_client", "runway_simulator"} <= surface.names["useapi_runwayml.pytest_plugin"].keys()
     assert {"Tasks", "Assets", "AsyncTasks", "Scheduler"} <= surface.things.keys()
