@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ T = TypeVar("T")
 POLL_SECONDS = 0.3
 SELDOM = 5
 """Every how many beats a worker looks for rows that nobody works on."""
+UNBEGUN = "coroutine 'execute_dequeued_workflow.* was never awaited"
+"""What Python says of a row that DBOS was about to hand over when the end came: nothing of it was begun, so that there is nothing to tell."""
 OnEvent = Callable[[Job | None, str, str], None]
 _running: list[Engine] = []
 
@@ -102,6 +105,7 @@ class Work:
                 await _let_end()
             except BaseException as error:  # noqa: BLE001  # Ctrl-C too
                 engine.is_over = True
+                warnings.filterwarnings("ignore", UNBEGUN, RuntimeWarning)
                 await _stop_all()
                 for row in steps.never_sent():
                     with contextlib.suppress(OSError, DBAPIError, Lost):  # then it is looked for, as after a crash
