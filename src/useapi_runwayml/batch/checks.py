@@ -109,14 +109,6 @@ class Estimate(NamedTuple):
             f"{self.jobs} job{'' if self.jobs == 1 else 's'}, {video}, {' and '.join(filter(None, (price, unknown)))}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For machines; a sum that is not known is null."""
-        return {
-            "jobs": self.jobs,
-            "seconds": None if self.unmeasured else self.seconds,
-            "credits": None if self.unpriced else self.credits,
-        }
-
 
 def check(
     jobs: Jobs,

@@ -101,28 +101,6 @@ class Facts:
         if self.stage == "batch" and self.task_id:
             self.stage = "wait"
 
-    def to_dict(self) -> dict[str, Any]:
-        """For machines."""
-        return {
-            "row": self.job.row,
-            "line": self.job.line,
-            "attempt": self.job.attempt,
-            "state": self.state,
-            "stage": self.stage,
-            "why": self.why,
-            "error": self.error,
-            "endpoint": self.job.endpoint,
-            "video": self.job.video,
-            "prompt": self.job.prompt,
-            "output": self.job.output,
-            "asset_id": self.asset_id,
-            "task_id": self.task_id,
-            "reply_ref": self.reply_ref,
-            "seed": self.seed,
-            "seconds": self.seconds,
-            "bytes": self.bytes,
-        }
-
 
 def latest(all_facts: Iterable[Facts]) -> list[Facts]:
     """The last attempt of each row, in the order of the rows, with what earlier ones knew of the task."""
