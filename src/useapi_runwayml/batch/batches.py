@@ -81,7 +81,7 @@ class Batch:
         too: by `name` (that of the jobs file unless given), with files below `root`.
 
         The rest is what a batch begins with, and keeps: results go to `output_dir` (`results/NAME` beside the jobs file; `results` in the
-        project), `defaults` are for rows that do not say otherwise, `endpoint` is the model of rows that name none (`video_to_video`),
+        project), `defaults` are for rows that do not say otherwise, `endpoint` is the model of rows that name none (that of `batch run`),
         `credits_per_job` the price of a row whose endpoint has no documented one, `max_jobs` the tasks at once for each account (5, at
         least 1), `poll_interval` the seconds between two looks at the tasks (chosen by their progress), `settle` the seconds after which
         a create that the service provably does not know may be sent again (60), `delete_assets` whether uploads are deleted once all
