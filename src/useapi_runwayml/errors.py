@@ -289,7 +289,7 @@ class TaskError(UseapiError):
     def __init__(self, message: str, *, task_id: str, task: Task | None = None) -> None:
         super().__init__(message, task_id=task_id)
         self.task = task
-        self.response = getattr(task, "response", None)
+        self.response: AnswerInfo | None = getattr(task, "response", None)
 
 
 class TaskFailedError(TaskError):
