@@ -395,6 +395,46 @@ def test_a_broken_http2_connection_sees_one_post(
     client.close()
 
 
+def test_a_given_client_that_speaks_http2_sends_one_post(world: World, secure: Callable[..., Http2Server]) -> None:
+    """What it would send again it does not, as a client of ours."""
+    good = answered(200, b"[]")
+    server = secure(lambda talk, number, line: (refuses if len(server.seen) == 2 else good)(talk, number, line))
+    kind: Any = httpx.AsyncClient if world.runner else httpx.Client
+    given = kind(http2=True, verify=context_of_clients())
+    client = of_its_own(world, base_url=server.url, http_client=given, lookup_timeout=0, timeout=3)
+    assert client.scheduler.list() == []
+    with pytest.raises(errors.SubmissionUnknownError):
+        client.video_to_video.create(asset_id="a", text_prompt="x")
+    assert sum(each[":method"] == "POST" for each in server.seen) == 1
+    if world.runner:
+        world.runner.run(given.aclose())
+    else:
+        given.close()
+
+
+class Retrying(httpx.HTTPTransport):
+    """What nobody should give to a client: it sends again what broke."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return super().handle_request(request)
+        except httpx.TransportError:
+            return super().handle_request(request)
+
+
+def test_a_transport_that_sends_again_sends_no_second_create() -> None:
+    """As far as it sends the request that it was given, over httpx's own connections."""
+    broken = Peer(BREAKS["closes without an answer"])
+    with (
+        httpx.Client(transport=Retrying()) as given,
+        useapi_runwayml.RunwayClient(TOKEN, base_url=broken.url, http_client=given, lookup_timeout=0) as client,
+        pytest.raises(errors.SubmissionUnknownError),
+    ):
+        client.video_to_video.create(asset_id="a", text_prompt="x")
+    broken.close()
+    assert sum(line.startswith(b"POST") for line in broken.seen) == 1
+
+
 def test_a_download_that_breaks_over_http2_can_be_tried_again(
     world: World, secure: Callable[..., Http2Server], tmp_path: Path
 ) -> None:

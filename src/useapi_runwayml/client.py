@@ -129,7 +129,6 @@ class RunwayClient(_Client, Creations):
         from ._core.surroundings import Context
         from ._core.waiting import Group
         from ._io import config, connecting, forks
-        from ._io.clock import SystemClock
         from ._io.drivers import SyncDriver
         from ._io.files import Disk
         from ._io.pool import Pool
@@ -143,7 +142,7 @@ class RunwayClient(_Client, Creations):
         config.check_kind(http_client, httpx.Client)
         config.check_callbacks(callbacks)
         pool = Pool(httpx.Client, http_client, settings.base_url, how)
-        self._driver: SyncDriver = SyncDriver(Requests(settings, source, pool), SystemClock())
+        self._driver: SyncDriver = SyncDriver(Requests(settings, source, pool))
         self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=False, callbacks=callbacks
         )
@@ -238,7 +237,6 @@ class AsyncRunwayClient(_Client, AsyncCreations):
         from ._core.surroundings import Context
         from ._core.waiting import Group
         from ._io import config, connecting, forks
-        from ._io.clock import SystemClock
         from ._io.drivers import AsyncDriver
         from ._io.files import Disk
         from ._io.pool import Pool
@@ -252,7 +250,7 @@ class AsyncRunwayClient(_Client, AsyncCreations):
         config.check_kind(http_client, httpx.AsyncClient)
         config.check_callbacks(callbacks)
         pool = Pool(httpx.AsyncClient, http_client, settings.base_url, how)
-        self._driver: AsyncDriver = AsyncDriver(Requests(settings, source, pool), SystemClock())
+        self._driver: AsyncDriver = AsyncDriver(Requests(settings, source, pool))
         self._context: Context = Context(
             settings, self._driver.clock, self._driver.make_gate, Disk(), awaits=True, callbacks=callbacks
         )

@@ -13,6 +13,7 @@ from .._core.course import Course
 from .._core.effects import Answer, Call, Core, Do, Fetch, Give, Send, Sleep, Tell
 from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, APIResponseError, UseapiError
+from .clock import SystemClock
 from .pool import Pool
 from .quiet import install
 from .receiving import Body
@@ -29,8 +30,8 @@ _NO_AUTH: Any = None
 class SyncDriver:
     """Runs cores in the calling thread."""
 
-    def __init__(self, requests: Requests[httpx.Client], clock: Clock, *, is_view: bool = False) -> None:
-        self.clock = clock
+    def __init__(self, requests: Requests[httpx.Client], clock: Clock | None = None, *, is_view: bool = False) -> None:
+        self.clock: Clock = clock or SystemClock()
         self._requests = requests
         self._pool: Pool[httpx.Client] = requests.pool
         self._is_view = is_view
@@ -140,8 +141,10 @@ class SyncDriver:
 class AsyncDriver:
     """Runs cores in the event loop that it was first used in."""
 
-    def __init__(self, requests: Requests[httpx.AsyncClient], clock: Clock, *, is_view: bool = False) -> None:
-        self.clock = clock
+    def __init__(
+        self, requests: Requests[httpx.AsyncClient], clock: Clock | None = None, *, is_view: bool = False
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
         self._requests = requests
         self._pool: Pool[httpx.AsyncClient] = requests.pool
         self._is_view = is_view

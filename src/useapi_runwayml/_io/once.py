@@ -1,4 +1,7 @@
-"""A request that is sent once, whatever the connection below would like: httpcore sends one again that an HTTP/2 server says not to have taken."""
+"""A request that is sent once, whatever is below would like: httpcore sends one again that an HTTP/2 server says not to have taken.
+
+A transport of a given client that retries is held to it too, where it sends the same request over httpcore.
+"""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Requests(Generic[C]):
             extensions={"timeout": self._timeouts(call.options, limits)},
         )
         request = request if call.content is None else _streaming(request, call)
-        if self.pool.speaks_http2 and request.method == "POST":
+        if (self.pool.speaks_http2 or self._foreign) and request.method == "POST" and call.content is None:
             request.extensions["trace"] = trace_of(request, awaits=isinstance(self.pool.client, httpx.AsyncClient))
         return watched(request) if self._foreign else request
 
