@@ -133,6 +133,8 @@ def test_a_broken_index_stops_nothing(
     mended = kind in ("text", "row")
     assert ("Reused" in go(run, "c.mp4", "2.mp4")) == mended
     assert uploads(server) == 2 - mended
+    reads = [seen for seen in server.simulator.requests if seen.operation == "getAsset"]
+    assert len(reads) == mended, "what is no asset is not asked for"
 
 
 def test_no_home_and_no_sqlite_stop_nothing(

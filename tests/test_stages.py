@@ -277,3 +277,15 @@ def test_a_file_is_replaced_when_that_is_said(world: World, clip: Path, tmp_path
     assert there.read_bytes() == b"old"
     run(clip, "x", destination=there, overwrite=True)
     assert there.read_bytes() == MP4
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(world: World, clip: Path, tmp_path: Path) -> None:
+    """The task's id is on the error, so that its result can be put elsewhere."""
+    there = tmp_path / "o.mp4"
+    with pytest.raises(FileExistsError) as caught:
+        world.client().video_to_video.run(
+            clip, "x", destination=there, on_created=lambda _: there.write_bytes(b"another's")
+        )
+    assert there.read_bytes() == b"another's"
+    (task_id,) = world.sim.state.tasks
+    assert task_id in " ".join(caught.value.__notes__)

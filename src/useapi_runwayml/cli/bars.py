@@ -22,7 +22,7 @@ class Bar(Shown):
             BarColumn(bar_width=20),
             TextColumn("{task.fields[details]}", markup=False),
             console=Console(file=sys.stderr),
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=False,
         )
         self._line = self.add_task("looking", total=None, details="", visible=False)
 
@@ -36,3 +36,14 @@ class Bar(Shown):
             details=details,
             visible=progress.stage != "failed",
         )
+
+    def say(self, line: str) -> None:
+        """A line above it, in one piece, that an id can be copied."""
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def give(self, line: str) -> None:
+        """A line on standard output; where both are the terminal, above the bar."""
+        if sys.stdout.isatty():
+            self.say(line)
+        else:
+            print(line, flush=True)

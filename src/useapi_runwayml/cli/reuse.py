@@ -25,7 +25,7 @@ from .._seam import (
     remarks,
     told,
 )
-from ..errors import GoneError, NotFoundError, ParameterError, UseapiError
+from ..errors import UseapiError
 from . import output
 from .telling import Story
 
@@ -155,10 +155,7 @@ class Reuse:
             asset = self._runway.assets.retrieve(row[0])
             if creation is not None:
                 check_needs(creation, measures_of(asset), creation.source.name, row[0])
-        except (NotFoundError, GoneError):
-            ask_index(lambda index: index.execute("DELETE FROM uploads WHERE key = ?", (file.key,)).rowcount)
-            return ""
-        except (UseapiError, ParameterError):
+        except UseapiError:
             return ""
         return str(row[0])
 

@@ -126,12 +126,12 @@ class Story:
             line_of(progress), {name: value for name, value in progress._asdict().items() if value not in (None, "")}
         )
         if progress.stage == "created" and self._receipt:
-            output.say(f"Task: {progress.task_id}")
+            (self._bar.give if self._bar is not None else output.say)(f"Task: {progress.task_id}")
 
     def remark(self, line: str, **known: Any) -> None:
         """Something else that is worth a line."""
         if self._bar is not None:
-            output.remark(line)
+            self._bar.say(line)
         else:
             self._tell(line, known)
 
