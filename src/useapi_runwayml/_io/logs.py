@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..errors import Problem
 
 VARIABLE = "USEAPI_RUNWAYML_LOG"
+"""`debug` or `info`: shows on stderr what the log tells from that level on. Without it nothing of logging is touched."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
 
 
