@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""One transfer in a process of its own, for bench.py: scripts/bench_transfers.py serve | WHO upload|download URL FILE MEGABYTES, WHO being ours, httpx, or curl.
+
+`serve` answers every POST with an asset once it has read it, and every GET with so many megabytes as its path says; it prints its port. A
+transfer prints its seconds, and the most megabytes that its process had.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TOKEN = "user:4242-abcdef"
+ASSET = json.dumps(
+    {"assetId": "user:4242-runwayml:maker@example.com-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"}
+).encode()
+TASK = "user:4242-runwayml:maker@example.com-task:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
+MIB = 1 << 20
+
+
+class Files(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        left = int(self.headers["Content-Length"])
+        while left:
+            left -= len(self.rfile.read(min(left, MIB)))
+        self.head("application/json", len(ASSET))
+        self.wfile.write(ASSET)
+        self.wfile.flush()
+
+    def do_GET(self) -> None:
+        megabytes = int(self.path.rpartition("/")[2])
+        self.head("video/mp4", megabytes * MIB)
+        chunk = bytes(MIB)
+        for _ in range(megabytes):
+            self.wfile.write(chunk)
+        self.wfile.flush()
+
+    def head(self, kind: str, length: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def upload_ours(url: str, file: Path) -> Callable[[], object]:
+    from useapi_runwayml import RunwayClient
+
+    runway = RunwayClient(TOKEN, base_url=url)
+    runway._driver._client.get(f"{url}/0")  # connected, as the other
+    return lambda: runway.assets.upload(file)
+
+
+def upload_httpx(url: str, file: Path) -> Callable[[], object]:
+    import httpx
+
+    client = httpx.Client(timeout=60)
+    client.get(f"{url}/0")
+
+    def send() -> None:
+        with file.open("rb") as opened:
+            client.post(f"{url}/assets", content=opened, headers={"Content-Length": str(file.stat().st_size)})
+
+    return send
+
+
+def download_ours(url: str, file: Path) -> Callable[[], object]:
+    from useapi_runwayml_api.models.task import Task
+
+    from useapi_runwayml import RunwayClient
+
+    task = Task.from_dict({"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": url}]})
+    runway = RunwayClient(TOKEN, base_url=url.rpartition("/")[0])
+    return lambda: runway.tasks.download(task, file, overwrite=True)
+
+
+def download_httpx(url: str, file: Path) -> Callable[[], object]:
+    import httpx
+
+    client = httpx.Client(timeout=60)
+
+    def fetch() -> None:
+        with client.stream("GET", url) as response, file.open("wb") as opened:
+            for chunk in response.iter_bytes():
+                opened.write(chunk)
+
+    return fetch
+
+
+def download_curl(url: str, file: Path) -> Callable[[], object]:
+    return lambda: subprocess.run(["curl", "-s", "-o", str(file), url], check=True)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["serve"]:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+        print(server.server_port, flush=True)
+        server.serve_forever()
+    who, what, url, file = arguments
+    do = globals()[f"{what}_{who}"](url, Path(file))
+    begun = time.perf_counter()
+    do()
+    seconds = time.perf_counter() - begun
+    print(json.dumps({"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
