@@ -237,9 +237,9 @@ def test_a_limit_holds_and_is_raised(place: Place) -> None:
     """Rows beyond it are held; the next run keeps it, or another for its time. Without a price it cannot hold, and is refused."""
     batch = place.batch(place.jobs("one", "two"))
     rows = batch.run(batch.plan(), max_credits=25)
-    assert states(rows) == ["done", "held"]
-    assert rows[1].error == "Budget"
-    assert states(batch.run(batch.plan())) == ["done", "held"]
+    assert sorted(states(rows)) == ["done", "held"]
+    assert [row.error for row in rows if row.state == "held"] == ["Budget"]
+    assert sorted(states(batch.run(batch.plan()))) == ["done", "held"]
     assert states(batch.run(batch.plan(), max_credits=50)) == ["done", "done"]
     unpriced = [{"video": "c.mp4", "prompt": "x", "endpoint": "aleph"}]
     for price, told in ((None, "row 1: the price of aleph is not known"), (5, "max_credits: -1 is refused")):
@@ -364,7 +364,7 @@ def test_what_the_command_line_began_goes_on_here(place: Place, shell: Any) -> N
     path = place.file("one", "two")
     assert shell("run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")[0] == 5
     batch = Batch(path)
-    assert states(batch.rows()) == ["done", "held"]
+    assert sorted(states(batch.rows())) == ["done", "held"], "which of the two is first is not said"
     plan = batch.plan()
     assert (plan.is_new, plan.jobs) == (False, 1)
     assert states(batch.run(plan, max_credits=50)) == ["done", "done"]
@@ -575,10 +575,10 @@ def test_a_report_and_what_is_waited_for(place: Place) -> None:
     """A page beside the clips; an account that is closed says why."""
     place.sim.state.accounts[MAKER].credits = 25
     batch = place.batch(place.jobs("one", "two"), max_jobs=1)
-    assert states(batch.run(batch.plan())) == ["done", "held"]
+    assert sorted(states(batch.run(batch.plan()))) == ["done", "held"]
     assert any("412" in why for why in batch.waits().values())
     page = batch.report("report.html").read_text(encoding="utf-8")
-    assert 'src="p/results/0001-c.mp4"' in page
+    assert 'src="p/results/000' in page
     with pytest.raises(BatchError, match="No such file"):
         batch.report("none/report.html")
     with pytest.raises(ParameterError, match="workers take rows from a database"):
