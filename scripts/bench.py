@@ -287,7 +287,45 @@ def bench_callbacks() -> list[tuple[str, float, float]]:
     ]
 
 
+def bench_transfers() -> list[tuple[str, float, float]]:
+    """Files to and from a server of this machine, each time in a process of its own, in turn with plain httpx and with curl."""
+    script = str(Path(__file__).resolve().parent / "bench_transfers.py")
+
+    def transfer(*told: str) -> dict[str, float]:
+        done = subprocess.run([sys.executable, script, *told], capture_output=True, text=True, check=True)
+        found: dict[str, float] = json.loads(done.stdout)
+        return found
+
+    found = []
+    with (
+        tempfile.TemporaryDirectory() as name,
+        subprocess.Popen([sys.executable, script, "serve"], stdout=subprocess.PIPE, text=True) as server,
+    ):
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        for what, megabytes, other, most in (
+            ("upload", 200, "httpx", 1.05),
+            ("upload", 1024, "httpx", 1.05),
+            ("download", 1024, "httpx", 1.0),
+            ("download", 1024, "curl", 1.05),
+        ):
+            file, there = Path(name) / "clip.mp4", url if what == "upload" else f"{url}/{megabytes}"
+            if what == "upload":
+                with file.open("wb") as opened:
+                    opened.write(b"\x00\x00\x00\x18ftypmp42")
+                    opened.truncate(megabytes << 20)
+            rounds = [[transfer(who, what, there, str(file)) for who in ("ours", other)] for _ in range(5)]
+            took = statistics.median(ours["seconds"] / theirs["seconds"] for ours, theirs in rounds)
+            found.append((f"{what} {megabytes} MB / {other}", took, most))
+            if other == "httpx":
+                more = statistics.median(ours["megabytes"] - theirs["megabytes"] for ours, theirs in rounds)
+                found.append((f"{what} {megabytes} MB, megabytes more than {other}", more, 30))
+        server.kill()
+    return found
+
+
 BENCHES = {
+    "transfers": bench_transfers,
     "import": bench_import,
     "create": bench_create,
     "get": bench_get,

@@ -89,6 +89,8 @@ class Stage:
         server = self.open.enter_context(SimulatorServer(Simulator(strict=True), clock=clock))
         self.loop = self.open.enter_context(asyncio.Runner())
         self.monkeypatch.setattr("useapi_runwayml._io.drivers.SystemClock", lambda: clock)
+        self.monkeypatch.setattr(clock, "real", lambda seconds: 0.0, raising=False)
+        self.monkeypatch.setattr("useapi_runwayml.batch.runner.BatchClock", lambda: clock)
         self.monkeypatch.chdir(self.folder)
         self.monkeypatch.syspath_prepend(self.folder)
         prepare(server)
