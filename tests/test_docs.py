@@ -196,7 +196,7 @@ def test_what_the_pages_say_of_arguments_holds(tmp_path: Path) -> None:
         )
         assert runway._context.settings.timeout == 60
         wrong: Any = {"secs": 5}
-        with pytest.raises(errors.ParameterError, match="secs"):
+        with pytest.raises(TypeError, match="secs"):
             runway.video_to_video.run("clip.mp4", "x", destination=tmp_path / "out.mp4", **wrong)
         with pytest.raises(TypeError, match="secs"):
             runway.video_to_video.create(asset_id="a", text_prompt="x", **wrong)
