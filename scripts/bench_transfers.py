@@ -8,6 +8,7 @@ transfer prints its seconds, and the most megabytes that its process had.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 
 TOKEN = "user:4242-abcdef"
 ASSET = json.dumps(
@@ -59,7 +61,12 @@ def upload_ours(url: str, file: Path) -> Callable[[], object]:
 
     runway = RunwayClient(TOKEN, base_url=url)
     runway._driver._client.get(f"{url}/0")  # connected, as the other
-    return lambda: runway.assets.upload(file)
+    measures: dict[str, float] = {
+        "duration": 5,
+        "width": 1280,
+        "height": 768,
+    }  # known, so that nobody looks for them in a file of zeros
+    return lambda: runway.assets.upload(file, **measures)  # type: ignore[arg-type]
 
 
 def upload_httpx(url: str, file: Path) -> Callable[[], object]:
@@ -94,12 +101,24 @@ def download_httpx(url: str, file: Path) -> Callable[[], object]:
         with client.stream("GET", url) as response, file.open("wb") as opened:
             for chunk in response.iter_bytes():
                 opened.write(chunk)
+            on_disk(opened)
 
     return fetch
 
 
 def download_curl(url: str, file: Path) -> Callable[[], object]:
-    return lambda: subprocess.run(["curl", "-s", "-o", str(file), url], check=True)
+    def fetch() -> None:
+        subprocess.run(["curl", "-s", "-o", str(file), url], check=True)
+        with file.open("rb+") as opened:
+            on_disk(opened)
+
+    return fetch
+
+
+def on_disk(opened: IO[bytes]) -> None:
+    """As ours does: what was paid for outlives a power cut."""
+    opened.flush()
+    os.fsync(opened.fileno())
 
 
 def main(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -43,6 +44,17 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
     for name in ("USEAPI_TOKEN", "USEAPI_RUNWAYML_BASE_URL", "USEAPI_RUNWAYML_LOG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """The command line and USEAPI_RUNWAYML_LOG set logging up for a process of their own; here other tests come after."""
+    loggers = [logging.getLogger(), logging.getLogger("useapi_runwayml")]
+    before = [(each.level, [*each.handlers]) for each in loggers]
+    yield
+    for each, (level, handlers) in zip(loggers, before, strict=True):
+        each.setLevel(level)
+        each.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import importlib.util
 import json
-import logging
 import os
 import re
 import shutil
@@ -73,18 +72,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 @pytest.fixture
-def shell(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Any]:
+def shell(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
     """The command line in this process."""
-    root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
-    monkeypatch.setattr(root, "handlers", [*root.handlers])
-    level = ours.level
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = command(["batch", *arguments])
         return code, *capsys.readouterr()
 
-    yield call
-    ours.setLevel(level)
+    return call
 
 
 def states(rows: Any) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,9 +47,7 @@ def shell(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, c
         monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
         monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
         monkeypatch.delenv("USEAPI_RUNWAYML_DATABASE", raising=False)
-        level = logging.getLogger("useapi_runwayml").level
         yield Shell(tmp_path, url, sim, capsys)
-        logging.getLogger("useapi_runwayml").setLevel(level)
 
 
 QUICK = ["--yes", "--poll-interval", "0.2"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -414,12 +413,10 @@ def test_a_row_that_waits_for_a_worker_in_doubt_is_told(
     assert f"worker {doubtful.worker[:8]} on far-away" in told[1]
     assert isinstance(journal.place, Database)
     monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", journal.place.url.render_as_string(hide_password=False))
-    level = logging.getLogger("useapi_runwayml").level
     for mistaken in ("", "nobody", one.worker[:8], "%"):
         assert command(["batch", "worker", "--gone", mistaken]) == 2
     assert "is in doubt" in capsys.readouterr().err
     assert command(["batch", "worker", "--gone", doubtful.worker[:8]]) == 0
-    logging.getLogger("useapi_runwayml").setLevel(level)
     assert life(journal, doubtful) == OVER
     assert life(journal, one) == LIVING
     assert journal.waited_for() == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import shlex
@@ -47,12 +46,9 @@ def run(
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Run]:
+) -> Run:
     monkeypatch.setattr("useapi_runwayml._core.polling.SHORTEST", 0.05)
     monkeypatch.setattr("useapi_runwayml._core.polling.LONGEST", 0.05)
-    root, ours = logging.getLogger(), logging.getLogger("useapi_runwayml")
-    monkeypatch.setattr(root, "handlers", [*root.handlers])
-    level = ours.level
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = cli.run(arguments)
@@ -61,8 +57,7 @@ def run(
         assert "\x1b[" not in out + told, "no colours where there is no terminal"
         return code, out, told
 
-    yield call
-    ours.setLevel(level)
+    return call
 
 
 def a_task(run: Run, prompt: str = "x", output: str = "out.mp4") -> dict[str, Any]:

@@ -118,7 +118,7 @@ def test_run_checks_everything_before_it_uploads(world: World, clip: Path, tmp_p
         (FileExistsError, clip, {"destination": tmp_path / "there.mp4"}),
         (errors.ParameterError, clip, {"destination": tmp_path / "no" / "where.mp4"}),
         (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "seed": 0}),
-        (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "sed": 1}),
+        (TypeError, clip, {"destination": tmp_path / "a.mp4", "sed": 1}),
         (errors.ParameterError, clip, {"destination": tmp_path / "a.mp4", "timeout": -1}),
         (errors.ParameterError, tmp_path / "none.mp4", {"destination": tmp_path / "a.mp4"}),
         (errors.ParameterError, tmp_path, {"destination": tmp_path / "a.mp4"}),

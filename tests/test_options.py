@@ -469,13 +469,9 @@ def test_a_create_goes_through_a_proxy_over_http2(world: World, secure: Callable
 
 
 @pytest.fixture
-def our_logger() -> Iterator[logging.Logger]:
+def our_logger() -> logging.Logger:
     """As it is before anybody has asked for anything."""
-    logger = logging.getLogger("useapi_runwayml")
-    handlers, level = list(logger.handlers), logger.level
-    yield logger
-    logger.handlers[:], logger.level = handlers, level
-    logger.setLevel(level)
+    return logging.getLogger("useapi_runwayml")
 
 
 @pytest.mark.parametrize(("value", "lines"), [("debug", 2), (" INFO ", 1), (None, 0), ("", 0)])

@@ -191,7 +191,9 @@ def test_what_the_function_raises_is_the_users(
     with pytest.raises(type(error)) as caught:
         world.client().video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", reply_ref="mine", on_progress=fail)
     assert caught.value is error
-    assert calls.count(stage) == 1
+    assert calls.count(stage) == (2 if stage in ("upload", "download") else 1), (
+        "of a transfer its beginning comes first"
+    )
     assert calls[-1] == stage
     paid = list(world.sim.state.tasks)
     assert world.calls("createVideoToVideo") == len(paid) == (stage not in ("inspect", "upload", "create"))

@@ -41,7 +41,7 @@ def wrong_proxy(given: str | httpx.URL | httpx.Proxy) -> str:
     """The rule that a proxy's URL breaks; empty if it breaks none."""
     try:
         proxy = given if isinstance(given, httpx.Proxy) else httpx.Proxy(given)
-        parts = urlsplit(str(proxy.url))
+        parts = urlsplit(given if isinstance(given, str) else str(proxy.url))  # httpx mends what is no address
         if parts.port == 0 or not parts.hostname:
             raise ValueError
     except (ValueError, httpx.InvalidURL) as error:
