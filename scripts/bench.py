@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
-"""scripts/bench.py [NAME ...]: speed and memory, as ratios of what is measured side by side in one run."""
+"""scripts/bench.py [NAME ...] [--write]: speed and memory, as ratios of what is measured side by side in one run.
+
+--write puts the figures of what was measured into docs/performance.md, and leaves those of the others as they are there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -12,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -338,10 +345,34 @@ BENCHES = {
 }
 
 
-def main(names: list[str]) -> int:
-    missed = 0
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+HEAD = "| {} | measured | at most | on |\n|---|---:|---:|---|"
+
+
+def write(name: str, figures: list[tuple[str, float, float]]) -> None:
+    """The section of a bench on the page."""
+    cores = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {date.today():%Y-%m-%d}"
+    rows = [
+        f"| {told} | {found:.2f} | {'' if math.isinf(most) else f'{most:g}'} | {cores} |"
+        for told, found, most in figures
+    ]
+    begin, end = f"<!-- bench: {name} -->\n", "<!-- end -->\n"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    table = "\n".join([HEAD.format(name), *rows])
+    PAGE.write_text(
+        f"{before}{begin}{table}\n\n{end}{after}" if rest else f"{before.rstrip()}\n\n{begin}{table}\n\n{end}",
+        encoding="utf-8",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    missed, names = 0, [each for each in arguments if each != "--write"]
     for name in names or list(BENCHES):
-        for told, found, most in BENCHES[name]():
+        figures = BENCHES[name]()
+        if "--write" in arguments:
+            write(name, figures)
+        for told, found, most in figures:
             goal = "" if most == float("inf") else f"  (at most {most:g})"
             missed += found > most
             print(f"{told:<60} {found:8.2f}{goal}{'  MISSED' if found > most else ''}", flush=True)
