@@ -197,7 +197,7 @@ def test_a_full_disk_ends_the_process(tmp_path: Path, room: int) -> None:
         assert "Traceback" not in told
         assert "sqlalche" not in told
         last, hint = told.splitlines()[-2:]
-        assert last.startswith("useapi-runwayml: .useapi-runwayml/jobs.csv/journal.sqlite: the journal cannot be used")
+        assert ".useapi-runwayml/jobs.csv/journal.sqlite: the journal cannot be used" in last
         assert "is the disk full?" in last
         assert hint == "Tasks go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
         states = [row["state"] for row in json.loads(cli("status", "jobs.csv", "--json")[1])]

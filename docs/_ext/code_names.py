@@ -56,7 +56,7 @@ def clients() -> str:
     own = {name for client in CLIENTS for name in homes(client)}
     lines = []
     for client in CLIENTS:
-        lines += [f".. autoclass:: {PACKAGE}.{client.__name__}", "   :members:"]
+        lines += [f".. autoclass:: {PACKAGE}.{client.__name__}", "   :members:", "   :inherited-members:"]
         lines += [f"   :exclude-members: {', '.join(sorted(own))}", ""]
         for name, kind in homes(client).items():
             lines += [f"   .. py:attribute:: {name}", f"      :type: {kind.__name__}", ""]
