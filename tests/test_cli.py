@@ -49,6 +49,7 @@ def run(
 ) -> Run:
     monkeypatch.setattr("useapi_runwayml._core.polling.SHORTEST", 0.05)
     monkeypatch.setattr("useapi_runwayml._core.polling.LONGEST", 0.05)
+    monkeypatch.setattr("useapi_runwayml._core.polling.THROTTLED_PAUSE", 0.05)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = cli.run(arguments)
