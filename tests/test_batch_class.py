@@ -348,7 +348,7 @@ def test_a_script_that_is_killed_and_started_again_pays_nothing_twice(place: Pla
     assert script("after")[0] == -signal.SIGKILL
     code, out, told = script("")
     assert (code, out[1:]) == (0, ["done"] * 6), told
-    assert int(out[0]) <= 4
+    assert int(out[0]) < 6, "what was begun is looked for, and is not in the price"
     assert place.paid() == {f"row {number}": 1 for number in range(6)}
 
 

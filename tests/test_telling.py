@@ -287,6 +287,6 @@ def test_a_terminal_sees_each_stage_in_80_columns(tmp_path: Path) -> None:
     assert re.fullmatch(r"Task: user:4242-\S+\nResult: o.mp4 \(\d+ bytes\)\n", out)
     assert "Task:" not in text
     assert "PENDING" in text
-    assert "looking" in text
+    assert "done" in text
     assert re.search(r"done +━+ 100%, in \d+ s", text)
     assert max(len(line.rstrip()) for line in re.split(r"[\r\n]+", text)) <= 80
