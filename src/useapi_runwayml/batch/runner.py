@@ -95,7 +95,7 @@ class Work:
                 DBOS.launch()
                 async with asyncio.TaskGroup() as group:
                     living = group.create_task(self._live(presence, engine, calls))
-                    while self.is_endless or engine.is_busy or await journal.transactions.do(journal.has_open):
+                    while await self._is_open(engine, presence):
                         pulse.check()
                         self.go_on()
                         if engine.defect is not None:
@@ -116,6 +116,12 @@ class Work:
                 with contextlib.suppress(OSError, DBAPIError):
                     await self._in_thread(presence.end)
                 self._threads.shutdown()
+
+    async def _is_open(self, engine: Engine, presence: Presence) -> bool:
+        """Whether there is something left to do. A database is asked each time: an outage is told while rows only wait, too."""
+        if self.is_endless or (engine.is_busy and not presence.is_shared):
+            return True
+        return await self.journal.transactions.do(self.journal.has_open)
 
     async def _give_back(self, row: Row) -> None:
         """Into its queue again."""
