@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -290,3 +291,28 @@ def test_a_terminal_sees_each_stage_in_80_columns(tmp_path: Path) -> None:
     assert "done" in text
     assert re.search(r"done +━+ 100%, in \d+ s", text)
     assert max(len(line.rstrip()) for line in re.split(r"[\r\n]+", text)) <= 80
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch, json_wanted: bool) -> None:
+    """Whoever is interrupted while it tells something leaves no half of a line, onto which the next would be put."""
+    pieces: list[str] = []
+
+    class Noting(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Noting())
+    monkeypatch.setattr(sys, "stderr", Noting())
+    output.use_json(json_wanted)
+    tell(GOOD, receipt=True)
+    output.say("said")
+    output.show_warning("careful")
+    output.emit({"a": 1})
+    output.emit(list(range(2000)))
+    output.table(("task",), [("x",), ("y",)])
+    output.table(("task",), [])
+    output.fields({"a": 1, "b": None})
+    assert pieces
+    assert all(each.endswith("\n") and each.strip() for each in pieces), pieces

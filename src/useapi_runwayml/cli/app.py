@@ -156,7 +156,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _traceback(arguments: Sequence[str]) -> None:
     if "--debug" in arguments:
-        print(redact(traceback.format_exc()), file=sys.stderr, end="")
+        output.remark(redact(traceback.format_exc()).rstrip("\n"))
 
 
 def tell(line: str, code: int, error: BaseException | None = None) -> int:
@@ -167,5 +167,5 @@ def tell(line: str, code: int, error: BaseException | None = None) -> int:
         told |= {name: getattr(error, name) for name in ("task_id", "reply_ref", "stage") if getattr(error, name, None)}
         output.emit(told)
         return code
-    print(f"useapi-runwayml: {line}", *hints, sep="\n", file=sys.stderr)
+    output.put(f"useapi-runwayml: {line}", *hints, aside=True)
     return code

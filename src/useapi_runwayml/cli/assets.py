@@ -141,4 +141,4 @@ def delete_command(asset: str) -> None:
     """
     with RunwayClient() as runway:
         runway.assets.delete(asset)
-    output.show({"deleted": asset}, lambda: print(f"Deleted {asset}"))
+    output.show({"deleted": asset}, lambda: output.put(f"Deleted {asset}"))

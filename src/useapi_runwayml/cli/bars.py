@@ -9,6 +9,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Shown
 
 from .. import Progress
+from . import output
 
 LONGEST = "downloading"
 
@@ -46,4 +47,4 @@ class Bar(Shown):
         if sys.stdout.isatty():
             self.say(line)
         else:
-            print(line, flush=True)
+            output.put(line)

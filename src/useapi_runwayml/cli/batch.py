@@ -218,5 +218,5 @@ def report_command(jobs: Jobs | None = None, *, html: Path | None = None, where:
     if html is None:
         return show_rows(rows, ("row", "state", "prompt", "seed", "seconds", "output", "why"))
     begun.batch().report(html)
-    output.show({"report": str(html)}, lambda: print(f"Report: {html}"))
+    output.show({"report": str(html)}, lambda: output.put(f"Report: {html}"))
     return OK

@@ -48,8 +48,7 @@ def refuse(jobs: object, problems: list[str]) -> int:
             {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
         )
     else:
-        told = "\n".join(f"  {each}" for each in problems)
-        print(f"useapi-runwayml: {message}\n{told}", file=sys.stderr)
+        output.put(f"useapi-runwayml: {message}", *(f"  {each}" for each in problems), aside=True)
     return REFUSED
 
 

@@ -23,7 +23,7 @@ def put(batch: Batch, plan: Plan, begun: Begun, max_credits: int | None) -> int:
     count, worker = batch.put(plan, max_credits=max_credits), begun.worker()
     output.show(
         {"batch": begun.name, "rows": count, "next": [worker]},
-        lambda: print(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
+        lambda: output.put(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
     )
     return OK
 
@@ -73,5 +73,5 @@ def _give_up(journal: Journal, worker: str) -> int:
 
     if not worker or not journal.transactions.now(lambda connection: give_up(connection, worker)):
         raise Stop(f"--gone: no worker {worker!r} is in doubt", USAGE)
-    output.show({"gone": worker}, lambda: print(f"worker {worker} is gone: the others take its rows over"))
+    output.show({"gone": worker}, lambda: output.put(f"worker {worker} is gone: the others take its rows over"))
     return OK

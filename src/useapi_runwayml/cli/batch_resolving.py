@@ -55,7 +55,7 @@ def resolve_command(
     after = begun.again("resume")
     output.show(
         {"row": row, "decision": chosen[0], "next": [after]},
-        lambda: print(f"row {row}: {chosen[0]}. Go on with: {after}"),
+        lambda: output.put(f"row {row}: {chosen[0]}. Go on with: {after}"),
     )
     return OK
 

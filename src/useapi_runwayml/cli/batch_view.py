@@ -52,8 +52,7 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
 
     def lines() -> None:
-        print(f"{len(rows)} rows: {counts(rows)}")
-        print(*hints, sep="\n", end="\n" if hints else "")
+        output.put(f"{len(rows)} rows: {counts(rows)}", *hints)
 
     output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
     if "uncertain" in states:
@@ -73,7 +72,7 @@ def show_rows(rows: list[BatchRow], columns: tuple[str, ...]) -> int:
     def lines() -> None:
         shown = ({**each, "task": each["task_id"]} for each in values)
         output.table(columns, ([each[column] for column in columns] for each in shown))
-        print(f"{len(rows)} rows: {counts(rows)}")
+        output.put(f"{len(rows)} rows: {counts(rows)}")
 
     output.show(values, lines)
     return OK
@@ -91,6 +90,6 @@ def tell_price(plan: Plan) -> int:
     warnings = [each._asdict() for each in plan.warnings]
     output.show(
         {"jobs": plan.jobs, "seconds": plan.seconds, "credits": plan.credits, "warnings": warnings},
-        lambda: print("Nothing was sent (--dry-run)."),
+        lambda: output.put("Nothing was sent (--dry-run)."),
     )
     return OK

@@ -58,14 +58,15 @@ def url_command(reply_ref: str, *, url: Url) -> None:
     """The address to give with a create as its replyUrl, beside this replyRef: `run --reply-ref … --reply-url …`."""
     with extra("callbacks"):
         found = signer_of(url, needs_secret=SHARED).url_for(reply_ref)
-    output.show({"reply_ref": reply_ref, "reply_url": found}, lambda: print(found))
+    output.show({"reply_ref": reply_ref, "reply_url": found}, lambda: output.put(found))
 
 
 def _show(task: Task) -> None:
     if output.is_json():
         output.emit(task.to_dict())
     else:
-        print(task.task_id, task.status, *([f"{task.progress_ratio:.0%}"] if task.progress_ratio else []), flush=True)
+        ratio = f" {task.progress_ratio:.0%}" if task.progress_ratio else ""
+        output.put(f"{task.task_id} {task.status}{ratio}")
 
 
 def _words(exec: str | None) -> list[str]:

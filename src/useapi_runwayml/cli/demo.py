@@ -39,7 +39,9 @@ def demo(video: Path | None = None, *, output: Path = Path("demo-output")) -> No
     ):
         path = _run(runway, clip if video is None else video, output, server.base_url)
     size = path.stat().st_size
-    output_of.show({"path": str(path), "bytes": size}, lambda: print(f"Result:    {path.resolve()} ({size} bytes)"))
+    output_of.show(
+        {"path": str(path), "bytes": size}, lambda: output_of.put(f"Result:    {path.resolve()} ({size} bytes)")
+    )
 
 
 def _run(runway: RunwayClient, source: Path, output: Path, where: str) -> Path:

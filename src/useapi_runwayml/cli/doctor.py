@@ -60,8 +60,7 @@ def doctor(*, live: bool = False, email: str | None = None) -> int:
 def _print(checks: dict[str, object], report: list[str]) -> None:
     output.fields(checks)
     if report:
-        print("\n### useapi-runwayml doctor --live\n")
-        print("\n".join(f"- {line}" for line in report))
+        output.put("", "### useapi-runwayml doctor --live", "", *(f"- {line}" for line in report))
 
 
 def _version(name: str) -> str:

@@ -43,14 +43,14 @@ def emit(data: Any, *, indent: int | None = None) -> None:
         return json.dumps(value, ensure_ascii=plain, indent=indent, default=str)
 
     if isinstance(data, list) and len(data) > MANY:
-        print("[", ",\n".join(map(dumped, data)), "]", sep="\n", flush=True)
+        put("[", ",\n".join(map(dumped, data)), "]")
     else:
-        print(dumped(data, indent), flush=True)
+        put(dumped(data, indent))
 
 
 def emit_aside(data: Mapping[str, Any]) -> None:
     """A line of JSON beside what the command gives, on standard error: where it is, for whoever looks on."""
-    print(json.dumps(data, default=str), file=sys.stderr, flush=True)
+    remark(json.dumps(data, default=str))
 
 
 def is_terminal() -> bool:
@@ -58,30 +58,37 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def put(*lines: str, aside: bool = False) -> None:
+    """Whole lines, in one piece: who interrupts finds them before its own, or not at all. `aside` is standard error."""
+    stream = sys.stderr if aside else sys.stdout
+    stream.write("".join(f"{line}\n" for line in lines))
+    stream.flush()
+
+
 def say(line: str) -> None:
     """A line for people; nothing for machines."""
     if not is_json():
-        print(line, flush=True)
+        put(line)
 
 
 def remark(line: str) -> None:
     """A line for whoever looks on, beside what the command gives: on standard error, also where machines read."""
-    print(line, file=sys.stderr, flush=True)
+    put(line, aside=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table in which nothing is cut off, and no id broken: a line for each row, or, where the terminal is too narrow, also one for each id."""
     cells = [["" if cell is None else _plain(cell) for cell in row] for row in rows]
     if not cells:
-        print("Nothing.")
+        put("Nothing.")
         return
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
     lines = [columns, *cells]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     if sum(widths) + 2 * (len(widths) - 1) <= room:
-        print(*(_joined(line, widths) for line in lines), sep="\n", flush=True)
+        put(*(_joined(line, widths) for line in lines))
     else:
-        print(*_narrow(lines, widths, room), sep="\n", flush=True)
+        put(*_narrow(lines, widths, room))
 
 
 def _joined(line: Sequence[str], widths: Sequence[int]) -> str:
@@ -135,13 +142,12 @@ def _moment(told: datetime) -> str:
 def fields(values: Mapping[str, object]) -> None:
     """Names and values, a line each."""
     width = max(map(len, values), default=0)
-    for name, value in values.items():
-        print(f"{name + ':':{width + 1}} {'' if value is None else _plain(value)}")
+    put(*(f"{name + ':':{width + 1}} {'' if value is None else _plain(value)}" for name, value in values.items()))
 
 
 def show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as a line on stderr."""
-    print(f"useapi-runwayml: {message}", file=sys.stderr)
+    remark(f"useapi-runwayml: {message}")
 
 
 def bar() -> Progress:

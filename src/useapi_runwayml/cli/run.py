@@ -135,4 +135,4 @@ def _run(
         "path": str(path),
         "bytes": size,
     }
-    output.show(data, lambda: print(f"Result: {path} ({size} bytes)"))
+    output.show(data, lambda: output.put(f"Result: {path} ({size} bytes)"))

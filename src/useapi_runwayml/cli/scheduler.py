@@ -26,4 +26,4 @@ def release_command(task: str) -> None:
     """
     with RunwayClient() as runway:
         runway.scheduler.release(task)
-    output.show({"released": task}, lambda: print(f"Released {task}; the job itself still runs and still costs"))
+    output.show({"released": task}, lambda: output.put(f"Released {task}; the job itself still runs and still costs"))

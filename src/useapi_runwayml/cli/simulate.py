@@ -111,12 +111,12 @@ def simulate(
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.WARNING)
     logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
     if not _is_loopback(host):
-        print(f"WARNING: other machines can reach this simulator, since it listens on {host}.", file=sys.stderr)
+        output.remark(f"WARNING: other machines can reach this simulator, since it listens on {host}.")
     shown = "user:4242-simulated" if token is None else "<your --token>"
     say = output.say
     if print_env and not output.is_json():
         say = output.remark
-        print(f"USEAPI_RUNWAYML_BASE_URL={server.base_url}", f"USEAPI_TOKEN={shown}", sep="\n", flush=True)
+        output.put(f"USEAPI_RUNWAYML_BASE_URL={server.base_url}", f"USEAPI_TOKEN={shown}")
     output.show({"base_url": server.base_url, "page": f"{server.origin}/", "token": shown}, lambda: None)
     say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
     say(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}")

@@ -42,7 +42,7 @@ class Lasting(io.TextIOBase):
             os.close(nowhere)
         if self._stream is sys.__stdout__ and not isinstance(error, GONE):
             told = getattr(error, "strerror", None) or error
-            print(f"useapi-runwayml: the output cannot be written: {told}", file=sys.stderr)
+            sys.stderr.write(f"useapi-runwayml: the output cannot be written: {told}\n")
 
     def isatty(self) -> bool:
         return not self._is_lost and bool(self._stream.isatty())

@@ -129,7 +129,7 @@ def fetch(runway: RunwayClient, task: Task | str, destination: Path, story: Stor
 
 def show_file(path: Path) -> None:
     size = path.stat().st_size
-    output.show({"path": str(path), "bytes": size}, lambda: print(f"Result: {path} ({size} bytes)"))
+    output.show({"path": str(path), "bytes": size}, lambda: output.put(f"Result: {path} ({size} bytes)"))
 
 
 def download_command(
@@ -164,4 +164,4 @@ def delete_command(task: str) -> None:
     """
     with RunwayClient() as runway:
         runway.tasks.delete(task)
-    output.show({"deleted": task}, lambda: print(f"Deleted {task}"))
+    output.show({"deleted": task}, lambda: output.put(f"Deleted {task}"))
