@@ -15,6 +15,8 @@ from .limits import current
 from .timeouts import LONGEST
 
 PIECE = 1 << 16
+MANY = 1 << 18
+"""Bytes of one read, once more than httpcore asks for were there: a file comes in fewer pieces, and an answer costs no more than it has."""
 
 
 C = TypeVar("C", bound=httpx.Client | httpx.AsyncClient)
@@ -86,11 +88,13 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._most = 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
-            found = self._stream.read(max_bytes, piece.timeout)
+            found = self._stream.read(max(max_bytes, self._most), piece.timeout)
             piece.moved(len(found))
+            self._most = MANY if len(found) >= max_bytes else 0
             return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -118,11 +122,13 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
+        self._most = 0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
-            found = await self._stream.read(max_bytes, piece.timeout)
+            found = await self._stream.read(max(max_bytes, self._most), piece.timeout)
             piece.moved(len(found))
+            self._most = MANY if len(found) >= max_bytes else 0
             return found
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
