@@ -347,6 +347,37 @@ def test_resuming_works_against_the_simulator(world: World, tmp_path: Path) -> N
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "mine"),
+        httpx.ReadError("mine"),
+        errors.ParameterError([errors.Problem("mine", 1, "mine")]),
+        KeyError(1),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_what_on_progress_raises_arrives_as_it_is(world: World, tmp_path: Path, error: Exception, later: bool) -> None:
+    """It is neither taken for a full disk nor for a broken line, which would be tried again; the partial file goes."""
+    calls: list[int] = []
+
+    def fail(done: int, total: int | None) -> None:
+        calls.append(done)
+        raise error
+
+    async def fail_later(done: int, total: int | None) -> None:
+        fail(done, total)
+
+    client = world.client()
+    done = client.tasks.wait(client.video_to_video.create(asset_id=world.asset(), text_prompt="x"))
+    heard = fail_later if later and world.kind == "async" else fail
+    with pytest.raises(type(error)) as told:
+        client.tasks.download(done, tmp_path / "a.mp4", on_progress=heard)
+    assert told.value is error
+    assert len(calls) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_compressed_bodies_are_not_held_to_their_length(world: World, tmp_path: Path) -> None:
     """Content-Length counts compressed bytes, so it says nothing about the file."""
     body = gzip.compress(MP4)

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from .asking import with_id
 from .calls import call, fetch, limited
 from .checks import check_callbacks
 from .effects import Core, Do, Fetch, Options, Sleep
+from .stages import hear
 from .surroundings import Context, OnBytes, Partial
 
 if TYPE_CHECKING:
@@ -190,7 +192,8 @@ def download(
         path = path / safe_name(link.name, f"{safe_name(task_id.rpartition(':')[2], 'result')}.mp4")
         yield Do(lambda: context.files.check_destination(path, overwrite=overwrite))
     file = context.files.partial(path)
-    target = Target(file, link.size, on_progress)
+    heard = None if on_progress is None else partial(hear, on_progress, awaits=context.awaits)
+    target = Target(file, link.size, heard)
     try:
         yield Do(file.open)
         yield from _fill(context, target, link, task_id, options, deadline)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from useapi_runwayml_api.creations.base import Progress
 
@@ -22,6 +22,7 @@ AT_MOST = 10
 TRANSFERS = ("upload", "download")
 """Stages that move bytes."""
 
+T = TypeVar("T")
 log = logging.getLogger("useapi_runwayml")
 
 
@@ -31,6 +32,35 @@ class Raised(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(type(error).__name__)
         self.error = error
+
+
+def hear(function: Callable[..., Any], *given: Any, awaits: bool) -> Any:
+    """What a function of the user's gives; what it raises is carried."""
+    try:
+        found = function(*given)
+    except Raised:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever the user's function raises
+        raise Raised(error) from None
+    return _carried(found) if awaits and inspect.isawaitable(found) else found
+
+
+async def _carried(found: Awaitable[Any]) -> Any:
+    try:
+        return await found
+    except Raised:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever the user's function raises
+        raise Raised(error) from None
+
+
+def bare(core: Core[T]) -> Core[T]:
+    """The core, which what was carried through it leaves as the user's function raised it."""
+    try:
+        return (yield from core)
+    except Raised as carried:
+        theirs = carried.error
+    raise theirs
 
 
 class Pace:
@@ -117,15 +147,4 @@ class Stages:
     def _call(self, progress: Progress) -> Any:
         self._last = progress
         assert self._on_progress is not None  # noqa: S101  # else nobody asks for this
-        try:
-            found = self._on_progress(progress)
-        except Exception as error:  # noqa: BLE001  # whatever the user's function raises
-            raise Raised(error) from None
-        return _carried(found) if self._context.awaits and inspect.isawaitable(found) else found
-
-
-async def _carried(found: Awaitable[Any]) -> Any:
-    try:
-        return await found
-    except Exception as error:  # noqa: BLE001  # whatever the user's function raises
-        raise Raised(error) from None
+        return hear(self._on_progress, progress, awaits=self._context.awaits)

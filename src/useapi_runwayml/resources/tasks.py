@@ -14,6 +14,7 @@ from .._core import tasks as _tasks
 from .._core.calls import call, delete
 from .._core.downloading import download, read_task
 from .._core.effects import Options
+from .._core.stages import bare
 from .._core.surroundings import OnBytes
 from ._base import AsyncEndings, AsyncResource, Endings, SyncResource
 
@@ -123,8 +124,15 @@ class Tasks(SyncResource):
         """
         _tasks.check_id(_tasks.id_of(task_or_id), options := Options(extra_headers, timeout))
         return self._driver.run(
-            download(
-                self._context, task_or_id, destination, overwrite=overwrite, on_progress=on_progress, options=options
+            bare(
+                download(
+                    self._context,
+                    task_or_id,
+                    destination,
+                    overwrite=overwrite,
+                    on_progress=on_progress,
+                    options=options,
+                )
             )
         )
 
@@ -212,7 +220,14 @@ class AsyncTasks(AsyncResource):
         """Fetches the result into a file, or into a folder that exists, under a safe name."""
         _tasks.check_id(_tasks.id_of(task_or_id), options := Options(extra_headers, timeout))
         return await self._driver.run(
-            download(
-                self._context, task_or_id, destination, overwrite=overwrite, on_progress=on_progress, options=options
+            bare(
+                download(
+                    self._context,
+                    task_or_id,
+                    destination,
+                    overwrite=overwrite,
+                    on_progress=on_progress,
+                    options=options,
+                )
             )
         )
