@@ -14,6 +14,7 @@ PUBLIC = (
     "useapi_runwayml",
     "useapi_runwayml_api.creations",  # all of it is at the top too; griffe does not see that through the star
     "useapi_runwayml.errors",
+    "useapi_runwayml.resources",
     "useapi_runwayml.batch",
     "useapi_runwayml.callbacks",
     "useapi_runwayml.simulator",
@@ -63,15 +64,21 @@ class Surface:
         self.all = loader.modules_collection
         self.things: dict[str, griffe.Object] = {}
         self.names = {module: dict(self._exported(module)) for module in PUBLIC}
-        for module in set(PUBLIC) - {*DEFINES}:  # what a fixture takes are other fixtures
-            self.things |= self.names[module]
+        for module in PUBLIC:
+            if module not in DEFINES:  # what a fixture takes are other fixtures
+                for thing in self.names[module].values():
+                    self._add(thing)
         waiting = list(self.things.values())
         while waiting:
             for thing in self._given(waiting.pop()):
                 if thing.is_class and thing not in self.things.values():
-                    name = thing.canonical_path if thing.name in self.things else thing.name
-                    self.things[name] = thing
+                    self._add(thing)
                     waiting.append(thing)
+
+    def _add(self, thing: griffe.Object) -> None:
+        """By its name, or, where another thing has that already, by its whole path."""
+        if self.things.setdefault(thing.name, thing) is not thing:
+            self.things[thing.canonical_path] = thing
 
     def module(self, names: Iterable[str]) -> griffe.Module:
         """These as one module, since griffe compares modules."""

@@ -222,12 +222,16 @@ FILES = {
         "if TYPE_CHECKING:\n    from .client import Client as Client\n    from .client import Task as Task\n"
     ),
     "src/useapi_runwayml/client.py": (
-        "from .tasks import Tasks\n\n\nclass Task: ...\n\n\n"
+        "from .tasks import Tasks\n\n\nclass Task:\n    def age(self): ...\n\n\n"
         "class Client:\n    def tasks(self) -> Tasks: ...\n    def close(self, wait=True): ...\n    def _inner(self, a): ...\n"
     ),
     "src/useapi_runwayml/_base.py": "class Base: ...\n",
     "src/useapi_runwayml/tasks.py": "from ._base import Base\n\n\nclass Tasks(Base):\n    def list(self, *, limit=None): ...\n",
     "src/useapi_runwayml/errors.py": "__all__ = ['OurError']\nclass OurError(Exception):\n    task_id: str\n",
+    "src/useapi_runwayml/resources/__init__.py": (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .jobs import Task as Task\n"
+    ),
+    "src/useapi_runwayml/resources/jobs.py": "class Task:\n    def halt(self): ...\n",
     "src/useapi_runwayml/pytest_plugin.py": "import pytest\n\n\n@pytest.fixture\ndef runway_client(a): ...\n",
     "src/useapi_runwayml/simulator/__init__.py": "",
     "src/useapi_runwayml/callbacks/__init__.py": "",
@@ -297,6 +301,8 @@ CLIENT = "src/useapi_runwayml/client.py"
         ("src/useapi_runwayml/tasks.py", "limit=None", "count=None", "useapi_runwayml.tasks.Tasks.list(limit)"),
         ("src/useapi_runwayml/tasks.py", "(Base)", "", ""),
         ("src/useapi_runwayml/__init__.py", "Task as Task", "Task as Job", "useapi_runwayml.Task: is gone"),
+        (CLIENT, "def age", "def years", "useapi_runwayml.client.Task.age: Public object was removed"),
+        ("src/useapi_runwayml/resources/jobs.py", "halt", "stop", "useapi_runwayml.resources.jobs.Task.halt"),
         ("src/useapi_runwayml/errors.py", "task_id", "job_id", "useapi_runwayml.errors.OurError.task_id"),
         ("src/useapi_runwayml/errors.py", "(Exception)", "", "useapi_runwayml.errors.OurError: Base class was removed"),
         ("src/useapi_runwayml/pytest_plugin.py", "runway_client", "runway", "useapi_runwayml.pytest_plugin.runway_client: is gone"),
@@ -357,7 +363,7 @@ def test_what_is_compared_is_what_can_be_imported() -> None:
     surface = compat_python.Surface(ROOT)
     top = surface.names["useapi_runwayml"].keys() | surface.names["useapi_runwayml_api.creations"].keys()
     assert top == set(importlib.import_module("useapi_runwayml").__all__) - {"__version__"}
-    for name in ("errors", "batch", "callbacks", "simulator"):
+    for name in ("errors", "resources", "batch", "callbacks", "simulator"):
         module = importlib.import_module(f"useapi_runwayml.{name}")
         assert surface.names[module.__name__].keys() == set(getattr(module, "__all__", ()))
     assert {"runway_client", "runway_simulator"} <= surface.names["useapi_runwayml.pytest_plugin"].keys()

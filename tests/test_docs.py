@@ -22,6 +22,7 @@ from sphinx.util.inventory import InventoryFile
 import useapi_runwayml
 import useapi_runwayml.batch as batch
 import useapi_runwayml.callbacks as callbacks
+import useapi_runwayml.resources as all_resources
 import useapi_runwayml.simulator as simulator
 from useapi_runwayml import AsyncRunwayClient, RunwayClient, errors, pytest_plugin
 from useapi_runwayml.cli import exits
@@ -83,9 +84,14 @@ def resources() -> Iterator[type]:
 @pytest.mark.slow
 def test_no_public_name_is_undocumented(described: set[str]) -> None:
     """What can be imported, and each method of what a client has."""
-    names = {*useapi_runwayml.__all__, *errors.__all__, *simulator.__all__, *callbacks.__all__, *batch.__all__} - {
-        "__version__"
-    }
+    names = {
+        *useapi_runwayml.__all__,
+        *errors.__all__,
+        *all_resources.__all__,
+        *simulator.__all__,
+        *callbacks.__all__,
+        *batch.__all__,
+    } - {"__version__"}
     found = [*resources()]
     assert {each.__name__ for each in found} > {"Tasks", "AsyncAssets", "VideoToVideo", "AsyncAleph"}
     classes = {getattr(useapi_runwayml, name) for name in useapi_runwayml.__all__} | {*found}

@@ -19,7 +19,7 @@ import pytest
 import useapi_runwayml_api
 
 import useapi_runwayml
-from useapi_runwayml import batch, callbacks, errors, simulator
+from useapi_runwayml import batch, callbacks, errors, resources, simulator
 
 TYPED = Path(__file__).parent / "typed"
 CLIENTS = (useapi_runwayml.RunwayClient, useapi_runwayml.AsyncRunwayClient)
@@ -102,7 +102,7 @@ def test_mistakes_of_users_are_found(tool: str, tmp_path: Path) -> None:
 def test_the_file_of_users_code_uses_every_public_name() -> None:
     """A new name that is not in it fails here."""
     text = (TYPED / "right.py").read_text()
-    for module in (useapi_runwayml, errors, callbacks, batch):
+    for module in (useapi_runwayml, errors, resources, callbacks, batch):
         for name in module.__all__:
             assert name in text, name
 
@@ -116,7 +116,7 @@ def functions(kind: Any) -> Iterator[Any]:
 
 
 def public() -> Iterator[Any]:
-    for module in (useapi_runwayml, errors, callbacks, simulator, batch):
+    for module in (useapi_runwayml, errors, resources, callbacks, simulator, batch):
         for name in module.__all__:
             found = getattr(module, name)
             if inspect.isclass(found):

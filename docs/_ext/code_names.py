@@ -88,9 +88,9 @@ def resources() -> str:
         for client in CLIENTS:
             kind = homes(client)[name]
             if kind.__name__ not in generated_creations.__all__:
-                lines += directive(kind.__module__, kind.__name__)
+                lines += directive(f"{PACKAGE}.resources", kind.__name__)
     for name in ("Endings", "AsyncEndings"):
-        lines += directive("useapi_runwayml.resources._base", name)
+        lines += directive(f"{PACKAGE}.resources", name)
     return block(lines)
 
 

@@ -11,6 +11,8 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.creations import *  # noqa: F403
+    from useapi_runwayml_api.creations.base import FileSource as FileSource
+    from useapi_runwayml_api.creations.base import OnProgress as OnProgress
     from useapi_runwayml_api.creations.base import Progress as Progress
     from useapi_runwayml_api.creations.base import Stage as Stage
     from useapi_runwayml_api.creations.creators import RunResult as RunResult
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.task_status import TaskStatus as TaskStatus
     from useapi_runwayml_api.types import AnswerInfo as AnswerInfo
 
+    from ._core.surroundings import OnBytes as OnBytes
     from .client import AsyncRunwayClient as AsyncRunwayClient
     from .client import RunwayClient as RunwayClient
     from .errors import *  # noqa: F403
@@ -30,8 +33,8 @@ else:
     _HOMES = {
         "AsyncRunwayClient": ".client",
         "RunwayClient": ".client",
-        "Progress": "useapi_runwayml_api.creations.base",
-        "Stage": "useapi_runwayml_api.creations.base",
+        **dict.fromkeys(("FileSource", "OnProgress", "Progress", "Stage"), "useapi_runwayml_api.creations.base"),
+        "OnBytes": "._core.surroundings",
         "RunResult": "useapi_runwayml_api.creations.creators",
         "AnswerInfo": "useapi_runwayml_api.types",
         "Artifact": f"{_MODELS}.artifact",

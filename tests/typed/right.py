@@ -22,6 +22,9 @@ from useapi_runwayml import (
     AsyncRunwayClient,
     AsyncVideoToVideo,
     Features,
+    FileSource,
+    OnBytes,
+    OnProgress,
     Progress,
     RunResult,
     RunwayClient,
@@ -67,6 +70,18 @@ from useapi_runwayml.errors import (
     UseapiError,
     WaitTimeoutError,
 )
+from useapi_runwayml.resources import (
+    Assets,
+    AsyncAssets,
+    AsyncEndings,
+    AsyncFeatures,
+    AsyncScheduler,
+    AsyncTasks,
+    Endings,
+    Scheduler,
+    Tasks,
+)
+from useapi_runwayml.resources import Features as FeaturesOfClient
 from useapi_runwayml.simulator import Simulator, SimulatorServer
 
 
@@ -86,6 +101,25 @@ def told(progress: Progress) -> None:
     assert_type(progress.seconds_left, float | None)
     assert_type(progress.asset_id, str | None)
     print(stage, stage == "download")
+
+
+def resources_of(runway: RunwayClient, awaiting: AsyncRunwayClient) -> None:
+    assert_type(runway.tasks, Tasks)
+    assert_type(runway.assets, Assets)
+    assert_type(runway.scheduler, Scheduler)
+    assert_type(runway.features, FeaturesOfClient)
+    assert_type(runway.tasks.as_completed(["id"]), Endings[Task])
+    assert_type(awaiting.tasks, AsyncTasks)
+    assert_type(awaiting.assets, AsyncAssets)
+    assert_type(awaiting.scheduler, AsyncScheduler)
+    assert_type(awaiting.features, AsyncFeatures)
+    assert_type(awaiting.tasks.as_completed(["id"]), AsyncEndings[Task])
+
+
+def fetched(tasks: Tasks, video: FileSource, on_bytes: OnBytes, on_progress: OnProgress) -> Path:
+    """What users write around what they are given."""
+    print(video)
+    return tasks.download(tasks.wait("id", on_progress=on_progress), "out.mp4", on_progress=on_bytes)
 
 
 def statuses_of(runway: RunwayClient) -> dict[str, str]:

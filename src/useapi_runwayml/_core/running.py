@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from useapi_runwayml_api.creations.base import OnProgress
+from useapi_runwayml_api.creations.base import FileSource, OnProgress
 from useapi_runwayml_api.creations.creators import RunResult
 
 from ..errors import ParameterError, Problem, UseapiError
@@ -23,7 +23,7 @@ from .effects import Core, Do, Options, Tell
 from .ids import email_of, is_asset_id
 from .looking_up import Intent
 from .stages import Raised, Stages
-from .surroundings import Context, FileSource, OnBytes
+from .surroundings import Context, OnBytes
 from .tasks import wait
 from .uploading import Parcel, pack, send
 from .waiting import Group

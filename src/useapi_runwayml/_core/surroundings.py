@@ -9,13 +9,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import httpx
+    from useapi_runwayml_api.creations.base import FileSource
 
-OnBytes = Callable[[int, "int | None"], Any]
-FileSource = str | os.PathLike[str] | BinaryIO
+OnBytes = Callable[[int, int | None], Any]
+"""What is called while bytes move, up to ten times a second, with how many have, and with how many there are or None where nobody knows.
+What it raises ends the call, and arrives as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from .calls import call, pause_before_retry
 from .checks import check_callbacks
 from .clips import Clip
 from .effects import Answer, Core, Do, Options, Send, Sleep
-from .surroundings import Context, FileSource, OnBytes, Source
+from .surroundings import Context, OnBytes, Source
 
 if TYPE_CHECKING:
+    from useapi_runwayml_api.creations.base import FileSource
     from useapi_runwayml_api.models.asset import Asset
 
 MEDIA_TYPES_BY_SUFFIX = {

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from useapi_runwayml_api.creations.base import FileSource
+
 from .._core import surroundings
 from ..errors import ParameterError, Problem
 
@@ -20,7 +22,7 @@ NO_LINKS = {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV, *NO_SYNC}
 class Disk:
     """What a core asks of the disk."""
 
-    def open_source(self, given: surroundings.FileSource) -> surroundings.Source:
+    def open_source(self, given: FileSource) -> surroundings.Source:
         from .sources import Source
 
         return Source(given)

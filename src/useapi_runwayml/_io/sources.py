@@ -8,8 +8,10 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from useapi_runwayml_api.creations.base import FileSource
+
 from .._core.clips import Clip
-from .._core.surroundings import FileSource, OnBytes
+from .._core.surroundings import OnBytes
 from ..errors import ParameterError, Problem
 from .names import as_on_disk
 from .sending import FileBody

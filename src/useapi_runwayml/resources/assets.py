@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx
+from useapi_runwayml_api.creations.base import FileSource
 from useapi_runwayml_api.models.asset import Asset
 from useapi_runwayml_api.models.media_kind import MediaKind
 
 from .._core import assets as _assets
 from .._core.effects import Options
-from .._core.surroundings import FileSource, OnBytes
+from .._core.surroundings import OnBytes
 from .._core.uploading import upload
 from ._base import AsyncResource, SyncResource
 
