@@ -50,8 +50,26 @@ def ensure(name: str, on: Interpreter = HERE) -> Path:
     ).hexdigest()
     if on.python.exists() and any(_holds(on.venv / f"{each}.stamp", each, wanted, name) for each in (name, "dev")):
         return on.python
+    install = _filled(name, on, anew=not stamp.exists())
+    _run([*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    stamp.write_text(wanted)
+    return on.python
+
+
+def beside(name: str) -> Path:
+    """An environment of its own with the pins of requirements/NAME.txt, and nothing of ours; gives its Python."""
+    on = Interpreter(sys.executable, sys.version, f".venv-{name}")
+    stamp, wanted = on.venv / f"{name}.stamp", (ROOT / "requirements" / f"{name}.txt").read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        _filled(name, on, anew=True)
+        stamp.write_text(wanted)
+    return on.python
+
+
+def _filled(name: str, on: Interpreter, *, anew: bool) -> list[str]:
+    """Installs the pins of requirements/NAME.txt; gives the command that installs more."""
     print(f"Setting up {on.folder} with requirements/{name}.txt (once) …", file=sys.stderr, flush=True)
-    if not on.python.exists() or not stamp.exists():
+    if anew or not on.python.exists():
         _run([on.executable, "-m", "venv", "--clear", str(on.venv)])
     uv = shutil.which("uv")
     install = (
@@ -59,10 +77,8 @@ def ensure(name: str, on: Interpreter = HERE) -> Path:
         if uv
         else [str(on.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     )
-    _run([*install, "--require-hashes", "-r", str(pins)])
-    _run([*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
-    stamp.write_text(wanted)
-    return on.python
+    _run([*install, "--require-hashes", "-r", str(ROOT / "requirements" / f"{name}.txt")])
+    return install
 
 
 def _holds(stamp: Path, each: str, wanted: str, name: str) -> bool:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -331,7 +332,14 @@ def bench_transfers() -> list[tuple[str, float, float]]:
     return found
 
 
+def elsewhere(module: str) -> Callable[[], list[tuple[str, float, float]]]:
+    """A bench with a module of its own."""
+    return lambda: import_module(module).figures()
+
+
 BENCHES = {
+    "peers": elsewhere("bench_peers"),
+    "suite": elsewhere("bench_suite"),
     "transfers": bench_transfers,
     "import": bench_import,
     "create": bench_create,
