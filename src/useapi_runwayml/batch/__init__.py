@@ -8,7 +8,8 @@ Inside, `rows` reads jobs, `sources` knows where they come from, `checks` finds 
 has changed in them since, `planning` what a run would do; `whereabouts` and `places` say where a batch is kept, `records` reads what is
 there and `journal` writes it, `engine` is the life of one row, `settling` decides whether a lost create may be sent again, `accounts` has
 slots, gates and the budget, `notices` and `pulse` say what is waited for, `runner` drives it all, `facts` tells what became of each row,
-`telling` tells it to callers, `report` shows it.
+`telling` tells it to callers, `report` shows it. `Batch` is in `batches`, what
+it is given is looked at in `arguments`, and `alone` keeps it to one in a process.
 """
 
 from typing import TYPE_CHECKING, Any

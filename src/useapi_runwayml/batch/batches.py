@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
-import math
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from useapi_runwayml_api.creations.registry import CREATIONS
-
 from .._seam import DEFAULT_CREATION
 from ..errors import ParameterError, Problem
+from .alone import alone, check_no_loop
+from .arguments import absolute, amounts, options
 from .changes import Decision, resolved
 from .comparing import Difference, Reading
 from .facts import latest
@@ -25,7 +22,6 @@ from .planning import Known, Plan, Terms, beginning, different, going_on, unplan
 from .records import Records
 from .refusals import BatchError, worded
 from .report import page
-from .rows import OWN_COLUMNS, parameters
 from .sources import GivenJobs, JobsFile, Source, compared
 from .telling import BatchProgress, BatchRow, Listener, Stopped, told
 from .whereabouts import DATABASE, Whereabouts
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from .ledger import Settings
 else:
     CallbackApp = CallbackWsgiApp = Any  # for whoever asks for hints at run time
-
-_one = threading.Lock()
 
 
 class Batch:
@@ -90,7 +84,7 @@ class Batch:
         `token` and `base_url` are those of `RunwayClient`, with the same variables. ParameterError for what cannot be meant,
         ModuleNotFoundError when the driver of a database is missing.
         """
-        path = _path(jobs) if isinstance(jobs, (str, os.PathLike)) else None
+        path = absolute(jobs) if isinstance(jobs, (str, os.PathLike)) else None
         database = database or (None if project is not None else os.environ.get(DATABASE) or None)
         given = {
             "max_jobs": max_jobs,
@@ -98,7 +92,7 @@ class Batch:
             "settle": settle,
             "credits_per_job": credits_per_job,
         }
-        problems = [*_amounts(**given), *_options(endpoint, defaults)]
+        problems = [*amounts(**given), *options(endpoint, defaults)]
         if project is not None and database:
             problems.append(Problem("project", str(project), "a batch is kept in a project or in a database"))
         if name is not None and not database:
@@ -109,7 +103,7 @@ class Batch:
             problems.append(Problem("name" if database else "project", None, "it is missing: there is no jobs file"))
         if problems:
             raise ParameterError(problems)
-        self._where = Whereabouts(path, _path(project), database, name, _path(root))
+        self._where = Whereabouts(path, absolute(project), database, name, absolute(root))
         try:
             self._where.place()
         except Unusable as error:
@@ -311,7 +305,7 @@ class Batch:
         from .ledger import Settings
 
         terms = plan._terms
-        with _alone(), contextlib.ExitStack() as stack:
+        with alone(), contextlib.ExitStack() as stack:
             with worded():
                 journal = stack.enter_context(self._where.opened(new=plan.is_new))
                 if plan.is_new:
@@ -328,7 +322,7 @@ class Batch:
         """ParameterError for what cannot be run, BatchError where it cannot be run."""
         if not isinstance(plan, Plan) or plan._batch is not self:
             raise ParameterError([Problem("plan", None, "it is not one of this batch: it comes from its plan()")])
-        problems = [*_amounts(max_credits=max_credits), *plan.problems, *unpriced(plan, max_credits)]
+        problems = [*amounts(max_credits=max_credits), *plan.problems, *unpriced(plan, max_credits)]
         if plan._terms.is_check:
             problems.append(
                 Problem("plan", None, "it comes from check(), which asks nothing of the service: call plan()")
@@ -337,9 +331,7 @@ class Batch:
             problems.append(Problem("on_progress", None, "it must be awaited, which run cannot: give a plain function"))
         if problems:
             raise ParameterError(problems)
-        with contextlib.suppress(RuntimeError):
-            asyncio.get_running_loop()
-            raise BatchError(IN_LOOP)
+        check_no_loop()
 
     def _add(self, journal: Journal, terms: Terms) -> None:
         known = latest(journal.facts())
@@ -368,48 +360,3 @@ class Batch:
         from .. import RunwayClient
 
         return self._service(RunwayClient)
-
-
-IN_LOOP = "run blocks, and an event loop runs in this thread: await asyncio.to_thread(batch.run, plan)"
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """What keeps the journal is one for each process."""
-    from dbos import _dbos
-
-    if not _one.acquire(blocking=False):
-        raise BatchError("this process runs a batch already: one at a time")
-    try:
-        if getattr(_dbos, "_dbos_global_instance", None) is not None:
-            raise BatchError("this process uses DBOS for something else: run the batch in one of its own")
-        yield
-    finally:
-        _one.release()
-
-
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    """The same whatever the current folder becomes."""
-    return None if given is None else Path(given).absolute()
-
-
-def _amounts(**values: Any) -> list[Problem]:
-    """Numbers that are none, or too small."""
-    found = []
-    for name, value in values.items():
-        least, kinds = (1, int) if name == "max_jobs" else (0, (int, float))
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least or math.isinf(value):
-            found.append(Problem(name, value, f"must be at least {least}"))
-    return found
-
-
-def _options(endpoint: str | None, defaults: Mapping[str, Any] | None) -> list[Problem]:
-    found = []
-    if endpoint is not None and endpoint not in CREATIONS:
-        found.append(Problem("endpoint", None, f"there is no {endpoint!r}: {', '.join(CREATIONS)}"))
-    columns = {*OWN_COLUMNS, *(name for each in CREATIONS for name in parameters(each))}
-    if unknown := sorted((defaults or {}).keys() - columns):
-        found.append(Problem("defaults", None, f"there is no column {', '.join(map(str, unknown))}"))
-    return found
