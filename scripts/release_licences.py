@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     *("MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ISC", "0BSD", "PSF-2.0"),
     "MPL-2.0",  # binds changes of its own files alone, and we change none
-    "License :: OSI Approved :: BSD License",  # where a library gives no more than a classifier
+    # where a library gives no more than a classifier
+    *(f"License :: OSI Approved :: {name}" for name in ("BSD License", "Apache Software License", "MIT License")),
 }
 AGREED = {
     "psycopg": "LGPL-3.0-only",

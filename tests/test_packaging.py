@@ -176,6 +176,8 @@ def test_a_release_is_named_after_its_version_and_its_repository() -> None:
         ("a", [{"license": {"id": "MIT"}}], True),
         ("a", [{"license": {"id": "BSD-3-Clause"}}, {"license": {"name": "License :: OSI Approved :: BSD License"}}], True),
         ("a", [{"license": {"name": "License :: OSI Approved :: BSD License"}}], True),
+        ("a", [{"license": {"name": f"License :: OSI Approved :: {name}"}} for name in ("Apache Software License", "BSD License")], True),
+        ("a", [{"license": {"name": f"License :: OSI Approved :: {name}"}} for name in ("GNU General Public License (GPL)", "BSD License")], False),
         ("a", [{"expression": "GPL-3.0-only OR MIT"}], True),
         ("a", [{"expression": "GPL-3.0-only AND MIT"}], False),
         ("a", [{"license": {"id": "MIT"}}, {"license": {"id": "GPL-3.0-only"}}], False),
