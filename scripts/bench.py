@@ -292,6 +292,9 @@ def bench_callbacks() -> list[tuple[str, float, float]]:
 
 def bench_transfers() -> list[tuple[str, float, float]]:
     """Files to and from a server of this machine, each time in a process of its own, in turn with plain httpx and with curl."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from bench_transfers import served
+
     script = str(Path(__file__).resolve().parent / "bench_transfers.py")
 
     def transfer(*told: str) -> dict[str, float]:
@@ -300,12 +303,7 @@ def bench_transfers() -> list[tuple[str, float, float]]:
         return found
 
     found = []
-    with (
-        tempfile.TemporaryDirectory() as name,
-        subprocess.Popen([sys.executable, script, "serve"], stdout=subprocess.PIPE, text=True) as server,
-    ):
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+    with tempfile.TemporaryDirectory() as name, served(script) as url:
         for what, megabytes, other, most in (
             ("upload", 200, "httpx", 1.05),
             ("upload", 1024, "httpx", 1.05),
@@ -323,7 +321,6 @@ def bench_transfers() -> list[tuple[str, float, float]]:
             if other == "httpx":
                 more = statistics.median(ours["megabytes"] - theirs["megabytes"] for ours, theirs in rounds)
                 found.append((f"{what} {megabytes} MB, megabytes more than {other}", more, 30))
-        server.kill()
     return found
 
 
