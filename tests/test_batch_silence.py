@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import httpx
 import pytest
 
+from useapi_runwayml import errors
 from useapi_runwayml.batch.changes import to_resume
-from useapi_runwayml.batch.clock import BatchClock
+from useapi_runwayml.batch.clock import BatchClock, ServiceClock
+from useapi_runwayml.batch.endings import Endings
 from useapi_runwayml.batch.journal import FILE, Journal
+from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.notices import Notices
 from useapi_runwayml.batch.pulse import Pulse, lasting
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
@@ -138,10 +144,6 @@ def test_a_pause_in_words(seconds: float, told: str) -> None:
 )
 def test_what_an_answer_says_of_the_service(status: int, headers: dict[str, str], said: str) -> None:
     """Half a minute and more of an answer that refuses; of the service's parts without ids, of other hosts by their name."""
-    import asyncio
-
-    import httpx
-
     found: dict[str, str] = {}
     pulse = Pulse(BatchClock(), lambda about, told: found.__setitem__(about, told))
     service = httpx.Request("GET", "https://a.test/v1/runwayml/tasks/user:1-x", headers={"authorization": "x"})
@@ -151,6 +153,62 @@ def test_what_an_answer_says_of_the_service(status: int, headers: dict[str, str]
     assert set(found) == {"the service", "GET /v1/runwayml/tasks", "GET b.test"}
     assert said in found["GET b.test"]
     assert bool(said) == bool(found["GET /v1/runwayml/tasks"])
+
+
+def test_silence_is_that_of_the_oldest_read() -> None:
+    """Half a minute after a read without any answer since, however often it was asked again; an upload may take its time."""
+    now, found = [0.0], list[tuple[str, str]]()
+
+    class Clock(BatchClock):
+        def monotonic(self) -> float:
+            return now[0]
+
+    pulse = Pulse(Clock(), lambda about, told: found.append((about, told)))
+    read, sent = (httpx.Request(method, "https://a.test/v1/x") for method in ("GET", "POST"))
+
+    def at(moment: float, request: httpx.Request | None = None) -> list[tuple[str, str]]:
+        now[0] = moment
+        if request is not None:
+            asyncio.run(pulse.asked(request))
+        pulse.check()
+        return [each for each in found if each[1]]
+
+    assert at(0, sent) == at(100) == []
+    assert at(100, read) == at(110, read) == at(129.9, sent) == []
+    ((about, told),) = at(130)
+    assert about == "the service"
+    assert "no answer" in told
+    found.clear()
+    asyncio.run(pulse.answered(httpx.Response(200, request=read)))
+    assert at(500) == []
+    assert at(500, read) == []
+    assert at(530) != []
+
+
+def test_a_row_that_is_waited_for_no_more_is_known_as_such() -> None:
+    """A callback of its task is another worker's then; while it is waited for it is this one's."""
+    asked = list[bool]()
+
+    class Tasks:
+        async def wait(self, task_id: str, **how: Any) -> None:
+            asked.append(task_id in endings.waited_for)
+            raise errors.TaskCancelledError("it was cancelled", task_id=task_id)
+
+    there: Any = SimpleNamespace(tasks=Tasks())
+    row: Any = SimpleNamespace(
+        facts=SimpleNamespace(task_id="t"), settings=SimpleNamespace(poll_interval=None), job=SimpleNamespace(row=1)
+    )
+    clock, nobody = BatchClock(), cast("Any", None)
+    endings = Endings(there, clock, ServiceClock(clock), nobody)
+    assert asyncio.run(endings.wait(row, nobody))["kind"] == "failed"
+    assert asked == [True]
+    assert endings.waited_for == set()
+
+
+def test_why_a_row_is_held_is_its_words_alone() -> None:
+    """The error behind them is told apart."""
+    held = Held("no credits", "InsufficientCreditsError")
+    assert (str(held), held.error) == ("no credits", "InsufficientCreditsError")
 
 
 # -- a full disk -------------------------------------------------------------------------------------------------------

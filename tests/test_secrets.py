@@ -114,6 +114,23 @@ def test_an_interruption_shows_no_token(world: World, interruption: type[BaseExc
     assert SECRET not in frames
 
 
+def test_an_interruption_brings_no_other_error_along(world: World) -> None:
+    """One that comes while another error is handled within httpx: that one's frames hold the token."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        try:
+            raise ValueError(request.headers["authorization"])
+        except ValueError:
+            raise KeyboardInterrupt from None
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.scripted(handler).tasks.retrieve(TASK)
+    found = caught.value.__context__
+    while found is not None:
+        assert SECRET not in str(found)
+        found = found.__context__
+
+
 def test_no_log_shows_the_token_or_a_signature(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """DEBUG lines of httpx, of httpcore and of the SDK."""
     caplog.set_level(logging.DEBUG)

@@ -16,6 +16,7 @@ import pytest
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Shapes, Simulator, SimulatorServer
 from useapi_runwayml.simulator.persist import StateFile
+from useapi_runwayml.simulator.wire import Blob
 
 from .conftest import MP4
 from .test_simulator import CREATE, HEADERS, Service
@@ -37,6 +38,33 @@ def test_a_state_keeps_the_bytes_of_this_life(tmp_path: Path) -> None:
     service.sim.reset()
     state.save(service.sim, service.clock, always=True)
     assert list((tmp_path / "s.json.media").iterdir()) == []
+
+
+def test_a_state_is_written_when_something_happened_or_at_the_end(tmp_path: Path) -> None:
+    """Time alone writes nothing while the simulator serves; at its end the moment is kept all the same."""
+    service, path = Service(), tmp_path / "s.json"
+    state = StateFile(path)
+    service.create()
+    state.save(service.sim, service.clock)
+    before = path.read_bytes()
+    service.clock.advance(100)
+    state.save(service.sim, service.clock)
+    assert path.read_bytes() == before
+    state.save(service.sim, service.clock, always=True)
+    assert json.loads(path.read_bytes())["now"] == json.loads(before)["now"] + 100
+
+
+def test_a_file_of_more_than_a_mebibyte_lies_on_the_disk() -> None:
+    """One of just so much is in memory; each reads as it was, whole and in parts."""
+    for size, on_disk in ((1 << 20, False), ((1 << 20) + 1, True)):
+        content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+        blob = Blob([content[:1000], content[1000:]])
+        assert (blob._file is not None) == on_disk
+        assert (blob.size, blob.read()) == (size, content)
+        assert blob.read(999, 3) == content[999:1002]
+        blob.append(b"more")
+        assert blob.read(size) == b"more"
+        blob.close()
 
 
 def test_time_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -296,12 +296,15 @@ def test_a_terminal_sees_each_stage_in_80_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("json_wanted", [False, True])
 def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch, json_wanted: bool) -> None:
     """Whoever is interrupted while it tells something leaves no half of a line, onto which the next would be put."""
-    pieces: list[str] = []
+    pieces, flushed = list[str](), list[int]()
 
     class Noting(io.StringIO):
         def write(self, text: str) -> int:
             pieces.append(text)
             return len(text)
+
+        def flush(self) -> None:
+            flushed.append(len(pieces))
 
     monkeypatch.setattr(sys, "stdout", Noting())
     monkeypatch.setattr(sys, "stderr", Noting())
@@ -316,3 +319,4 @@ def test_a_line_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch, json_wa
     output.fields({"a": 1, "b": None})
     assert pieces
     assert all(each.endswith("\n") and each.strip() for each in pieces), pieces
+    assert flushed == [*range(1, len(pieces) + 1)]  # at once: whoever looks on, or reads a pipe, waits for nothing
