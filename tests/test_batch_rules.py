@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +226,16 @@ def test_the_whole_seconds_of_a_date_are_no_proof(seconds: int, kind: str) -> No
     """A task from five seconds before the intent, by the service's clock, is from before it; a later one may not be."""
     created = f"2026-01-02T02:59:{60 - seconds:02d}Z"
     assert verdict([{**OLDER, "createdAt": created}]).kind == kind
+
+
+def test_what_lies_below_the_root_lies_below_each_machines() -> None:
+    """In it, and in folders of it; what lies elsewhere, or beside it under a like name, is where it is, and an asset is no path."""
+    here, there = Path("/data/a").absolute(), Path("/mnt/b").absolute()
+    beside = str(here.with_name("ab") / "i.png")
+    job = Job(1, 2, str(here / "c.mp4"), "x", str(here / "out" / "ü 1.mp4"), image=beside)
+    told = json.loads(job.write(here))
+    assert (told["video"], told["output"]) == ("c.mp4", "out/ü 1.mp4")
+    found = Job.read(job.write(here), there)
+    assert (found.video, found.output, found.image) == (str(there / "c.mp4"), str(there / "out" / "ü 1.mp4"), beside)
+    asset = "user:4242-runwayml:maker@example.com-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
+    assert Job.read(replace(job, video=asset).write(here), there).video == asset

@@ -7,7 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -26,10 +26,19 @@ PATHS = ("video", "image", "output")
 
 def _below(path: str, root: Path) -> str:
     """Relative to the root, as all systems read it, if it lies there."""
+    folder, name = os.path.split(path)
+    below = None if is_asset_id(path) else _folder_below(folder, root)
+    return path if below is None else f"{below}{name}"
+
+
+@lru_cache(256)
+def _folder_below(folder: str, root: Path) -> str | None:
+    """What stands before the name of a file there, if it lies below the root; a batch of many thousand rows has few folders."""
     try:
-        return path if is_asset_id(path) else Path(path).relative_to(root).as_posix()
+        found = Path(folder).relative_to(root).as_posix()
     except ValueError:
-        return path
+        return None
+    return "" if found == "." else f"{found}/"
 
 
 @dataclass(frozen=True)
