@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import useapi_runwayml.batch
-from useapi_runwayml import ParameterError, UseapiError
+from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
 from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
@@ -539,13 +539,38 @@ def test_beside_an_event_loop_it_runs_in_a_thread(place: Place) -> None:
 
 
 # -- what else ---------------------------------------------------------------------------------------------------------
+def test_what_cannot_be_read_is_not_taken_for_absent(place: Place, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the lists cannot be read, a new journal might pay for rows again: no plan, by whichever way, and with a refused token its own code."""
+    from useapi_runwayml._io import clock
+
+    monkeypatch.setattr(clock.SystemClock, "sleep", lambda self, seconds: None)
+    jobs = place.file("one")
+    for status, kind, told, code in (
+        (503, BatchError, "cannot be read whether the service has tasks of these rows already.*503", 1),
+        (401, AuthenticationError, "401", 4),
+        (596, UseapiError, "596", 4),
+    ):
+        place.sim.faults.add("status", "listTasks", status=status)
+        with pytest.raises(kind, match=told):
+            place.batch(place.jobs("one")).plan()
+        with pytest.raises(kind, match=told):
+            place.batch(place.jobs("one")).plan(adopt=True)
+        assert shell("run", str(jobs), "--yes")[0] == code
+        place.sim.faults.clear()
+    assert place.paid() == {}
+    place.sim.faults.add("status", "listTasks", status=404)  # there is no such list: it tells nothing
+    assert place.batch(place.jobs("one")).plan().problems == ()
+
+
 @pytest.mark.slow
 def test_uncertain_rows_are_decided(place: Place) -> None:
     """By their number; what is to be sent again is in the price of the next plan."""
-    place.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
-    place.sim.faults.add("status", "listTasks", status=500)
     batch = place.batch(place.jobs("one"), settle=1)
-    (row,) = batch.run(Batch.plan(batch))
+    planned = Batch.plan(batch)
+    place.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
+    for list_of in ("listTasks", "listScheduler"):
+        place.sim.faults.add("status", list_of, status=500)
+    (row,) = batch.run(planned)
     assert row.state == "uncertain"
     place.sim.faults.clear()
     for wrong, told in (

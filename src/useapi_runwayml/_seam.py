@@ -13,7 +13,7 @@ from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
 from ._core.stages import Pace
 from ._core.surroundings import Callbacks
-from ._core.surveying import wish_of
+from ._core.surveying import ACCOUNT_ERRORS, wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
 from ._io.clock import SystemClock
@@ -37,6 +37,7 @@ DEFAULT_CREATION = "video_to_video"
 """The creation of `useapi-runwayml run` and of batches that name none, by its tag in the document."""
 
 __all__ = [
+    "ACCOUNT_ERRORS",
     "BASE_URL",
     "DEFAULT_CREATION",
     "TASKS_PAGE",

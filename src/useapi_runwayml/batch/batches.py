@@ -157,7 +157,8 @@ class Batch:
         out). When the jobs are not as they were any more, that is a problem until `add` says what to do: True takes what is
         new or changed into the batch, as further rows, False goes on as it began.
 
-        BatchError when jobs or journal cannot be read, or another process runs the batch; ParameterError for a bad token.
+        BatchError when jobs, journal or the service's lists cannot be read, or another process runs the batch; ParameterError for a bad
+        token, AuthenticationError and its like where the service refuses it.
         """
         if adopt and anew:
             raise ParameterError([Problem("adopt", None, "give adopt or anew, not both")])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import AsyncRunwayClient, errors
-from .._seam import email_of, is_transient, wish_of
+from .._seam import ACCOUNT_ERRORS, email_of, is_transient, wish_of
 from . import results
 from .accounts import CALM, Account
 from .clock import BatchClock, ServiceClock
@@ -21,12 +21,7 @@ PATIENCE = 900.0
 LONGEST_PAUSE = 60.0
 A_WEEK = 7 * 24 * 3600.0
 OVER = (errors.NotFoundError, errors.GoneError)
-CLOSING = (
-    errors.InsufficientCreditsError,
-    errors.SubscriptionError,
-    errors.AuthenticationError,
-    errors.AccountSessionError,
-)
+CLOSING = (errors.InsufficientCreditsError, *ACCOUNT_ERRORS)
 
 
 class Endings:

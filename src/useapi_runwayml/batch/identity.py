@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import uuid
@@ -12,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import RunwayClient, errors
-from .._seam import email_of, is_asset_id
+from .._seam import ACCOUNT_ERRORS, email_of, is_asset_id, is_transient
 from .checks import Job
+from .refusals import BatchError
 from .results import digest_of
 
+UNKNOWN = "nothing was sent, since it cannot be read whether the service has tasks of these rows already, which would be paid twice"
 LENGTH = 32  # hexadecimal digits of a key: enough that no two rows of the world have the same
 
 
@@ -58,16 +59,24 @@ def reference_of(job: Job, number: int) -> str:
 
 
 def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = RunwayClient) -> dict[int, str]:
-    """Rows that the service has a task of already, with the newest one's id: as far as its lists can be read, and reach back."""
+    """Rows that the service has a task of already, with the newest one's id: as far as its lists reach back.
+
+    A list that there is not tells nothing. One that cannot be read now does not tell that there is no task: BatchError, or the account's error.
+    """
     rows = {job.key: job.row for job in jobs}
     found: dict[int, str] = {}
     with client() as runway:
         for email in dict.fromkeys(job.email or email_of(job.video) for job in jobs):
-            with contextlib.suppress(errors.UseapiError):
+            try:
                 for task in runway.tasks.list(email=email):
                     key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
                     if key in rows and task.task_id and task.status not in ("FAILED", "CANCELLED"):
                         found.setdefault(rows[key], task.task_id)
+            except ACCOUNT_ERRORS:
+                raise
+            except errors.UseapiError as error:
+                if is_transient(error):
+                    raise BatchError(f"{UNKNOWN}: {error}") from error
     return found
 
 
