@@ -150,7 +150,7 @@ class Batch:
     def is_whole(self, rows: int) -> bool:
         """Whether each row has its file, and there is nothing else."""
         results = self.folder / "results" / "jobs"
-        names = sorted(each.name for each in results.iterdir() if not each.name.startswith("."))
+        names = sorted(each.name for each in results.iterdir())
         return names == sorted(f"{row}.mp4" for row in range(1, rows + 1)) and all(
             (results / f"{row}.mp4").read_bytes() == self.clips[self.clip_of(row)] for row in range(1, rows + 1)
         )

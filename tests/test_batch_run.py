@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from useapi_runwayml._io.files import Partial
 from useapi_runwayml.batch import accounts, presence, results, runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
@@ -604,8 +605,13 @@ def test_only_what_was_begun_before_is_looked_for(tmp_path: Path, state: str, at
     row = asyncio.run(ledger.take(job.id))
     journal.close()
     assert row is not None
-    left, other = (results.place_of(tmp_path / name, "b:row-9-1") for name in ("1.mp4", "2.mp4"))
-    for each in (left, other):
-        each.write_bytes(b"half")
-    results.make_room(tmp_path / "1.mp4", sweeps=row.was_begun)
-    assert (left.exists(), other.exists()) == (not is_swept, True)
+    long = "x" * 240  # with more behind it, it would be too long for a name
+    for name, beside in (("1.mp4", "2.mp4"), (f"{long}1.mp4", f"{long}2.mp4")):
+        mine, others = (results.place_of(tmp_path / each, job.id) for each in (name, beside))
+        # the place of a whole result, and the temporary file of the download to it
+        left, kept = ([each, Partial(each).partial] for each in (mine, others))
+        for each in (*left, *kept):
+            each.write_bytes(b"half")
+        results.make_room(tmp_path / name, mine, sweeps=row.was_begun)
+        assert [each.exists() for each in left] == [not is_swept] * 2
+        assert all(each.exists() for each in kept)

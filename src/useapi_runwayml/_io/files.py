@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import threading
@@ -15,6 +16,7 @@ from useapi_runwayml_api.creations.base import FileSource
 from .._core import surroundings
 from ..errors import ParameterError, Problem
 
+LONGEST = 60
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV, *NO_SYNC}
 
@@ -63,8 +65,11 @@ def check_destination(destination: str | os.PathLike[str], *, overwrite: bool) -
 
 
 def partial_prefix(path: Path) -> str:
-    """How the names of its temporary files begin."""
-    return f".{path.name[:60]}."
+    """How the names of its temporary files begin, and those of no other file: of a long name the end is told by a digest."""
+    name = path.name
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 12]}~{hashlib.sha256(os.fsencode(name)).hexdigest()[:11]}"
+    return f".{name}."
 
 
 def take_name(file: Path, name: Path) -> None:

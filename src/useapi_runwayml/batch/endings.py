@@ -93,7 +93,7 @@ class Endings:
         place = results.place_of(path, row.job.id)
         while True:
             try:
-                await asyncio.to_thread(results.make_room, path, sweeps=row.was_begun)
+                await asyncio.to_thread(results.make_room, path, place, sweeps=row.was_begun)
                 await self._patiently(
                     row, "downloading", lambda: self.runway.tasks.download(row.ended or task_id, place, overwrite=True)
                 )

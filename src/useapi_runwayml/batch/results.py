@@ -18,11 +18,12 @@ def place_of(path: Path, workflow: str) -> Path:
     return path.with_name(f"{partial_prefix(path)}{workflow}.part")
 
 
-def make_room(path: Path, *, sweeps: bool) -> None:
+def make_room(path: Path, place: Path, *, sweeps: bool) -> None:
     """The folder, if wanted without what a killed download of this very file left there: to look for that, all of the folder is read."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in () if not sweeps else path.parent.glob(f"{glob.escape(partial_prefix(path))}*.part"):
-        left.unlink(missing_ok=True)
+    for file in (path, place) if sweeps else ():  # it is downloaded to its place, and has a temporary file there
+        for left in path.parent.glob(f"{glob.escape(partial_prefix(file))}*.part"):
+            left.unlink(missing_ok=True)
 
 
 def measure(path: Path) -> dict[str, Any]:
