@@ -72,13 +72,14 @@ class Machines:
 
     def end(self, *codes: int) -> None:
         """All workers end, with these codes in any order, and nobody sees a traceback or a password."""
-        found = []
+        found, last = [], ""
         for each in self.workers:
             _, told = each.communicate(timeout=300)
             assert "Traceback" not in told, told
             assert "s3cr3t" not in told
             found.append(each.returncode)
-        assert sorted(found) == sorted(codes)
+            last += f"{each.returncode}: {told[-1000:]}\n"
+        assert sorted(found) == sorted(codes), last
 
 
 @pytest.fixture

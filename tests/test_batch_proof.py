@@ -148,9 +148,9 @@ class Batch:
         ]
 
     def is_whole(self, rows: int) -> bool:
-        """Whether each row has its file, and there is nothing else."""
+        """Whether each row has its file, and there is nothing else but what is hidden: a worker that stops and wakes may leave its own there."""
         results = self.folder / "results" / "jobs"
-        names = sorted(each.name for each in results.iterdir())
+        names = sorted(each.name for each in results.iterdir() if not each.name.startswith("."))
         return names == sorted(f"{row}.mp4" for row in range(1, rows + 1)) and all(
             (results / f"{row}.mp4").read_bytes() == self.clips[self.clip_of(row)] for row in range(1, rows + 1)
         )
