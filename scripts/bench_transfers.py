@@ -142,6 +142,8 @@ def main(arguments: list[str]) -> None:
     small.write_bytes(b"\x00\x00\x00\x18ftypmp42")
     make(f"{url.rpartition('/')[0]}/1" if what == "download" else url, small)()
     do = make(url, file)
+    if what == "download":  # of a file that is not there yet, for all alike: to free an old one takes its time
+        file.unlink(missing_ok=True)
     begun = time.perf_counter()
     do()
     print(json.dumps({"seconds": time.perf_counter() - begun, "megabytes": memory()}))
