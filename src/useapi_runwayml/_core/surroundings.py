@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.creations.base import FileSource
 
 OnBytes = Callable[[int, int | None], Any]
-"""What is called while bytes move, up to ten times a second, with how many have, and with how many there are or None where nobody knows.
+"""What is called for each piece of bytes that has moved, with how many have by then, and with how many there are or None where nobody knows.
 What it raises ends the call, and arrives as it is."""
 
 
