@@ -292,7 +292,6 @@ def bench_callbacks() -> list[tuple[str, float, float]]:
 
 def bench_transfers() -> list[tuple[str, float, float]]:
     """Files to and from a server of this machine, each time in a process of its own, in turn with plain httpx and with curl."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     from bench_transfers import served
 
     script = str(Path(__file__).resolve().parent / "bench_transfers.py")

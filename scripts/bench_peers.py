@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from _venv import beside
-from bench_transfers import ASSET, MIB, TASK, TOKEN, Files, memory, served
+from bench_transfers import ASSET, TASK, TOKEN, Files, memory, served
 
 ID = TASK.rpartition(":")[2]
 OURS = {"taskId": TASK, "status": "RUNNING", "progressRatio": "0.5", "createdAt": "2026-01-01T00:00:00Z"}
@@ -51,17 +51,6 @@ class Service(Files):
 
     def do_GET(self) -> None:
         self.answer({})
-
-    def take(self) -> None:
-        """The whole body, and no more of it at once than a piece; in chunks where it has no length."""
-        if "Content-Length" not in self.headers:
-            while size := int(self.rfile.readline(), 16):
-                self.rfile.read(size + 2)
-            self.rfile.readline()
-            return
-        left = int(self.headers["Content-Length"])
-        while left:
-            left -= len(self.rfile.read(min(left, MIB)))
 
     def answer(self, otherwise: dict[str, Any]) -> None:
         path = unquote(self.path.partition("?")[0]).rstrip("/")

@@ -32,9 +32,7 @@ class Files(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_POST(self) -> None:
-        left = int(self.headers["Content-Length"])
-        while left:
-            left -= len(self.rfile.read(min(left, MIB)))
+        self.take()
         self.head("application/json", len(ASSET))
         self.wfile.write(ASSET)
         self.wfile.flush()
@@ -46,6 +44,17 @@ class Files(BaseHTTPRequestHandler):
         for _ in range(megabytes):
             self.wfile.write(chunk)
         self.wfile.flush()
+
+    def take(self) -> None:
+        """The whole body, and no more of it at once than a piece; in chunks where it has no length."""
+        if "Content-Length" not in self.headers:
+            while size := int(self.rfile.readline(), 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline()
+            return
+        left = int(self.headers["Content-Length"])
+        while left:
+            left -= len(self.rfile.read(min(left, MIB)))
 
     def head(self, kind: str, length: int) -> None:
         self.send_response(200)
