@@ -73,7 +73,7 @@ def _filled(name: str, on: Interpreter, *, anew: bool) -> list[str]:
         _run([on.executable, "-m", "venv", "--clear", str(on.venv)])
     uv = shutil.which("uv")
     install = (
-        [uv, "pip", "install", "--quiet", "--python", str(on.python)]
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(on.python)]
         if uv
         else [str(on.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     )

@@ -53,12 +53,12 @@ def asked_of(stored: list[int], *, awaited: bool) -> list[int]:
 
 @pytest.mark.parametrize("awaited", [False, True])
 def test_a_line_with_much_in_store_is_read_in_larger_pieces(awaited: bool) -> None:
-    """After a read that was full, four times as much is asked for, for as long as as much as usual is there."""
-    full, some = 1 << 20, ASKED
+    """Once 16 KiB were there, 256 are asked for, for as long as that many come: a read that was not full does not make the next one small."""
+    full, some = 1 << 20, 16_384
     assert asked_of([full, full, some, 100, full], awaited=awaited) == [ASKED, 262_144, 262_144, 262_144, ASKED]
 
 
 @pytest.mark.parametrize("awaited", [False, True])
 def test_a_short_answer_is_read_as_httpcore_asks(awaited: bool) -> None:
     """No memory is set aside for what does not come: the reads of small answers stay as small."""
-    assert asked_of([900, 65_535, 1200], awaited=awaited) == [ASKED, ASKED, ASKED]
+    assert asked_of([900, 16_383, 1200], awaited=awaited) == [ASKED, ASKED, ASKED]

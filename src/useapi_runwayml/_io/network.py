@@ -15,8 +15,9 @@ from .limits import current
 from .timeouts import LONGEST
 
 PIECE = 1 << 16
-MANY = 1 << 18
-"""Bytes of one read, once more than httpcore asks for were there: a file comes in fewer pieces, and an answer costs no more than it has."""
+MANY, FEW = 1 << 18, 1 << 14
+"""Bytes of one read once FEW of them were there: a file comes in fewer pieces, and an answer costs no more than it has. It stays so as
+long as FEW are there: to ask for a little after each read that was not full lets the system hold the window of a fast line small."""
 
 
 C = TypeVar("C", bound=httpx.Client | httpx.AsyncClient)
@@ -94,7 +95,7 @@ class _Stream(httpcore.NetworkStream):
         with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
             found = self._stream.read(max(max_bytes, self._most), piece.timeout)
             piece.moved(len(found))
-            self._most = MANY if len(found) >= max_bytes else 0
+            self._most = MANY if len(found) >= FEW else 0
             return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -128,7 +129,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         with _Piece(timeout, httpcore.ReadTimeout, writes=False) as piece:
             found = await self._stream.read(max(max_bytes, self._most), piece.timeout)
             piece.moved(len(found))
-            self._most = MANY if len(found) >= max_bytes else 0
+            self._most = MANY if len(found) >= FEW else 0
             return found
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
