@@ -304,7 +304,7 @@ def bench_transfers() -> list[tuple[str, float, float]]:
     found = []
     with tempfile.TemporaryDirectory() as name, served(script) as url:
         for what, megabytes, other, most in (
-            ("upload", 200, "httpx", 1.05),
+            ("upload", 200, "httpx", 1.15),  # MediaInfo looks at the clip first, which httpx does not
             ("upload", 1024, "httpx", 1.05),
             ("download", 1024, "httpx", 1.0),
             ("download", 1024, "curl", 1.05),
