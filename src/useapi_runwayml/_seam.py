@@ -1,7 +1,7 @@
 """All that the batch and the command line use of the inside; everything else that they use is public.
 
 Ids and media types as the service writes them, what may pass, how texts are made safe to show, what a clip is before it is
-sent, and where the service answers.
+sent, where the service answers, and how a request is held to its time.
 """
 
 import os
@@ -20,6 +20,7 @@ from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix, take_name
 from ._io.names import as_on_disk
+from ._io.network import hold
 
 
 def look_at(path: str | os.PathLike[str]) -> Clip | None:
@@ -49,6 +50,7 @@ __all__ = [
     "as_problems",
     "check_needs",
     "email_of",
+    "hold",
     "http_date",
     "is_asset_id",
     "is_no_video",

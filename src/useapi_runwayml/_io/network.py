@@ -31,7 +31,7 @@ class _NoCookies(httpx.Cookies):
 
 
 def client_of_ours(kind: Callable[..., C], base_url: str, connecting: Mapping[str, Any]) -> C:
-    """A client whose transports, those through proxies among them, hold the limits of their requests."""
+    """A client that keeps no cookies, and whose requests are held to their limits."""
     past_proxies = {}
     if (
         "proxy" not in connecting
@@ -44,12 +44,17 @@ def client_of_ours(kind: Callable[..., C], base_url: str, connecting: Mapping[st
         raise environment.blame(error) from None
     client: Any = made
     client._cookies = _NoCookies()
+    hold(client)
+    return made
+
+
+def hold(client: Any) -> None:
+    """From now on the transports of a new client, those through proxies among them, hold the limits of their requests."""
     wrap = _Backend if isinstance(client, httpx.Client) else _AsyncBackend
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
         if pool is not None:
             pool._network_backend = wrap(pool._network_backend)
-    return made
 
 
 class _Piece:

@@ -34,6 +34,10 @@ class BatchClock(SystemClock):
         """The same on a clock that runs as fast as the machine's."""
         return seconds / self._speed
 
+    def of_the_machine(self, seconds: float) -> float:
+        """So many seconds of the machine's, on this clock."""
+        return seconds * self._speed
+
 
 class ServiceClock:
     """The service's own time, by the Date of its answers: the same for every process and every machine, whatever their dates."""

@@ -17,6 +17,7 @@ from dbos import DBOS
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from .. import AsyncRunwayClient, errors
+from .._seam import hold
 from .calls import Calls, Receiver
 from .checks import Job
 from .clock import BatchClock, ServiceClock
@@ -33,6 +34,8 @@ from .uploads import Uploads
 
 T = TypeVar("T")
 POLL_SECONDS = 0.3
+TIMEOUT = 60.0
+"""Of one call, as it is for a client that nobody tells another."""
 SELDOM = 5
 """Every how many beats a worker looks for rows that nobody works on."""
 UNBEGUN = "coroutine 'execute_dequeued_workflow.* was never awaited"
@@ -67,7 +70,9 @@ class Work:
         """An interruption leaves every row as it is, for whoever comes next."""
         service = ServiceClock(self.clock)
         async with self.http_client(event_hooks={"response": [service]}) as http:
-            runway = self.client(http_client=http, callbacks=self.callbacks)
+            hold(http)
+            timeout = self.clock.of_the_machine(TIMEOUT)
+            runway = self.client(http_client=http, callbacks=self.callbacks, timeout=timeout)
             runway._use_clock(self.clock)
             journal = self.journal
             presence = journal.place.presence(journal.engine)

@@ -1,0 +1,100 @@
+"""The lines of a batch: no answer that drips holds it up for longer than a call may take."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from useapi_runwayml import AsyncRunwayClient
+from useapi_runwayml.batch import runner
+from useapi_runwayml.batch.clock import BatchClock
+from useapi_runwayml.batch.ledger import Settings
+
+from .test_batch_run import make
+
+__all__ = ["make"]
+
+MOST = 300
+PAUSE = 0.02
+
+
+class Dripping:
+    """A server whose answers come byte by byte, each long before any timeout; it notes how many bytes each connection took."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection:
+                    self._drip(connection)
+
+    def _drip(self, connection: socket.socket) -> None:
+        self.taken.append(0)
+        with contextlib.suppress(OSError):
+            connection.recv(65_536)
+            for byte in b"HTTP/1.1 200 OK\r\nX-Dripping: " + b"x" * MOST:
+                if self.over.wait(PAUSE):
+                    return
+                connection.send(bytes([byte]))
+                self.taken[-1] += 1
+
+    def close(self) -> None:
+        self.over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    server = Dripping()
+    yield server
+    server.close()
+
+
+class Stop(Exception):
+    """The batch came so far."""
+
+
+def test_a_head_that_drips_ends_with_its_call(make: Any, monkeypatch: pytest.MonkeyPatch, dripping: Dripping) -> None:
+    """The first read of a batch, for whose end all rows wait, lasts no longer than its timeout."""
+    batch = make()
+    batch.journal.add([batch.job(1)])
+    monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", dripping.url)
+
+    def stop() -> None:
+        raise Stop
+
+    def quick(**how: Any) -> AsyncRunwayClient:
+        return AsyncRunwayClient(**{**how, "timeout": 0.3, "max_retries": 0})
+
+    with pytest.raises(Stop):
+        runner.run(batch.journal, Settings(), client=quick, go_on=stop)
+    assert 1 < dripping.taken[0] < MOST / 4
+
+
+def test_a_call_has_its_time_by_the_machine(make: Any) -> None:
+    """Where a batch's clock runs faster, beside a simulator, an answer has a minute of the machine's all the same."""
+    batch, timeouts = make(), list[float]()
+
+    def noting(**how: Any) -> AsyncRunwayClient:
+        timeouts.append(how["timeout"])
+        raise Stop
+
+    for speed in (1, 200):
+        with pytest.raises(Stop):
+            runner.run(batch.journal, Settings(), clock=BatchClock(speed), client=noting)
+    assert timeouts == [60, 12_000]
