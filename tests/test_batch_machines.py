@@ -517,6 +517,8 @@ def test_what_is_an_outage() -> None:
 
     assert is_outage(exc.OperationalError("s", {}, psycopg.OperationalError("connection refused")))
     assert is_outage(exc.OperationalError("s", {}, psycopg.errors.AdminShutdown("bye")))
+    assert is_outage(exc.DatabaseError("s", {}, psycopg.DatabaseError("insufficient data: lost synchronization")))
     assert is_outage(exc.TimeoutError())
+    assert not is_outage(exc.ProgrammingError("s", {}, psycopg.ProgrammingError("no result is there")))
     assert not is_outage(exc.DataError("s", {}, psycopg.DataError("cannot contain NUL")))
     assert not is_outage(exc.IntegrityError("s", {}, psycopg.errors.UniqueViolation("twice")))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 T = TypeVar("T")
 MEETINGS = 5
@@ -82,11 +82,11 @@ def has_met(error: DBAPIError) -> bool:
 
 
 def is_outage(error: DBAPIError | TimeoutError) -> bool:
-    """Whether the database was not there, went away, or gave no connection. A file always is there."""
+    """Whether the database was not there, went away, also in the midst of an answer, or gave no connection. A file always is there."""
     if isinstance(error, TimeoutError):
         return True
     state = _state(error)
-    is_unreached = state == "none" and isinstance(error, (OperationalError, InterfaceError))
+    is_unreached = state == "none" and type(error) in (OperationalError, InterfaceError, DatabaseError)
     return error.connection_invalidated or is_unreached or state.startswith(LOST)
 
 
