@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from useapi_runwayml_api.models.task import Task
 
-from useapi_runwayml import errors
+from useapi_runwayml import Progress, errors
 from useapi_runwayml._core.answers import redact
 from useapi_runwayml._core.course import Course
+from useapi_runwayml._core.downloading import safe_name
 from useapi_runwayml._core.effects import Answer, Sleep
+from useapi_runwayml._core.ids import email_of
+from useapi_runwayml._core.looking_up import shows_other_values
 from useapi_runwayml._core.polling import failed
-from useapi_runwayml._core.surroundings import REMEMBERED, GivenOut
+from useapi_runwayml._core.stages import Stages
+from useapi_runwayml._core.surroundings import GivenOut
 from useapi_runwayml._core.surveying import is_whole
 
 from .conftest import MP4, World
@@ -126,9 +131,9 @@ def test_who_leaves_in_the_midst_is_heard_by_the_core() -> None:
 def test_what_was_given_out_is_remembered_within_bounds() -> None:
     """Ten thousand tasks; the oldest goes first. For a minute a task is new."""
     given = GivenOut()
-    for number in range(REMEMBERED + 1):
+    for number in range(10_001):
         given.add(str(number), 100.0 + number)
-    assert ("0" in given, "1" in given, str(REMEMBERED) in given) == (False, True, True)
+    assert ("0" in given, "1" in given, "10000" in given) == (False, True, True)
     assert given.is_new("1", 101 + 59.9)
     assert not given.is_new("1", 101 + 60)
     assert not given.is_new("never", 0.0)
@@ -325,3 +330,107 @@ def test_the_log_tells_how_long_it_took(world: World, caplog: pytest.LogCaptureF
         world.client().features.retrieve()
     assert "GET /features/ -> 200 in 250 ms, attempt 1" in caplog.text
     assert "s3cr3t" not in caplog.text
+
+
+def test_the_account_of_an_id_is_its_email() -> None:
+    """An id of the service says whose it is; anything else is nobody's."""
+    assert email_of(TASK) == email_of(TASK.replace("task:", "asset:")) == "maker@example.com"
+    assert [email_of(each) for each in ("maker@example.com", f"{TASK}/x", "", None, 7)] == [None] * 5
+
+
+def test_a_name_is_cut_only_where_it_is_too_long() -> None:
+    """180 bytes is a name of its own; of one byte more the ending stays, and a piece of what is before it goes."""
+    fits, long = "a" * 176 + ".mp4", "a" * 177 + ".mp4"
+    assert safe_name(fits, "x.mp4") == fits
+    assert safe_name(long, "x.mp4") == "a" * 169 + ".mp4"
+
+
+@pytest.mark.parametrize("how", ["create", "run"])
+@pytest.mark.parametrize(("asked", "posts"), [(600, 2), (601, 1)])
+def test_a_create_waits_ten_minutes_for_a_slot(world: World, tmp_path: Path, how: str, asked: int, posts: int) -> None:
+    """Unless told otherwise: a wish for a longer wait is raised at once."""
+    sent: list[float] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(world.clock.now())
+        return httpx.Response(429, json={"error": "x"}, headers={"Retry-After": str(asked)})
+
+    asset, creator = TASK.replace("task:", "asset:"), world.scripted(handler).video_to_video
+    calls = {
+        "run": lambda: creator.run(asset, "x", destination=tmp_path / "o.mp4"),
+        "create": lambda: creator.create(asset_id=asset, text_prompt="x"),
+    }
+    with pytest.raises(errors.UpstreamBusyError):
+        calls[how]()
+    assert len(sent) == posts
+
+
+def test_lists_that_fail_are_not_asked_for_more_of_the_same(world: World) -> None:
+    """A page that cannot be had says nothing of what is behind it: in a round each list is asked once."""
+    client = world.client()
+    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x").task_id for _ in range(4)]
+    world.faults.add("status", "listTasks", status=500)
+    before = world.calls("listTasks")
+    with pytest.raises(errors.WaitTimeoutError):
+        list(client.tasks.as_completed(made, timeout=1))
+    assert world.calls("listTasks") - before == 2
+
+
+def test_the_seconds_of_a_transfer_are_its_own(world: World) -> None:
+    """They begin with it, however long everything before it took; nothing can be said of its end before some time went by."""
+    seen: list[Progress] = []
+    context = SimpleNamespace(clock=world.clock, awaits=False)
+    world.clock.advance(50)
+    stages = Stages(context, seen.append)  # type: ignore[arg-type]
+    world.clock.advance(50)
+    list(stages.enter("upload", whole=10))
+    assert stages.on_bytes is not None
+    stages.on_bytes(4, 10)
+    world.clock.advance(2)
+    stages.on_bytes(5, 10)
+    assert [(each.bytes_done, each.elapsed_seconds, each.seconds_left) for each in seen] == [(4, 0, None), (5, 2, 2)]
+
+
+def test_an_error_names_three_tasks_and_counts_the_rest(world: World) -> None:
+    """What a wait for many did not see ending; `task_ids` has them all."""
+    client = world.client()
+    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x").task_id for _ in range(5)]
+    with pytest.raises(
+        errors.WaitTimeoutError, match=rf"of {made[0]}, {made[1]}, {made[2]} and 2 more\. It goes"
+    ) as caught:
+        list(client.tasks.as_completed(made, timeout=1))
+    assert list(caught.value.task_ids) == made
+
+
+def test_whoever_was_read_longest_ago_is_read_next(world: World) -> None:
+    """Where no list tells, and answers are so slow that a round reaches only some: none is left behind."""
+    read: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        task_id = request.url.path.rpartition("/")[2]
+        if not task_id:
+            return httpx.Response(403, json={"error": "no"})
+        read.append(task_id)
+        world.clock.advance(2)
+        return httpx.Response(200, json={"taskId": task_id, "status": "RUNNING"})
+
+    ids = [f"{TASK}{number}" for number in range(6)]
+    with pytest.raises(errors.WaitTimeoutError):
+        list(world.scripted(handler).tasks.as_completed(ids, timeout=90))
+    rounds = [read[first : first + 6] for first in (0, 6, 12)]
+    assert [sorted(each) for each in rounds] == [ids] * 3
+
+
+@pytest.mark.parametrize(("shown", "is_ours"), [(100, False), (101, True)])
+def test_a_prompt_that_is_shown_cut_is_the_same_only_if_it_is_long(shown: int, is_ours: bool) -> None:
+    """A short one that another begins with is another: its task is not taken for ours."""
+    task = Task.from_dict({"taskId": TASK, "options": {"text_prompt": "y" * shown}})
+    assert shows_other_values(task, {"text_prompt": "y" * 300}) is not is_ours
+
+
+def test_behind_a_short_list_there_is_nothing(world: World) -> None:
+    """What neither of the two first pages has is read by its id: no further page is asked for."""
+    ids = [f"{TASK}{number}" for number in range(4)]
+    with pytest.raises(errors.NotFoundError):
+        list(world.client().tasks.as_completed(ids, timeout=30))
+    assert world.calls("listTasks") == 2

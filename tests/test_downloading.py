@@ -327,6 +327,15 @@ def test_a_host_that_asks_for_more_than_there_is_time_is_left_alone(world: World
     assert parts(tmp_path) == []
 
 
+@pytest.mark.parametrize("total", ["*", str(len(MP4))])
+def test_a_rest_of_an_unknown_whole_is_a_rest(world: World, tmp_path: Path, total: str) -> None:
+    """A host may leave open how long the file is: what the first answer said of it counts."""
+    half = len(MP4) // 2
+    rest = httpx.Response(206, content=MP4[half:], headers={"Content-Range": f"bytes {half}-{len(MP4) - 1}/{total}"})
+    client, _ = scripted(world, [broken(MP4[:half], len(MP4), ETag='"v1"'), rest])
+    assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
+
+
 def test_an_odd_range_starts_again(world: World, tmp_path: Path) -> None:
     """A 206 from elsewhere, and a 416, make it start from the beginning."""
     elsewhere = httpx.Response(206, content=b"zzz", headers={"Content-Range": "bytes 1-3/10"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -205,3 +206,63 @@ def test_waits_that_share_their_requests_lose_nothing(machine: Any) -> None:
             phases=[Phase.generate] if os.environ.get("HYPOTHESIS_PROFILE") == "mutants" else list(Phase),
         ),
     )
+
+
+@pytest.fixture(params=[Threads, Tasks], ids=["threads", "tasks"])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Of `begin_service`'s tasks `stage.ids[0]` ends after 40 s, and `stage.ids[4]`, which is throttled, after some three minutes."""
+    sim, ids = begin_service()
+    made: Stage = request.param(sim, START)
+    made.sim, made.ids = sim, ids  # type: ignore[attr-defined]
+    yield made
+    made.close()
+
+
+def begin(stage: Any, number: int, timeout: float, poll_interval: float | None = None) -> Actor:
+    actor = Actor([stage.ids[number]], timeout, stage.time)
+    stage.start(actor, timeout=timeout, poll_interval=poll_interval)
+    return actor
+
+
+def play(stage: Stage, until: float = math.inf) -> None:
+    """Everybody goes on, and time passes where nobody can, up to this moment after the beginning, or until all is over."""
+    while there := [actor for actor in stage.actors if not actor.is_over]:
+        ready = [actor for actor in there if actor.can_go_on(stage.time)]
+        if ready:
+            stage.resume(ready[0])
+            continue
+        stage.time = min(START + until, *(actor.moment.until for actor in there if actor.moment is not None))
+        if stage.time == START + until:
+            return
+
+
+def reads_after(stage: Any, moment: float) -> list[float]:
+    """When something was asked, in seconds after that moment after the beginning."""
+    return [seen.at - START - moment for seen in stage.sim.requests if seen.at > START + moment]
+
+
+def test_who_waits_for_less_has_it_while_another_goes_on(stage: Any) -> None:
+    """Whoever asks wakes those whose task has ended, and those whose time is over, however long its own task takes."""
+    asks, waits, ends = begin(stage, 4, 600), begin(stage, 0, 600), begin(stage, 4, 5)
+    play(stage)
+    assert waits.given == stage.ids[:1]
+    assert waits.over_at - START < 50 < asks.over_at - START
+    assert (list(ends.left), ends.over_at - START) == ([stage.ids[4]], 5)
+
+
+def test_a_wait_that_joins_does_not_hurry_the_others(stage: Any) -> None:
+    """The round that it wants comes as long after the last one as any, not at once: many that come one by one ask no more often."""
+    begin(stage, 4, 600, 45)
+    play(stage, until=2)
+    begin(stage, 0, 600, 45)
+    play(stage, until=20)
+    assert min(reads_after(stage, 0.5)) == 4.5
+
+
+def test_a_callback_is_heard_within_a_second(stage: Any) -> None:
+    """However seldom the tasks are to be read."""
+    begin(stage, 0, 600, 45)
+    play(stage, until=42.5)
+    stage.client._group.hint(stage.ids[0])
+    play(stage)
+    assert min(reads_after(stage, 42.5)) <= 1

@@ -37,7 +37,7 @@ class Intent(NamedTuple):
     prompt: str
     email: str | None
     busy_timeout: float
-    is_called_back: bool = False
+    is_called_back: bool
 
     def accepted(self, context: Context, task_id: str) -> None:
         """Its task is known."""
