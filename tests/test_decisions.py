@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -434,3 +436,12 @@ def test_behind_a_short_list_there_is_nothing(world: World) -> None:
     with pytest.raises(errors.NotFoundError):
         list(world.client().tasks.as_completed(ids, timeout=30))
     assert world.calls("listTasks") == 2
+
+
+def test_where_no_file_can_be_put_is_told_in_words(world: World, tmp_path: Path) -> None:
+    """The system's own, without its number and without the path a second time; nothing is asked for it."""
+    with pytest.raises(
+        errors.ParameterError, match=rf"no file can be put there \({os.strerror(errno.ENAMETOOLONG)}\)$"
+    ):
+        world.client().tasks.download(TASK, tmp_path / f"{'x' * 300}.mp4")
+    assert not world.sim.requests
