@@ -445,3 +445,32 @@ def test_where_no_file_can_be_put_is_told_in_words(world: World, tmp_path: Path)
     ):
         world.client().tasks.download(TASK, tmp_path / f"{'x' * 300}.mp4")
     assert not world.sim.requests
+
+
+def test_a_body_of_unknown_length_names_none(world: World) -> None:
+    """It goes in chunks, and two words about its end would contradict each other."""
+    sent: list[httpx.Headers] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers)
+        return httpx.Response(200, json={"assetId": TASK.replace("task:", "asset:")})
+
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(MP4)
+    with os.fdopen(reading, "rb") as file:
+        world.scripted(handler).assets.upload(file, name="c.mp4", media_type="video/mp4")
+    assert [(each.get("transfer-encoding"), each.get("content-length")) for each in sent] == [("chunked", None)]
+
+
+def test_a_closed_client_says_so_of_a_download_too(world: World, tmp_path: Path) -> None:
+    """Also where the task's link is known already, and the service need not be asked for it."""
+    http_client = world.http_client(world.transport())
+    client = world.client(http_client=http_client)
+    done = client.tasks.wait(client.video_to_video.create(asset_id=world.asset(), text_prompt="x"))
+    if world.runner:
+        world.runner.run(http_client.aclose())
+    else:
+        http_client.close()
+    with pytest.raises(errors.UseapiError, match="This client is closed"):
+        client.tasks.download(done, tmp_path / "o.mp4")

@@ -184,6 +184,32 @@ def test_a_transport_of_the_users_that_fails(world: World, first: bool) -> None:
     assert len(service.posts) == (0 if first else 1)
 
 
+@pytest.mark.parametrize("how", ["stream", "content", "read"])
+def test_a_transport_that_has_taken_the_body_may_have_sent_it(world: World, how: str) -> None:
+    """By whatever way it took it: one POST, and a look for its task."""
+    posts: list[str] = []
+
+    class Own(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        def handle_request(self, request: Request) -> Response:
+            if request.method != "POST":
+                return Response(200, json=[])
+            taken = {"stream": lambda: b"".join(request.stream), "content": lambda: request.content}  # type: ignore[arg-type]
+            posts.append(taken.get(how, request.read)().decode())
+            raise RuntimeError("after the fact")
+
+        async def handle_async_request(self, request: Request) -> Response:
+            if request.method != "POST" or how == "content":
+                return self.handle_request(request)
+            taken = b"".join([chunk async for chunk in request.stream]) if how == "stream" else await request.aread()  # type: ignore[union-attr]
+            posts.append(taken.decode())
+            raise RuntimeError("after the fact")
+
+    with pytest.raises(errors.SubmissionUnknownError):
+        create(world.client(http_client=world.http_client(Own()), lookup_timeout=1))
+    assert len(posts) == 1
+    assert '"text_prompt"' in posts[0]
+
+
 def test_a_write_error_is_never_taken_for_not_sent(world: World) -> None:
     """What broke while the body went out may have arrived: one POST, and a look for its task."""
     posts = []

@@ -136,11 +136,8 @@ class Requests(Generic[C]):
 
 def _streaming(request: httpx.Request, call: Call) -> httpx.Request:
     """The request with a stream as its body; its length stands in the call's headers, unless it goes in chunks."""
-    headers = httpx.Headers(request.headers)
-    if "Transfer-Encoding" in (call.headers or {}):
-        headers.pop("Content-Length", None)
     return httpx.Request(
-        request.method, request.url, headers=headers, stream=call.content, extensions=request.extensions
+        request.method, request.url, headers=request.headers, stream=call.content, extensions=request.extensions
     )
 
 
