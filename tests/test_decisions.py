@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from useapi_runwayml_api.models.task import Task
 
-from useapi_runwayml import Progress, errors
+from useapi_runwayml import Progress, RunwayClient, errors
 from useapi_runwayml._core.answers import redact
 from useapi_runwayml._core.course import Course
 from useapi_runwayml._core.downloading import safe_name
@@ -23,6 +24,8 @@ from useapi_runwayml._core.polling import failed
 from useapi_runwayml._core.stages import Stages
 from useapi_runwayml._core.surroundings import GivenOut
 from useapi_runwayml._core.surveying import is_whole
+from useapi_runwayml._io.media import clip_of
+from useapi_runwayml._io.timeouts import as_parts
 
 from .conftest import MP4, World
 
@@ -474,3 +477,30 @@ def test_a_closed_client_says_so_of_a_download_too(world: World, tmp_path: Path)
         http_client.close()
     with pytest.raises(errors.UseapiError, match="This client is closed"):
         client.tasks.download(done, tmp_path / "o.mp4")
+
+
+@pytest.mark.parametrize(
+    ("rotation", "size"),
+    [("90.000", (768, 1280)), ("270.000", (768, 1280)), ("180.000", (1280, 768)), (None, (1280, 768))],
+)
+def test_a_clip_is_as_wide_as_it_is_shown(rotation: str | None, size: tuple[int, int]) -> None:
+    """A quarter of a turn, either way, makes its width its height; its length is told in milliseconds at the most."""
+    whole = SimpleNamespace(track_type="General", format="MPEG-4", internet_media_type="video/mp4")
+    video = SimpleNamespace(track_type="Video", width=1280, height=768, rotation=rotation, duration="5001.2568")
+    clip = clip_of([whole, video])
+    assert (clip.width, clip.height, clip.duration, clip.kind) == (*size, 5.001, "video")
+
+
+def test_nobody_answers_on_port_zero() -> None:
+    """A base URL with it is refused, where others say that they cannot connect."""
+    with pytest.raises(errors.ParameterError, match="its port is no number from 1 to 65535"):
+        RunwayClient("user:1-abc", base_url="http://127.0.0.1:0")
+    RunwayClient("user:1-abc", base_url="http://127.0.0.1:1").close()
+
+
+def test_seconds_without_an_end_are_none_to_httpx() -> None:
+    """Connecting has five of them all the same; as many as a socket can wait are the most that it is told."""
+    assert as_parts(math.inf) == {"connect": 5, "read": None, "write": None, "pool": None}
+    assert as_parts(10) == {"connect": 5, "read": 10, "write": 10, "pool": 10}
+    assert as_parts(2) == {"connect": 2, "read": 2, "write": 2, "pool": 2}
+    assert as_parts(1e9) == {"connect": 5, "read": 1e6, "write": 1e6, "pool": 1e6}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -83,6 +84,16 @@ def test_deflate_without_its_head_is_decoded(world: World) -> None:
     packed = packer.compress(json.dumps({"taskId": TASK}).encode()) + packer.flush()
     response = httpx.Response(200, headers={"Content-Encoding": "deflate"}, stream=Stream(pieces(packed)))
     assert ask(world, response).task_id == TASK
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_what_repeats_far_back_is_decoded(world: World, encoding: str) -> None:
+    """As far as either encoding may point, which is 32 KiB."""
+    far = "".join(random.Random(1).choices("abcdefghijklmnop", k=30_000))
+    body = json.dumps({"taskId": TASK, "replyRef": far, "status": far}).encode()
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    response = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Stream(pieces(packed)))
+    assert ask(world, response).status == far
 
 
 def test_only_what_can_be_decoded_in_bounds_is_asked_for(world: World) -> None:
