@@ -31,6 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
+import mutation_page  # noqa: E402
 from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
 from evidence import Evidence  # noqa: E402
 from failures import first_failure, in_processes  # noqa: E402
@@ -152,15 +153,6 @@ def table_of(
     return "\n".join(lines) + "\n", is_well
 
 
-def write(table: str) -> None:
-    """Into docs/mutation.md, after what is said of the document."""
-    page = ROOT / "docs" / "mutation.md"
-    title = "\n# Mutants of the code\n"
-    before = page.read_text(encoding="utf-8").partition(title)[0]
-    about = "\nMade by `scripts/mutate_code.py`, which says how it is done.\n\n"
-    page.write_text(before.rstrip() + "\n" + title + about + table, encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, help="how many, by chance")
@@ -197,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table, is_well = table_of(results, reasons, time.monotonic() - begun, is_sample=is_sample)
     print(table)
     if not is_sample and not options.only:
-        write(table)
+        mutation_page.write_code(f"Made by `scripts/mutate_code.py`, which says how it is done.\n\n{table}")
     if not is_well:
         print("mutate_code: fewer are noticed than should be", file=sys.stderr)
     return 0 if is_well else 1

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import generate  # noqa: E402
+import mutation_page  # noqa: E402
 from failures import first_failure, in_processes  # noqa: E402
 from mutants import Mutant, all_mutants, reason_of  # noqa: E402
 
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = table_of(results, time.monotonic() - begun)
     print(page)
     if not options.only and not options.sample:
-        (ROOT / "docs" / "mutation.md").write_text(page, encoding="utf-8")
+        mutation_page.write_document(page)
     unexplained = [each for each in results if not each.behaviour and not each.table and not reason_of(each.mutant)]
     for each in unexplained:
         print(f"survived without a reason: {each.mutant.kind}: {each.mutant.name}", file=sys.stderr)
