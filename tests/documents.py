@@ -12,6 +12,7 @@ import ast
 import asyncio
 import contextlib
 import inspect
+import math
 import os
 import re
 import shlex
@@ -90,6 +91,7 @@ class Stage:
         self.loop = self.open.enter_context(asyncio.Runner())
         self.monkeypatch.setattr("useapi_runwayml._io.drivers.SystemClock", lambda: clock)
         self.monkeypatch.setattr(clock, "real", lambda seconds: 0.0, raising=False)
+        self.monkeypatch.setattr(clock, "of_the_machine", lambda seconds: math.inf, raising=False)
         self.monkeypatch.setattr("useapi_runwayml.batch.runner.BatchClock", lambda: clock)
         self.monkeypatch.chdir(self.folder)
         self.monkeypatch.syspath_prepend(self.folder)

@@ -5,6 +5,7 @@ sent, where the service answers, and how a request is held to its time.
 """
 
 import os
+from typing import Any
 
 from ._core.answers import http_date, redact, retry_after
 from ._core.calls import as_problems
@@ -20,7 +21,6 @@ from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix, take_name
 from ._io.names import as_on_disk
-from ._io.network import hold
 
 
 def look_at(path: str | os.PathLike[str]) -> Clip | None:
@@ -32,6 +32,13 @@ def look_at(path: str | os.PathLike[str]) -> Clip | None:
         return source.inspect()
     finally:
         source.close()
+
+
+def hold(client: Any) -> None:
+    """From now on each request of a new httpx client is held to its time, however slowly its line drips."""
+    from ._io.network import hold
+
+    hold(client)
 
 
 DEFAULT_CREATION = "video_to_video"

@@ -35,7 +35,7 @@ from .uploads import Uploads
 T = TypeVar("T")
 POLL_SECONDS = 0.3
 TIMEOUT = 60.0
-"""Of one call, as it is for a client that nobody tells another."""
+"""Seconds of the machine's, for one call: what a client takes that nobody tells another."""
 SELDOM = 5
 """Every how many beats a worker looks for rows that nobody works on."""
 UNBEGUN = "coroutine 'execute_dequeued_workflow.* was never awaited"
