@@ -565,7 +565,7 @@ def test_what_cannot_be_read_is_not_taken_for_absent(place: Place, shell: Any, m
 @pytest.mark.slow
 def test_uncertain_rows_are_decided(place: Place) -> None:
     """By their number; what is to be sent again is in the price of the next plan."""
-    batch = place.batch(place.jobs("one"), settle=1)
+    batch = place.batch(place.jobs("one"), settle=300)
     planned = Batch.plan(batch)
     place.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
     for list_of in ("listTasks", "listScheduler"):

@@ -35,6 +35,7 @@ BUSY_PAUSE = (10.0, 30.0)
 OF_SETTLE = 0.75
 """A POST is over well before anybody may say that it came to nothing."""
 LONGEST_POST = 60.0
+"""Seconds of the machine's: beside a simulator whose time runs faster, a POST has no less."""
 CHANGED = "it is not the file any more that its batch began with"
 
 
@@ -163,7 +164,7 @@ class Steps(Endings):
         parameters |= {creation.source.name: assets[0], creation.prompt.name: job.prompt}
         if creation.image is not None and len(assets) > 1:
             parameters[creation.image.name] = assets[1]
-        timeout = min(LONGEST_POST, OF_SETTLE * row.settings.settle)
+        timeout = min(self.clock.of_the_machine(LONGEST_POST), OF_SETTLE * row.settings.settle)
         try:
             with self.posting.of(reference):
                 create = getattr(self.runway, job.endpoint).create
