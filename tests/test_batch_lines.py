@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from useapi_runwayml import AsyncRunwayClient
 from useapi_runwayml.batch import runner
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.ledger import Settings
+from useapi_runwayml.simulator import SimulatorTransport
 
-from .test_batch_run import make
+from .test_batch_run import SPEED, make
 
 __all__ = ["make"]
 
@@ -83,6 +86,30 @@ def test_a_head_that_drips_ends_with_its_call(make: Any, monkeypatch: pytest.Mon
 
     with pytest.raises(Stop):
         runner.run(batch.journal, Settings(), client=quick, go_on=stop)
+    assert 1 < dripping.taken[0] < MOST / 4
+
+
+@pytest.mark.slow
+def test_a_delete_that_drips_ends_with_its_call(make: Any, monkeypatch: pytest.MonkeyPatch, dripping: Dripping) -> None:
+    """What deletes the uploads once all rows are done is held to its time as well; the batch is done all the same."""
+
+    class Led(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            request.url = request.url.copy_with(host="127.0.0.1", port=httpx.URL(dripping.url).port)
+            return await super().handle_async_request(request)
+
+    batch = make()
+    batch.journal.add([batch.job(1)])
+    monkeypatch.setattr(runner, "TIMEOUT", 0.3)
+    transports = iter([SimulatorTransport(batch.sim, batch.clock), Led()])
+    (ended,) = runner.run(
+        batch.journal,
+        Settings(delete_assets=True, poll_interval=2.0),
+        clock=BatchClock(SPEED),
+        http_client=lambda **how: httpx.AsyncClient(transport=next(transports), **how),
+        client=functools.partial(AsyncRunwayClient, max_retries=0),
+    )
+    assert (ended.state, len(dripping.taken)) == ("done", 1)
     assert 1 < dripping.taken[0] < MOST / 4
 
 

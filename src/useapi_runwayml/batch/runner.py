@@ -7,7 +7,7 @@ import contextlib
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -66,14 +66,21 @@ class Work:
     go_on: Callable[[], None] = lambda: None
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "useapi-runwayml-presence"))
 
-    async def run(self) -> None:
-        """An interruption leaves every row as it is, for whoever comes next."""
-        service = ServiceClock(self.clock)
-        async with self.http_client(event_hooks={"response": [service]}) as http:
+    @contextlib.asynccontextmanager
+    async def connected(self, http: httpx.AsyncClient) -> AsyncIterator[AsyncRunwayClient]:
+        """A client on these connections, each of whose calls is held to its time."""
+        async with http:
             hold(http)
             timeout = self.clock.of_the_machine(TIMEOUT)
             runway = self.client(http_client=http, callbacks=self.callbacks, timeout=timeout)
             runway._use_clock(self.clock)
+            yield runway
+
+    async def run(self) -> None:
+        """An interruption leaves every row as it is, for whoever comes next."""
+        service = ServiceClock(self.clock)
+        http = self.http_client(event_hooks={"response": [service]})
+        async with self.connected(http) as runway:
             journal = self.journal
             presence = journal.place.presence(journal.engine)
             journal.notices.worker = presence.worker
@@ -245,8 +252,8 @@ def run(
         await work.run()
         ended = latest(journal.facts())
         if settings.delete_assets:
-            async with http_client() as http:
-                await delete_assets(client(http_client=http), journal, ended)
+            async with work.connected(http_client()) as runway:
+                await delete_assets(runway, journal, ended)
         return ended
 
     try:
