@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from useapi_runwayml._core.waiting import Group, Watch
 from useapi_runwayml.simulator import Simulator, SimulatorTransport
 from useapi_runwayml.simulator.clock import START, ManualClock
 
@@ -248,6 +249,41 @@ def test_who_waits_for_less_has_it_while_another_goes_on(stage: Any) -> None:
     assert waits.given == stage.ids[:1]
     assert waits.over_at - START < 50 < asks.over_at - START
     assert (list(ends.left), ends.over_at - START) == ([stage.ids[4]], 5)
+
+
+def test_each_end_wakes_few(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is over, and one that takes the lead from it: not all that wait, whose turns would grow with the square of them."""
+    turns: list[Watch] = []
+    turn = Group.turn
+
+    def counted(self: Group, watch: Watch) -> Any:
+        if not self.leads(watch):
+            turns.append(watch)
+        return turn(self, watch)
+
+    monkeypatch.setattr(Group, "turn", counted)
+    for number in range(20):
+        begin(stage, 4, 5 + number, 45)
+    play(stage)
+    assert [actor.over_at - START for actor in stage.actors] == [5 + number for number in range(20)]
+    assert len(turns) < 2 * 20
+
+
+def test_the_lead_goes_past_those_who_are_busy(stage: Any) -> None:
+    """Whoever is busy with what it was given asks for nobody: the next one does."""
+    asks, busy, waits = begin(stage, 4, 600), begin(stage, 0, 600), begin(stage, 4, 600)
+    while busy.moment is None or busy.moment.kind != "busy":
+        ready = [actor for actor in stage.actors if actor.can_go_on(stage.time)]
+        if ready:
+            stage.resume(ready[0])
+        else:
+            stage.time = min(actor.moment.until for actor in stage.actors)
+    assert stage.client._group.leader is asks.watch
+    assert not waits.can_go_on(stage.time)
+    stage.resume(asks, cut=True)
+    assert waits.can_go_on(stage.time)
+    stage.resume(waits)
+    assert stage.client._group.leader is waits.watch
 
 
 def test_a_wait_that_joins_does_not_hurry_the_others(stage: Any) -> None:

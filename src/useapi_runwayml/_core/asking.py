@@ -45,6 +45,7 @@ class Watch:
         self.news: OrderedDict[str, Any] = OrderedDict()
         self.trouble: UseapiError | None = None
         self.gate: Any = context.make_gate()
+        self.is_parked = False
 
     def keep(self, task_id: str, news: Any) -> None:
         """News for the caller, instead of older news of this task that it has not taken yet."""

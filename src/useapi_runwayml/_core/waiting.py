@@ -42,40 +42,47 @@ class Group(Asker):
             self.resign(watch)
 
     def resign(self, watch: Watch) -> None:
-        """Passes the lead on, so that nobody waits for a caller that is busy elsewhere or gone."""
+        """Passes the lead on, so that nobody waits for a caller that is busy elsewhere or gone.
+
+        One wakes, and takes it or passes it on itself: to wake all would cost each end as many turns as there are waits.
+        """
         with self.lock:
             if self.leader is watch:
                 self.leader = None
-                for each in self.watches:
-                    if each is not watch:  # the first that is not busy elsewhere takes the lead
-                        each.gate.set()
+            if self.leader is None:
+                heir = next((each for each in self.watches if each.is_parked), None)
+                if heir is not None:
+                    heir.gate.set()
 
     def leads(self, watch: Watch) -> bool:
-        """Whether this watch asks for all; takes the lead when nobody has it."""
+        """Whether this watch asks for all, and does not park; takes the lead when nobody has it."""
         with self.lock:
             if self.leader is None:
                 self.leader = watch
-            return self.leader is watch
+            watch.is_parked = self.leader is not watch
+            return not watch.is_parked
 
     def turn(self, watch: Watch) -> Core[None]:
         """Lets time pass until there may be news for this watch: as the leader by asking, as a follower by parking."""
         if not self.leads(watch):
             yield Park(watch.gate, max(0.0, watch.deadline - self.context.clock.monotonic()))
-            watch.gate = self.context.make_gate()
+            watch.is_parked, watch.gate = False, self.context.make_gate()
             return
         clock = self.context.clock
-        yield Sleep(0)  # whoever starts in the same moment is in the first round
-        pause = min(self.next_round, watch.deadline) - clock.monotonic()
-        if pause > 0 and not self.heard():
-            yield Sleep(min(pause, SLICE))  # a wait that joins may want the next round sooner, and so may a callback
-        if heard := self.heard():
-            yield from self.look(watch, heard)
-        elif self.next_round <= clock.monotonic() < watch.deadline:
-            yield from self.round(watch)
-        with self.lock:
-            for each in self.watches:
-                if each is not watch and (each.news or each.deadline <= clock.monotonic()):
-                    each.gate.set()
+        pause = 0.0 if self.heard() else min(self.next_round, watch.deadline) - clock.monotonic()
+        # none at the least, so that whoever starts in the same moment is in the first round; no longer than a slice, since
+        # a wait that joins may want the next round sooner, and so may a callback
+        yield Sleep(max(0.0, min(pause, SLICE)))
+        try:
+            if heard := self.heard():
+                yield from self.look(watch, heard)
+            elif self.next_round <= clock.monotonic() < watch.deadline:
+                yield from self.round(watch)
+        finally:  # also of a round that is cut off in its midst
+            with self.lock:
+                for each in self.watches:
+                    if each is not watch and (each.news or each.deadline <= clock.monotonic()):
+                        each.gate.set()
 
 
 def as_they_end(group: Group, watch: Watch) -> Core[None]:
