@@ -33,6 +33,8 @@ class Account:
         self._known = 0
         self._changed = asyncio.Condition()
         self._news = 0
+        self._full: tuple[int, int] | None = None
+        self._full_until = 0.0
         self._waiting: list[Order] = []
         self._expected: set[Order] = set()
 
@@ -47,11 +49,15 @@ class Account:
                 async with self._changed:
                     await self._changed.wait_for(lambda: row.order == min({*self._waiting, *self._expected}))
                     seen = self._news
-                gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
-                if not gate.why:
-                    return
-                _check(gate)
-                await self._wait(min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS), seen)
+                if (left := self._until((seen, most))) <= 0:
+                    gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
+                    _check(gate)
+                    left = min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS)
+                    if gate.why or gate.is_full:
+                        self._full, self._full_until = (seen, most), _now() + left
+                    if not gate.why:
+                        return
+                await self._wait(left, seen)
             await self._do(lambda connection: limits.force(connection, self.name, row.id))
         finally:
             self._waiting.remove(row.order)
@@ -59,7 +65,11 @@ class Account:
 
     def rename(self, name: str) -> None:
         """Who it is was not known until now."""
-        self.name, self._known = name, 0
+        self.name, self._known, self._full = name, 0, None
+
+    def _until(self, asked: tuple[int, int]) -> float:
+        """Seconds until it is worth asking: whoever comes to be the first need not hear again what the one before was told a moment ago."""
+        return self._full_until - _now() if asked == self._full else 0.0
 
     def expect(self, order: Order) -> None:
         """Whoever comes later in order waits for this one, until it takes a slot or is expected no more."""
@@ -111,6 +121,10 @@ class Account:
         """Another one may be the first in order now."""
         async with self._changed:
             self._changed.notify_all()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _check(gate: Gate) -> None:

@@ -30,6 +30,8 @@ NAME = "useapi-runwayml-batch"
 ROW = "row"
 APPLICATION_VERSION = "2"
 POLL_SECONDS = 0.5
+AGAIN_SECONDS = 1.0
+"""Rows come back seldom, and only once their worker is gone, which takes longer to tell."""
 AHEAD = 6
 NOBODY = "nobody"
 MEANWHILE = "another command has added the same rows meanwhile: look at them with `batch status`"
@@ -194,7 +196,7 @@ class Journal(Records):
         names = [each.queue for each in self._ask(select(ROWS.c.queue).where(self.mine()).distinct())]
         self.open_queues(names, settings.max_jobs)
         again = again_queue(str(self.batch))
-        self.client.register_queue(again, polling_interval_sec=POLL_SECONDS, on_conflict="always_update")
+        self.client.register_queue(again, polling_interval_sec=AGAIN_SECONDS, on_conflict="always_update")
         return [*names, again]
 
     def queue_of(self, email: str | None, batch: str | None = None) -> str:

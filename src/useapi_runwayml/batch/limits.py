@@ -18,12 +18,16 @@ class Held(Exception):
 
 
 class Gate(NamedTuple):
-    """Whether an account takes a row: it does, if there are no words; `is_closed` until somebody opens it again, else for so many seconds."""
+    """Whether an account takes a row: it does, if there are no words; `is_closed` until somebody opens it again, else for so many seconds.
+
+    `is_full` tells that it was the last free slot.
+    """
 
     why: str = ""
     error: str = ""
     is_closed: bool = False
     seconds: float = 0.0
+    is_full: bool = False
 
 
 def know(connection: Connection, account: str, most: int) -> None:
@@ -51,6 +55,7 @@ _is_open = exists(
     )
 )
 _free = select(SLOTS.c.number).where(_here, SLOTS.c.holder.is_(None)).order_by(SLOTS.c.number).limit(1)
+FREE = _free.where(SLOTS.c.number <= _most)
 _free = _free.with_for_update(skip_locked=True)
 _first = _free.where(SLOTS.c.number <= _most).scalar_subquery()
 _has_none = ~exists(select(SLOTS.c.number).where(SLOTS.c.holder == _holder))
@@ -77,7 +82,7 @@ def take(connection: Connection, account: str, holder: str, most: int) -> Gate:
     """A slot for this row, one of the first `most`, if the account takes more. A row that has one keeps it."""
     names = {"of": account, "row": holder, "most": most}
     if connection.execute(TAKE, names).rowcount:
-        return Gate()
+        return Gate(is_full=connection.scalar(FREE, names) is None)
     gate = look(connection, account)
     return Gate() if not gate.is_closed and connection.scalar(HAS, names) is not None else gate
 
