@@ -113,6 +113,29 @@ def test_a_delete_that_drips_ends_with_its_call(make: Any, monkeypatch: pytest.M
     assert 1 < dripping.taken[0] < MOST / 4
 
 
+def test_a_batch_keeps_no_cookies(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service wants to be kept goes to no other call."""
+    batch = make()
+    batch.journal.add([batch.job(1)])
+    sent: list[str | None] = []
+
+    class Baking(SimulatorTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            sent.append(request.headers.get("cookie"))
+            found = await super().handle_async_request(request)
+            found.headers["set-cookie"] = "a=b; Path=/"
+            return found
+
+    runner.run(
+        batch.journal,
+        Settings(poll_interval=2.0),
+        clock=BatchClock(SPEED),
+        http_client=lambda **how: httpx.AsyncClient(transport=Baking(batch.sim, batch.clock), **how),
+    )
+    assert len(sent) > 3
+    assert set(sent) == {None}
+
+
 def test_a_call_has_its_time_by_the_machine(make: Any) -> None:
     """Where a batch's clock runs faster, beside a simulator, an answer has a minute of the machine's all the same."""
     batch, timeouts = make(), list[float]()

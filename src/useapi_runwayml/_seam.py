@@ -34,11 +34,11 @@ def look_at(path: str | os.PathLike[str]) -> Clip | None:
         source.close()
 
 
-def hold(client: Any) -> None:
-    """From now on each request of a new httpx client is held to its time, however slowly its line drips."""
-    from ._io.network import hold
+def make_ours(client: Any) -> None:
+    """From now on each request of a new httpx client is held to its time, however slowly its line drips; and it keeps no cookies."""
+    from ._io.network import make_ours
 
-    hold(client)
+    make_ours(client)
 
 
 DEFAULT_CREATION = "video_to_video"
@@ -57,12 +57,12 @@ __all__ = [
     "as_problems",
     "check_needs",
     "email_of",
-    "hold",
     "http_date",
     "is_asset_id",
     "is_no_video",
     "is_transient",
     "look_at",
+    "make_ours",
     "measures_of",
     "media_type_of",
     "partial_prefix",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -42,14 +43,13 @@ def client_of_ours(kind: Callable[..., C], base_url: str, connecting: Mapping[st
         made = kind(mounts=past_proxies, **connecting)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         raise environment.blame(error) from None
-    client: Any = made
-    client._cookies = _NoCookies()
-    hold(client)
+    make_ours(made)
     return made
 
 
-def hold(client: Any) -> None:
-    """From now on the transports of a new client, those through proxies among them, hold the limits of their requests."""
+def make_ours(client: Any) -> None:
+    """From now on a new client keeps no cookies, and its transports, those through proxies among them, hold the limits of their requests."""
+    client._cookies = _NoCookies()
     wrap = _Backend if isinstance(client, httpx.Client) else _AsyncBackend
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
@@ -128,6 +128,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
+        self._socket: Any = stream.get_extra_info("socket") if hasattr(select, "poll") else None
         self._most = 0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -154,7 +155,18 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
             return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, piece.timeout))
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable" and self._socket is not None:
+            return _has_news(self._socket)
         return self._stream.get_extra_info(info)
+
+
+def _has_news(socket: Any) -> bool:
+    """Whether there is something to read, or the end. Each request asks that of each idle connection, and anyio looks for its socket anew each time."""
+    if socket.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Backend(httpcore.NetworkBackend):

@@ -17,7 +17,7 @@ from dbos import DBOS
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from .. import AsyncRunwayClient, errors
-from .._seam import hold
+from .._seam import make_ours
 from .calls import Calls, Receiver
 from .checks import Job
 from .clock import BatchClock, ServiceClock
@@ -70,7 +70,7 @@ class Work:
     async def connected(self, http: httpx.AsyncClient) -> AsyncIterator[AsyncRunwayClient]:
         """A client on these connections, each of whose calls is held to its time."""
         async with http:
-            hold(http)
+            make_ours(http)
             timeout = self.clock.of_the_machine(TIMEOUT)
             runway = self.client(http_client=http, callbacks=self.callbacks, timeout=timeout)
             runway._use_clock(self.clock)
