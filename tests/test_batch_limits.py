@@ -183,6 +183,23 @@ def test_who_finds_no_slot_asks_again_once_there_is_news(
     asyncio.run(asyncio.wait_for(scene(), 60))
 
 
+def test_a_file_has_one_writer_of_ours_at_a_time(journal: Journal) -> None:
+    """More would only wait at its lock; a database has several, so that one that waits holds up no other."""
+    meet = threading.Barrier(3)
+
+    def work(connection: Any) -> bool:
+        try:
+            meet.wait(0.5)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    async def scene() -> list[bool]:
+        return await asyncio.gather(*(journal.transactions.do(work) for _ in range(3)))
+
+    assert asyncio.run(scene()) == [journal.engine.dialect.name == "postgresql"] * 3
+
+
 def test_who_comes_to_be_the_first_is_not_told_again(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, tries: list[str]
 ) -> None:

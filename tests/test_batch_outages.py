@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.begun = 0
+        self.dialect = SimpleNamespace(name="postgresql")
 
     @contextmanager
     def begin(self) -> Any:

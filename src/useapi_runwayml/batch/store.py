@@ -41,7 +41,9 @@ def open_store(
     """
     more = {} if module is None else {"module": module}
     url = sqlalchemy.URL.create("sqlite", database=str(path.resolve()))
-    engine = sqlalchemy.create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=30, **more)
+    pool: dict[str, Any] = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": 30}
+    # last in, first out, since whatever a connection has read of the file it reads anew once another one has written
+    engine = sqlalchemy.create_engine(url, **pool, pool_use_lifo=True, **more)
     event.listen(engine, "connect", _prepared)
 
     def told(context: Any) -> StoreFailed | None:

@@ -14,8 +14,9 @@ T = TypeVar("T")
 MEETINGS = 5
 """How often two machines may come upon the same new thing, one after the other."""
 PAUSE = 0.5
-THREADS = 8
-"""Ours, since DBOS sleeps in its own through an outage, for up to a minute and a half at a time."""
+THREADS = {"sqlite": 1, "postgresql": 8}
+"""Ours, since DBOS sleeps in its own through an outage, for up to a minute and a half at a time. One where a file takes one writer at a
+time: more would only wait for each other at its lock, and read it anew after each other."""
 LOOK_SECONDS = 1.0
 """How often to look for what another machine does: of that comes no word."""
 MET = ("40001", "40P01")
@@ -28,7 +29,7 @@ class Transactions:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.on_outage: Callable[[str], None] = lambda told: None
-        self._threads = ThreadPoolExecutor(THREADS, "useapi-runwayml-journal")
+        self._threads = ThreadPoolExecutor(THREADS[engine.dialect.name], "useapi-runwayml-journal")
         self._is_out = False
 
     def now(self, work: Callable[[Connection], T]) -> T:
