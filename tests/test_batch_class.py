@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,6 +26,7 @@ import pytest
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
 from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
+from useapi_runwayml.cli import batch_resolving
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
@@ -563,9 +565,9 @@ def test_what_cannot_be_read_is_not_taken_for_absent(place: Place, shell: Any, m
 
 
 @pytest.mark.slow
-def test_uncertain_rows_are_decided(place: Place) -> None:
-    """By their number; what is to be sent again is in the price of the next plan."""
-    batch = place.batch(place.jobs("one"), settle=300)
+def test_uncertain_rows_are_decided(place: Place, shell: Any) -> None:
+    """By their number; the command line tells what it costs to send one again, and does not without --yes where nobody can be asked."""
+    batch = place.batch(place.file("one"), settle=300)
     planned = Batch.plan(batch)
     place.sim.faults.add("close_after_action", "createVideoToVideo", nth=1)
     for list_of in ("listTasks", "listScheduler"):
@@ -581,6 +583,9 @@ def test_uncertain_rows_are_decided(place: Place) -> None:
     ):
         with pytest.raises(ParameterError, match=told):
             batch.resolve(*wrong)  # type: ignore[arg-type]
+    price = "1 job, 5 seconds of video, about 25 credits\n"
+    assert shell("resolve", "jobs.csv", "1", "--send-again", "--project", "p")[:2] == (2, price)
+    assert states(batch.rows()) == ["uncertain"]
     (task,) = place.sim.state.tasks
     batch.resolve(1, "adopt", task)
     with pytest.raises(ParameterError, match="row 1 is not uncertain, it is queued"):
@@ -589,6 +594,23 @@ def test_uncertain_rows_are_decided(place: Place) -> None:
     assert plan.jobs == 0
     assert states(batch.run(plan)) == ["done"]
     assert place.paid() == {"one": 1}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "credits", "told"),
+    [
+        (5, 25, "1 job, 5 seconds of video, about 25 credits"),
+        (None, 25, "1 job, 0 seconds of video, 1 of unknown length, about 25 credits"),
+        (5, None, "1 job, 5 seconds of video, 1 of unknown price"),
+    ],
+)
+def test_what_is_sent_again_has_a_price(monkeypatch: pytest.MonkeyPatch, seconds: Any, credits: Any, told: str) -> None:
+    """It is told first, or that it is not known; the answer is asked for with the credits, and --yes gives it."""
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(batch_resolving, "ask", lambda price, most, *, yes: asked.append((price, most, yes)))
+    row: Any = SimpleNamespace(video_seconds=seconds, credits=credits)
+    batch_resolving._ask(row, yes=True)
+    assert asked == [(told, credits, True)]
 
 
 def test_a_report_and_what_is_waited_for(place: Place) -> None:

@@ -427,7 +427,7 @@ def test_simulate_speaks_to_machines_too(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_nothing_is_spent_unasked(run: Run, server: SimulatorServer, folder: Path) -> None:
-    """retry-failed, resume and resolve --send-again tell rows, seconds and credits first, and without a terminal need --yes."""
+    """retry-failed and resume tell rows, seconds and credits first, and without a terminal need --yes."""
     (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one [fail],5\n")
     first = child("batch", "run", "jobs.csv", "--yes", "--max-credits", "25", "--poll-interval", "5")
     assert first.communicate(timeout=60)

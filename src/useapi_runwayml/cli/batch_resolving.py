@@ -74,7 +74,8 @@ def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
 def _ask(row: BatchRow, *, yes: bool) -> None:
     from ..batch.checks import Estimate
 
-    price = Estimate(1, row.video_seconds or 0, row.credits or 0, row.video_seconds is None, row.credits is None)
+    unknown = [int(each is None) for each in (row.video_seconds, row.credits)]
+    price = Estimate(1, row.video_seconds or 0, row.credits or 0, *unknown)
     ask(str(price), row.credits, yes=yes)
 
 
