@@ -26,8 +26,9 @@ import pytest
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
 from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
-from useapi_runwayml.cli import batch_resolving
+from useapi_runwayml.cli import batch_asking, batch_resolving
 from useapi_runwayml.cli.app import run as command
+from useapi_runwayml.cli.exits import Stop
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
@@ -594,6 +595,28 @@ def test_uncertain_rows_are_decided(place: Place, shell: Any) -> None:
     assert plan.jobs == 0
     assert states(batch.run(plan)) == ["done"]
     assert place.paid() == {"one": 1}
+
+
+def test_numbers_stand_in_words(place: Place, shell: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One problem, one row that has a task, one row that joins: nobody reads of 1 rows."""
+    bad = "c.mp4,x,7\n"
+    for lines, told in ((bad, "jobs.csv: 1 problem, nothing was sent"), (bad * 2, "jobs.csv: 2 problems, nothing was")):
+        (place.folder / "jobs.csv").write_text(f"video,prompt,seconds\n{lines}", encoding="utf-8")
+        assert told in shell("run", "jobs.csv", "--yes")[2]
+    rows = [SimpleNamespace(row=number, line=number + 1) for number in (1, 2)]
+    one: Any = SimpleNamespace(known={1: "t"}, rows=rows[:1])
+    two: Any = SimpleNamespace(known={1: "t", 2: "u"}, rows=rows)
+    with pytest.raises(Stop, match=r"^1 row has a task already: --adopt takes it, --anew pays for it again\. "):
+        batch_asking.decided(one, adopt=False, anew=False)
+    assert "1 of 1 row has a task at the service already" in capsys.readouterr().out
+    with pytest.raises(Stop, match=r"^2 rows have a task already: --adopt takes them, --anew pays for them again\. "):
+        batch_asking.decided(two, adopt=False, anew=False)
+    assert "2 of 2 rows have a task at the service already" in capsys.readouterr().out
+    plan: Any = SimpleNamespace(added=1, warnings=(), problems=(), known={}, changes=())
+    monkeypatch.setattr(Batch, "is_begun", lambda self: True)
+    monkeypatch.setattr(Batch, "plan", lambda self, **how: plan)
+    monkeypatch.setattr("useapi_runwayml.cli.batch._go_on", lambda *given, **more: 0)
+    assert shell("resume", "jobs.csv", "--add")[1] == "1 row joins the batch\n"
 
 
 @pytest.mark.parametrize(

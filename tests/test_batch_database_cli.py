@@ -58,7 +58,7 @@ def test_a_batch_in_a_database_from_its_beginning_to_its_report(shell: Shell, mo
     """Put there, run by a worker with files of its own, told by every command, by its name alone on another machine."""
     code, out, _ = shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
     assert code == 0
-    assert "jobs: 3 rows are in the database. On each machine: useapi-runwayml batch worker --database" in out
+    assert "jobs: 3 rows in the database. On each machine: useapi-runwayml batch worker --database" in out
     assert "postgres:***@" in out
     monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", shell.url)
     code, out, _ = shell("status", "--name", "jobs")

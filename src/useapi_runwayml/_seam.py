@@ -1,7 +1,7 @@
 """All that the batch and the command line use of the inside; everything else that they use is public.
 
-Ids and media types as the service writes them, what may pass, how texts are made safe to show, what a clip is before it is
-sent, where the service answers, and how a request is held to its time.
+Ids and media types as the service writes them, what may pass, how texts are made safe to show and numbers stand in them, what a clip is
+before it is sent, where the service answers, and how a request is held to its time.
 """
 
 import os
@@ -17,6 +17,7 @@ from ._core.surroundings import Callbacks
 from ._core.surveying import ACCOUNT_ERRORS, wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
+from ._core.words import counted
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix, take_name
@@ -56,6 +57,7 @@ __all__ = [
     "as_on_disk",
     "as_problems",
     "check_needs",
+    "counted",
     "email_of",
     "http_date",
     "is_asset_id",

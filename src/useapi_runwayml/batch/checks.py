@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from useapi_runwayml_api.creations.base import Creation
 from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .._seam import DEFAULT_CREATION, as_on_disk, as_problems, is_asset_id, media_type_of
+from .._seam import DEFAULT_CREATION, as_on_disk, as_problems, counted, is_asset_id, media_type_of
 from ..errors import ParameterError
 from .rows import OWN_COLUMNS, Jobs, Row, parameters
 
@@ -114,9 +114,7 @@ class Estimate(NamedTuple):
         )
         price = f"about {self.credits:g} credits" if self.credits or not self.unpriced else ""
         unknown = f"{self.unpriced} of unknown price" if self.unpriced else ""
-        return (
-            f"{self.jobs} job{'' if self.jobs == 1 else 's'}, {video}, {' and '.join(filter(None, (price, unknown)))}"
-        )
+        return f"{counted(self.jobs, 'job')}, {video}, {' and '.join(filter(None, (price, unknown)))}"
 
 
 def check(

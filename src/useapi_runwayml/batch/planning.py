@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._seam import is_asset_id
+from .._seam import counted, is_asset_id
 from ..errors import Problem
 from . import clips, identity
 from .changes import to_pay, to_resume, to_retry
@@ -100,7 +100,7 @@ class Known:
             jobs = identity.anew(jobs, known)
         elif known:
             rule = (
-                f"{len(known)} of {len(jobs)} rows have a task at the service already: plan(adopt=True) takes them, "
+                f"{len(known)} of {counted(len(jobs), 'row')} {'has' if len(known) == 1 else 'have'} a task at the service already: plan(adopt=True) takes them, "
                 "plan(anew=True) pays for them again"
             )
             return jobs, known, [Problem("jobs", None, rule)]

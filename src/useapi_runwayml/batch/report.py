@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from .._seam import counted
 from .telling import BatchRow
 
 STYLE = """
@@ -34,7 +35,7 @@ def page(rows: Sequence[BatchRow], beside: Path) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Batch report</title><style>{STYLE}</style><h1>Batch report</h1>"
-        f'<p class="sum">{len(rows)} clips: {html.escape(counts(rows))}</p>\n{articles}\n</html>\n'
+        f'<p class="sum">{counted(len(rows), "clip")}: {html.escape(counts(rows))}</p>\n{articles}\n</html>\n'
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .._seam import DEFAULT_CREATION
+from .._seam import DEFAULT_CREATION, counted
 from ..errors import ParameterError
 from . import output
 from .batch_asking import Yes, ask, decided, either, positive, problems_of, refuse
@@ -174,7 +174,7 @@ def resume_command(
         return refuse(begun, problems)
     tell_remarks(plan.warnings)
     if add:
-        output.say(f"{plan.added} row{'' if plan.added == 1 else 's'} join{'s' if plan.added == 1 else ''} the batch")
+        output.say(f"{counted(plan.added, 'row')} join{'s' if plan.added == 1 else ''} the batch")
     return _go_on(batch, plan, begun, called, max_credits, yes=yes)
 
 

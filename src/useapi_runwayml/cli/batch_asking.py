@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from .._seam import counted
 from . import output
 from .exits import REFUSED, USAGE, Stop
 
@@ -42,7 +43,7 @@ def problems_of(plan: Plan, max_credits: float | None = None) -> list[str]:
 
 def refuse(jobs: object, problems: list[str]) -> int:
     """Every problem with its line; nothing was sent."""
-    message = f"{jobs}: {len(problems)} problems, nothing was sent"
+    message = f"{jobs}: {counted(len(problems), 'problem')}, nothing was sent"
     if output.is_json():
         output.emit(
             {"error": "ParameterError", "message": message, "exit_code": REFUSED, "next": [], "problems": problems}
@@ -64,13 +65,14 @@ def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
     if not plan.known:
         return
     known, lines = len(plan.known), {row.row: row.line for row in plan.rows}
+    has, takes = ("has", "takes it, --anew pays for it") if known == 1 else ("have", "takes them, --anew pays for them")
     output.say(
-        f"{known} of {len(lines)} rows have a task at the service already, of a batch whose journal is not this one:"
+        f"{known} of {counted(len(lines), 'row')} {has} a task at the service already, of a batch whose journal is not this one:"
     )
     for row, task_id in list(plan.known.items())[:SHOWN]:
         output.say(f"  row {row} (line {lines[row]}): {task_id}")
     if not adopt and not anew:
-        told = f"{known} rows have a task already: --adopt takes them, --anew pays for them again. Nothing was sent"
+        told = f"{counted(known, 'row')} {has} a task already: --adopt {takes} again. Nothing was sent"
         raise Stop(told, USAGE)
 
 

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._seam import counted
 from . import output
 from .batch_folder import ANYWHERE, Begun, Options, database_of
 from .batch_view import watching
@@ -23,7 +24,7 @@ def put(batch: Batch, plan: Plan, begun: Begun, max_credits: int | None) -> int:
     count, worker = batch.put(plan, max_credits=max_credits), begun.worker()
     output.show(
         {"batch": begun.name, "rows": count, "next": [worker]},
-        lambda: output.put(f"{begun.name}: {count} rows are in the database. On each machine: {worker}"),
+        lambda: output.put(f"{begun.name}: {counted(count, 'row')} in the database. On each machine: {worker}"),
     )
     return OK
 

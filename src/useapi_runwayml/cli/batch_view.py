@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .._seam import counted
 from . import output
 from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN
 
@@ -52,7 +53,7 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
 
     def lines() -> None:
-        output.put(f"{len(rows)} rows: {counts(rows)}", *hints)
+        output.put(f"{counted(len(rows), 'row')}: {counts(rows)}", *hints)
 
     output.show({"rows": [each.to_dict() for each in rows], "next": hints}, lines)
     if "uncertain" in states:
@@ -72,7 +73,7 @@ def show_rows(rows: list[BatchRow], columns: tuple[str, ...]) -> int:
     def lines() -> None:
         shown = ({**each, "task": each["task_id"]} for each in values)
         output.table(columns, ([each[column] for column in columns] for each in shown))
-        output.put(f"{len(rows)} rows: {counts(rows)}")
+        output.put(f"{counted(len(rows), 'row')}: {counts(rows)}")
 
     output.show(values, lines)
     return OK
