@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -282,3 +283,31 @@ def test_ids_are_as_the_services() -> None:
     made = [sim.state.new_uuid() for _ in range(3)]
     assert len(set(made)) == 3
     assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in made} == {(4, uuid.RFC_4122)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"max_jobs": 0}, "max_jobs must be at least 1"),
+        ({"credits": -1}, "credits must be at least 0"),
+        ({"web_tasks": -1}, "web_tasks must be at least 0"),
+        ({"storage": 0}, "storage must be at least 1"),
+    ],
+)
+def test_a_service_that_cannot_be_is_refused(settings: dict[str, Any], told: str) -> None:
+    """A bound is allowed, and what is beyond it is a ValueError that names it."""
+    with pytest.raises(ValueError, match=told):
+        Simulator(**settings)
+    ((name, value),) = settings.items()
+    Simulator(**{name: value + 1}).state.close()
+
+
+@pytest.mark.parametrize("speed", [0, -1, 10_001, math.nan, math.inf])
+def test_a_speed_that_no_clock_can_have_is_refused(speed: float) -> None:
+    """At the beginning, and later, where the clock goes on as it was."""
+    with pytest.raises(ValueError, match="speed must be more than 0, and 10000 at the most"):
+        RunningClock(speed)
+    clock = RunningClock(10_000)
+    with pytest.raises(ValueError, match="speed must be more than 0"):
+        clock.go(speed=speed, paused=True)
+    assert (clock.speed, clock.paused) == (10_000, False)

@@ -16,6 +16,8 @@ from . import output
 from .exits import Stop
 from .needs import extra
 
+AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks", "storage")
+
 
 def simulate(
     *,
@@ -79,31 +81,30 @@ def simulate(
     with extra("simulator"):
         from ..simulator import RunningClock, Simulator, SimulatorServer
         from ..simulator.faults import parse_fault
-    if speed <= 0:
-        raise Stop("--speed must be more than 0", 2)
     if not 0 < storage < 1e6:
         raise Stop("--storage must be gigabytes, more than 0", 2)
     if not 0 <= port <= 65535:
         raise Stop("--port goes from 0 to 65535", 2)
-    sim = Simulator(
-        accounts=accounts or ["maker@example.com"],
-        max_jobs=max_jobs,
-        credits=credits,
-        seed=seed,
-        token=token,
-        strict=strict,
-        allow_remote_callbacks=allow_remote_callbacks,
-        web_tasks=web_tasks,
-        storage=int(storage * (1 << 30)),
-    )
     try:
+        sim = Simulator(
+            accounts=accounts or ["maker@example.com"],
+            max_jobs=max_jobs,
+            credits=credits,
+            seed=seed,
+            token=token,
+            strict=strict,
+            allow_remote_callbacks=allow_remote_callbacks,
+            web_tasks=web_tasks,
+            storage=int(storage * (1 << 30)),
+        )
         for each in fault or []:
             sim.faults.add(**parse_fault(each))
         server = SimulatorServer(
             sim, clock=RunningClock(speed), host=host, port=port, state=state, allow_hosts=allow_host or []
         )
     except ValueError as error:
-        raise Stop(str(error), 2) from None
+        name, _, told = str(error).partition(" ")
+        raise Stop(f"--{name.replace('_', '-')} {told}" if name in AS_OPTIONS else str(error), 2) from None
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         why = "it is in use; take another with --port" if taken else error.strerror or str(error)

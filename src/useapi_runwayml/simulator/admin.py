@@ -72,9 +72,9 @@ def _move(clock: Clock, given: dict[str, Any]) -> None:
         if not isinstance(clock, RunningClock):
             raise ValueError("this clock is moved by hand: it has no speed")
         speed, paused = given.get("speed"), given.get("paused")
-        is_speed = isinstance(speed, (int, float)) and not isinstance(speed, bool) and 0 < speed <= 10_000
+        is_speed = isinstance(speed, (int, float)) and not isinstance(speed, bool)
         if not (speed is None or is_speed) or not isinstance(paused, bool | None):
-            raise ValueError("speed goes from above 0 to 10000, paused is true or false")
+            raise ValueError("speed is a number, paused is true or false")
         clock.go(speed=speed, paused=paused)
     if "advance" in given:
         clock.advance(_seconds(given["advance"], clock.now()))

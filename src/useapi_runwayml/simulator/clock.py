@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Protocol
 
+FASTEST = 10_000
 START = 1_767_322_800.0  # 2026-01-02 03:00 UTC, so that a seed gives the same answers on every day
 
 
@@ -21,10 +22,10 @@ class Clock(Protocol):
 
 
 class RunningClock:
-    """The machine's time, `speed` times as fast, from `start` on."""
+    """The machine's time, `speed` times as fast, from `start` on. ValueError for a speed that no clock can have."""
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
-        self.speed: float = speed
+        self.speed: float = _checked(speed)
         self.paused: bool = False
         self._begun = time.monotonic()
         self._start = time.time() if start is None else start
@@ -34,8 +35,9 @@ class RunningClock:
 
     def go(self, *, speed: float | None = None, paused: bool | None = None) -> None:
         """From now on as fast as this, or not at all."""
+        speed = self.speed if speed is None else _checked(speed)
         self._start, self._begun = self.now(), time.monotonic()
-        self.speed = self.speed if speed is None else speed
+        self.speed = speed
         self.paused = self.paused if paused is None else paused
 
     def advance(self, seconds: float) -> None:
@@ -43,6 +45,12 @@ class RunningClock:
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"a clock advances by seconds, 0 or more, not by {seconds}")
         self._start += seconds
+
+
+def _checked(speed: float) -> float:
+    if not 0 < speed <= FASTEST:
+        raise ValueError(f"speed must be more than 0, and {FASTEST} at the most")
+    return speed
 
 
 class ManualClock:

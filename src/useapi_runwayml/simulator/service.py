@@ -56,6 +56,9 @@ class Simulator(World):
         web_tasks: how many tasks of each account were started in Runway's web application: listed, but not tracked here.
 
     `clock` is None, or the clock that the in-process transports go by unless they are given another.
+
+    Raises:
+        ValueError: fewer than one slot or byte of storage, or fewer than no credits or tasks.
     """
 
     handled: int = 0

@@ -60,6 +60,15 @@ class World:
         allow_remote_callbacks: bool = False,
         web_tasks: int = 0,
     ) -> None:
+        least = {
+            "max_jobs": (max_jobs, 1),
+            "credits": (credits, 0),
+            "web_tasks": (web_tasks, 0),
+            "storage": (storage, 1),
+        }
+        for name, (value, bound) in least.items():
+            if not value >= bound:
+                raise ValueError(f"{name} must be at least {bound}")
         self.contract: Contract = load_contract()
         self.models: dict[str, Model] = {
             operation.id: Model(self.contract, operation)
