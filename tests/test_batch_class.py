@@ -612,6 +612,11 @@ def test_numbers_stand_in_words(place: Place, shell: Any, capsys: Any, monkeypat
     with pytest.raises(Stop, match=r"^2 rows have a task already: --adopt takes them, --anew pays for them again\. "):
         batch_asking.decided(two, adopt=False, anew=False)
     assert "2 of 2 rows have a task at the service already" in capsys.readouterr().out
+    rows = [SimpleNamespace(row=number, line=number + 1) for number in range(1, 13)]
+    for count, last in ((10, "  row 10 (line 11): t"), (12, "  and 2 more")):
+        many: Any = SimpleNamespace(known=dict.fromkeys(range(1, count + 1), "t"), rows=rows)
+        batch_asking.decided(many, adopt=True, anew=False)
+        assert capsys.readouterr().out.splitlines()[-1] == last
     plan: Any = SimpleNamespace(added=1, warnings=(), problems=(), known={}, changes=())
     monkeypatch.setattr(Batch, "is_begun", lambda self: True)
     monkeypatch.setattr(Batch, "plan", lambda self, **how: plan)

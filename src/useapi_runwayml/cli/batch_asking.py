@@ -71,6 +71,8 @@ def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
     )
     for row, task_id in list(plan.known.items())[:SHOWN]:
         output.say(f"  row {row} (line {lines[row]}): {task_id}")
+    if known > SHOWN:
+        output.say(f"  and {known - SHOWN} more")
     if not adopt and not anew:
         told = f"{counted(known, 'row')} {has} a task already: --adopt {takes} again. Nothing was sent"
         raise Stop(told, USAGE)
