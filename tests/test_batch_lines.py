@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import socket
 import threading
@@ -18,6 +17,7 @@ from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.ledger import Settings
 from useapi_runwayml.simulator import SimulatorTransport
 
+from .listening import Listening
 from .test_batch_run import SPEED, make
 
 __all__ = ["make"]
@@ -26,39 +26,26 @@ MOST = 300
 PAUSE = 0.02
 
 
-class Dripping:
-    """A server whose answers come byte by byte, each long before any timeout; it notes how many bytes each connection took."""
+class Dripping(Listening):
+    """Its answers come byte by byte, each long before any timeout; it notes how many bytes each connection took."""
 
     def __init__(self) -> None:
         self.taken: list[int] = []
         self.over = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                with connection:
-                    self._drip(connection)
-
-    def _drip(self, connection: socket.socket) -> None:
+    def take(self, connection: socket.socket) -> None:
         self.taken.append(0)
-        with contextlib.suppress(OSError):
-            connection.recv(65_536)
-            for byte in b"HTTP/1.1 200 OK\r\nX-Dripping: " + b"x" * MOST:
-                if self.over.wait(PAUSE):
-                    return
-                connection.send(bytes([byte]))
-                self.taken[-1] += 1
+        connection.recv(65_536)
+        for byte in b"HTTP/1.1 200 OK\r\nX-Dripping: " + b"x" * MOST:
+            if self.over.wait(PAUSE):
+                return
+            connection.send(bytes([byte]))
+            self.taken[-1] += 1
 
     def close(self) -> None:
         self.over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
+        super().close()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from useapi_runwayml import RunwayClient, errors
 
 from .conftest import TOKEN, World
+from .listening import Listening
 
 CREATE = "createVideoToVideo"
 CREATES = 2000
@@ -65,38 +66,23 @@ def test_two_thousand_faulted_creates(world: World) -> None:
     assert len(unknown) < CREATES / 4
 
 
-class Peer:
+class Peer(Listening):
     """A raw socket server that does to each connection what it is told, and counts the requests that it read."""
 
     def __init__(self, act: Callable[[socket.socket, bytes], None]) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
         self.act = act
         self.seen: list[bytes] = []
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
+        super().__init__()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with connection:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    if not (part := connection.recv(65536)):
-                        break
-                    request += part
-                if request:
-                    self.seen.append(request.partition(b"\r\n")[0])
-                    self.act(connection, request)
-
-    def close(self) -> None:
-        self.listener.close()
+    def take(self, connection: socket.socket) -> None:
+        request = b""
+        while b"\r\n\r\n" not in request:
+            if not (part := connection.recv(65536)):
+                break
+            request += part
+        if request:
+            self.seen.append(request.partition(b"\r\n")[0])
+            self.act(connection, request)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import select
 import socket
 import struct
@@ -16,40 +15,30 @@ from useapi_runwayml import AsyncRunwayClient, RunwayClient
 from useapi_runwayml._io.network import _has_news
 
 from .conftest import TOKEN
+from .listening import Listening
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
 
 
-class Host:
+class Host(Listening):
     """Answers so many requests on each connection, then closes it without a word, or resets it."""
 
     def __init__(self, most: int, resets: bool) -> None:
         self.most, self.resets, self.asked = most, resets, list[int]()
         self.closed = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self.asked.append(0)
-                with connection:
-                    for _ in range(self.most):
-                        if not connection.recv(65_536):
-                            break
-                        connection.sendall(ANSWER)
-                        self.asked[-1] += 1
-                    if self.resets:
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.closed.set()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
+    def take(self, connection: socket.socket) -> None:
+        self.asked.append(0)
+        with connection:
+            for _ in range(self.most):
+                if not connection.recv(65_536):
+                    break
+                connection.sendall(ANSWER)
+                self.asked[-1] += 1
+            if self.resets:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.closed.set()
 
 
 @pytest.fixture(params=[(1, False), (1, True), (3, False)], ids=["closed", "reset", "kept"])
