@@ -183,6 +183,38 @@ def test_who_finds_no_slot_asks_again_once_there_is_news(
     asyncio.run(asyncio.wait_for(scene(), 60))
 
 
+def test_whoever_has_a_slot_waits_for_nobody(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker died between a row's slot and its create: those before it wait for that slot, and it for them, unless it goes first."""
+    journal.add([Job(number, number, "c.mp4", "x", f"{number}.mp4") for number in (1, 2)], Settings(max_jobs=1))
+    ledger = Ledger(journal.transactions, "w", journal.root)
+    monkeypatch.setattr(accounts, "LOOK_SECONDS", 600.0)
+
+    async def scene() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        first, second = [await ledger.take(journal.workflow(each.job)) for each in journal.facts()]
+        assert first is not None
+        assert second is not None
+        assert not second.has_slot
+        await account.take(second)
+        dead, account = second, Account(ACCOUNT, journal.transactions)
+        second = await ledger.take(dead.id)
+        assert second is not None
+        assert second.has_slot
+        waiting = asyncio.create_task(account.take(first))
+        await soon(lambda: account._full is not None)
+        await asyncio.wait_for(account.take(second), 5)
+        await account.give(second)
+        await waiting
+        await account.give(first)
+        account.expect((0, "an earlier one"))
+        again = asyncio.create_task(account.take(second))
+        await asyncio.sleep(0.05)
+        assert not again.done(), "it has given it back, and waits its turn"
+        again.cancel()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
 def test_a_file_has_one_writer_of_ours_at_a_time(journal: Journal) -> None:
     """More would only wait at its lock; a database has several, so that one that waits holds up no other."""
     meet = threading.Barrier(3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from useapi_runwayml._io.files import Partial
-from useapi_runwayml.batch import accounts, presence, results, runner
+from useapi_runwayml.batch import accounts, limits, presence, results, runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
@@ -615,3 +616,29 @@ def test_only_what_was_begun_before_is_looked_for(tmp_path: Path, state: str, at
         results.make_room(tmp_path / name, mine, sweeps=row.was_begun)
         assert [each.exists() for each in left] == [not is_swept] * 2
         assert all(each.exists() for each in kept)
+
+
+@pytest.mark.slow
+def test_a_slot_of_a_row_that_was_interrupted_holds_up_none_before_it(make: Any) -> None:
+    """Its process ended between its slot and its intent, when an earlier row had given its own back: both are done all the same."""
+    batch = make()
+    begun = time.monotonic()
+
+    def patience() -> None:
+        if time.monotonic() > begun + 30:
+            pytest.fail("they wait for each other")
+
+    batch.journal.add([batch.job(1), batch.job(2)], Settings(max_jobs=1))
+    later = batch.journal.workflow(batch.job(2))
+    email = "maker@example.com"
+    batch.journal.transactions.now(lambda connection: limits.know(connection, email, 1))
+    batch.journal.transactions.now(lambda connection: limits.take(connection, email, later, 1))
+    rows = runner.run(
+        batch.journal,
+        Settings(max_jobs=1, poll_interval=2.0),
+        clock=BatchClock(SPEED),
+        http_client=lambda **how: httpx.AsyncClient(transport=SimulatorTransport(batch.sim, batch.clock), **how),
+        go_on=patience,
+    )
+    assert batch.states(rows) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}

@@ -39,7 +39,10 @@ class Account:
         self._expected: set[Order] = set()
 
     async def take(self, row: Row, *, force: bool = False) -> None:
-        """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed."""
+        """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed.
+
+        A row that somebody had a slot for waits for nobody: those before it may wait for that very slot.
+        """
         most = row.settings.max_jobs
         self._waiting.append(row.order)
         try:
@@ -47,9 +50,12 @@ class Account:
             await self._know(most)
             while not force:
                 async with self._changed:
-                    await self._changed.wait_for(lambda: row.order == min({*self._waiting, *self._expected}))
+                    await self._changed.wait_for(
+                        lambda: row.has_slot or row.order == min({*self._waiting, *self._expected})
+                    )
                     seen = self._news
-                if (left := self._until((seen, most))) <= 0:
+                left = 0.0 if row.has_slot else self._until((seen, most))
+                if left <= 0:
                     gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
                     _check(gate)
                     left = min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS)
@@ -83,6 +89,7 @@ class Account:
     async def give(self, row: Row) -> None:
         """Gives its slot back; after a while without a 429 the account is tried with one more."""
         await self._do(lambda connection: limits.give(connection, row.id, self._real(CALM)))
+        row.has_slot = False
         await self.wake()
 
     async def lower(self, pause: float) -> None:

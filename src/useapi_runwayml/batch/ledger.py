@@ -15,7 +15,7 @@ from . import limits
 from .checks import Job
 from .facts import Facts
 from .limits import Held
-from .tables import BATCHES, DOUBTFUL, LIVING, OVER, ROWS, WORKERS
+from .tables import BATCHES, DOUBTFUL, LIVING, OVER, ROWS, SLOTS, WORKERS
 from .transactions import Transactions
 
 
@@ -36,8 +36,8 @@ class Lost(Exception):
 
 @dataclass
 class Row:
-    """A row that this worker has, the settings of its batch, the credits that are reserved for it, whether it may have a slot, its task as it ended, and
-    whether it was begun before: then it may have left something."""
+    """A row that this worker has, the settings of its batch, the credits that are reserved for it, whether it may have a slot, its task as it ended,
+    whether it was begun before, so that it may have left something, and whether somebody had a slot for it before."""
 
     id: str
     batch: str
@@ -47,6 +47,7 @@ class Row:
     may_have_slot: bool = True
     ended: Task | None = None
     was_begun: bool = False
+    has_slot: bool = False
 
     @property
     def job(self) -> Job:
@@ -75,7 +76,8 @@ TAKE = (
     )
     .values(owner=bindparam("me"))
 )
-READ = select(ROWS, BATCHES.c.options).where(ROWS.c.id == bindparam("of"), BATCHES.c.name == ROWS.c.batch)
+_has_slot = select(SLOTS.c.number).where(SLOTS.c.holder == bindparam("of")).exists().label("has_slot")
+READ = select(ROWS, BATCHES.c.options, _has_slot).where(ROWS.c.id == bindparam("of"), BATCHES.c.name == ROWS.c.batch)
 WRITTEN = select(ROWS.c.facts).where(*_mine)
 WRITE = (
     update(ROWS)
@@ -121,7 +123,9 @@ class Ledger:
             return None
         facts = Facts.read(Job.read(found.job, self.root), found.state, found.facts)
         settings, was_begun = Settings(**json.loads(found.options)), facts.has_begun or facts.job.attempt > 1
-        return Row(found.id, found.batch, facts, settings, found.credits, was_begun=was_begun)
+        return Row(
+            found.id, found.batch, facts, settings, found.credits, was_begun=was_begun, has_slot=bool(found.has_slot)
+        )
 
     async def check(self, row: Row, credits: float | None) -> None:
         """Held when what this row may cost would be too much; nothing is reserved yet."""
