@@ -26,7 +26,8 @@ import pytest
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
 from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
-from useapi_runwayml.cli import batch_asking, batch_resolving
+from useapi_runwayml.batch.checks import Estimate
+from useapi_runwayml.cli import batch_asking, batch_resolving, batch_view
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.cli.exits import Stop
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
@@ -306,9 +307,15 @@ def test_a_callback_that_must_be_awaited_is_refused(place: Place) -> None:
 
     async def heard(now: BatchProgress) -> None: ...
 
+    class Heard:
+        async def __call__(self, now: BatchProgress) -> None: ...
+
     batch = place.batch(place.jobs("one"))
-    with pytest.raises(ParameterError, match="on_progress: it must be awaited"):
-        batch.run(batch.plan(), on_progress=heard)
+    for function in (heard, Heard()):
+        with pytest.raises(ParameterError, match="on_progress: it must be awaited"):
+            batch.run(batch.plan(), on_progress=function)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"on_progress: .*it must be a function"):
+        batch.run(batch.plan(), on_progress=5)  # type: ignore[arg-type]
     assert not place.paid()
 
 
@@ -622,6 +629,38 @@ def test_numbers_stand_in_words(place: Place, shell: Any, capsys: Any, monkeypat
     monkeypatch.setattr(Batch, "plan", lambda self, **how: plan)
     monkeypatch.setattr("useapi_runwayml.cli.batch._go_on", lambda *given, **more: 0)
     assert shell("resume", "jobs.csv", "--add")[1] == "1 row joins the batch\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(25, "25"), (0, "0"), (100, "100"), (12.5, "12.5"), (0.004, "0"), (1234550, "1234550")]
+)
+def test_a_price_is_never_told_in_powers_of_ten(value: float, told: str) -> None:
+    """It is what a person agrees to."""
+    assert str(Estimate(1, 5, value, 0, 0)) == f"1 job, 5 seconds of video, about {told} credits"
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "hints"),
+    [
+        ([("done", "", "")], 0, []),
+        ([("failed", "task", "")], 1, ["retry-failed"]),
+        ([("failed", "moderation", "")], 6, []),
+        ([("failed", "moderation", ""), ("failed", "task", "")], 1, ["retry-failed"]),
+        ([("held", "account", "APIConnectionError"), ("failed", "moderation", "")], 1, ["resume"]),
+        ([("held", "account", "AuthenticationError")], 4, ["resume"]),
+        ([("held", "account", "AuthenticationError"), ("held", "account", "Budget")], 5, ["resume"]),
+        ([("held", "account", "InsufficientCreditsError")], 5, ["resume"]),
+        ([("uncertain", "", ""), ("held", "account", "Budget")], 8, ["resolve", "resume"]),
+    ],
+)
+def test_the_end_of_a_batch_has_the_code_and_the_hints_that_fit(
+    capsys: Any, rows: list[tuple[str, str, str]], code: int, hints: list[str]
+) -> None:
+    """What would come to the same is not hinted at; an outage is not taken for a token that is refused."""
+    given: Any = [SimpleNamespace(state=state, stage=stage, error=error, to_dict=dict) for state, stage, error in rows]
+    begun: Any = SimpleNamespace(again=lambda name: name)
+    assert batch_view.tell(given, begun) == code
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()[1:]] == hints
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ def test_a_decision_is_written_and_tells_how_to_go_on(shell: Shell) -> None:
     engine.dispose()
     code, _, told = shell("resolve", "jobs.csv", "2", "--database", shell.url)
     assert (code, "give one of --adopt TASK_ID, --send-again, --give-up" in told) == (2, True)
+    code, _, told = shell("resolve", "jobs.csv", "--give-up", "--database", shell.url)
+    assert (code, "which row? Give its number after" in told) == (2, True)
     code, _, told = shell("resolve", "jobs.csv", "9", "--give-up", "--database", shell.url)
     assert (code, "there is no row 9" in told) == (2, True)
     code, out, told = shell("resolve", "jobs.csv", "2", "--give-up", "--database", shell.url)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ._core.answers import http_date, redact, retry_after
 from ._core.calls import as_problems
+from ._core.checks import is_async
 from ._core.clips import Clip, check_needs, is_no_video, measures_of, remarks, told
 from ._core.ids import email_of, is_asset_id
 from ._core.retry import is_transient
@@ -17,7 +18,7 @@ from ._core.surroundings import Callbacks
 from ._core.surveying import ACCOUNT_ERRORS, wish_of
 from ._core.tasks import PAGE as TASKS_PAGE
 from ._core.uploading import media_type_of
-from ._core.words import counted
+from ._core.words import amount, counted
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
 from ._io.files import partial_prefix, take_name
@@ -54,6 +55,7 @@ __all__ = [
     "Clip",
     "Pace",
     "SystemClock",
+    "amount",
     "as_on_disk",
     "as_problems",
     "check_needs",
@@ -61,6 +63,7 @@ __all__ = [
     "email_of",
     "http_date",
     "is_asset_id",
+    "is_async",
     "is_no_video",
     "is_transient",
     "look_at",

@@ -55,13 +55,14 @@ def check_callbacks(context: Context, **functions: Any) -> None:
     for name, function in functions.items():
         if function is not None and not callable(function):
             problems.append(Problem(name, type(function).__name__, "it must be a function"))
-        elif not context.awaits and _is_async(function):
+        elif not context.awaits and is_async(function):
             problems.append(Problem(name, None, "it is async: use AsyncRunwayClient, which awaits it"))
     if problems:
         raise ParameterError(problems)
 
 
-def _is_async(function: Any) -> bool:
+def is_async(function: Any) -> bool:
+    """Whether what it gives is to be awaited."""
     called = type(function).__call__ if callable(function) else None  # of an object with a method of that name
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 

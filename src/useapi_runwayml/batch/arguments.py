@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +18,24 @@ def absolute(given: str | os.PathLike[str] | None) -> Path | None:
     return None if given is None else Path(given).absolute()
 
 
+MOST = 10**9
+BOUNDS = {"max_jobs": (1, 1000), "poll_interval": (0.1, MOST), "settle": (1, MOST)}
+"""The least and the most of numbers that are not from 0 on. A task that nobody may look at never ends for us, and a create without
+any time to settle is over before it begins."""
+
+
 def amounts(**values: Any) -> list[Problem]:
-    """Numbers that are none, or too small."""
+    """Numbers that are none, or too small, or too large."""
     found = []
     for name, value in values.items():
-        least, kinds = (1, int) if name == "max_jobs" else (0, (int, float))
+        least, most = BOUNDS.get(name, (0, MOST))
+        kinds = int if name == "max_jobs" else (int, float)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least or math.isinf(value):
+        if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
             found.append(Problem(name, value, f"must be at least {least}"))
+        elif value > most:
+            found.append(Problem(name, None, f"must be at most {most}"))
     return found
 
 

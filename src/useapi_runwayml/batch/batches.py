@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._seam import DEFAULT_CREATION
+from .._seam import DEFAULT_CREATION, is_async
 from ..errors import ParameterError, Problem
 from .alone import alone, check_no_loop
 from .arguments import absolute, amounts, options
@@ -76,9 +75,9 @@ class Batch:
 
         The rest is what a batch begins with, and keeps: results go to `output_dir` (`results/NAME` beside the jobs file; `results` in the
         project), `defaults` are for rows that do not say otherwise, `endpoint` is the model of rows that name none (that of `batch run`),
-        `credits_per_job` the price of a row whose endpoint has no documented one, `max_jobs` the tasks at once for each account (5, at
-        least 1), `poll_interval` the seconds between two looks at the tasks (chosen by their progress), `settle` the seconds after which
-        a create that the service provably does not know may be sent again (60), `delete_assets` whether uploads are deleted once all
+        `credits_per_job` the price of a row whose endpoint has no documented one, `max_jobs` the tasks at once for each account (5; 1 to
+        1000), `poll_interval` the seconds between two looks at the tasks (chosen by their progress; at least 0.1), `settle` the seconds
+        after which a create that the service provably does not know may be sent again (60, at least 1), `delete_assets` whether uploads are deleted once all
         their rows are done. Each may be left out of a batch that has begun, and is a problem of its plan when it says another thing.
 
         `token` and `base_url` are those of `RunwayClient`, with the same variables. ParameterError for what cannot be meant,
@@ -328,7 +327,9 @@ class Batch:
             problems.append(
                 Problem("plan", None, "it comes from check(), which asks nothing of the service: call plan()")
             )
-        if inspect.iscoroutinefunction(on_progress):
+        if on_progress is not None and not callable(on_progress):
+            problems.append(Problem("on_progress", type(on_progress).__name__, "it must be a function"))
+        elif is_async(on_progress):
             problems.append(Problem("on_progress", None, "it must be awaited, which run cannot: give a plain function"))
         if problems:
             raise ParameterError(problems)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from useapi_runwayml_api.creations.base import Creation
 from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .._seam import DEFAULT_CREATION, as_on_disk, as_problems, counted, is_asset_id, media_type_of
+from .._seam import DEFAULT_CREATION, amount, as_on_disk, as_problems, counted, is_asset_id, media_type_of
 from ..errors import ParameterError
 from .rows import OWN_COLUMNS, Jobs, Row, parameters
 
@@ -109,10 +109,10 @@ class Estimate(NamedTuple):
     unpriced: int
 
     def __str__(self) -> str:
-        video = f"{self.seconds:g} seconds of video" + (
+        video = f"{amount(self.seconds)} seconds of video" + (
             f", {self.unmeasured} of unknown length" if self.unmeasured else ""
         )
-        price = f"about {self.credits:g} credits" if self.credits or not self.unpriced else ""
+        price = f"about {amount(self.credits)} credits" if self.credits or not self.unpriced else ""
         unknown = f"{self.unpriced} of unknown price" if self.unpriced else ""
         return f"{counted(self.jobs, 'job')}, {video}, {' and '.join(filter(None, (price, unknown)))}"
 
@@ -135,7 +135,11 @@ def check(
     for job in begun:
         taken.put(job.output, f"row {job.row} of the batch")
     look_at_file = cache(lambda file, kind: [*_file_problems(file, kind)])  # many rows name one file
-    place_of = cache(lambda given: file_of(given, base))
+    cached = cache(lambda given: file_of(given, base))
+
+    def place_of(given: Any) -> str | Path | None:
+        return cached(given) if isinstance(given, str) else None
+
     for number, row in enumerate(jobs.rows, 1 + max((job.row for job in begun), default=0)):
         creation, values = CREATIONS[row.endpoint], values_of(row, defaults)
         said = [f"{row}: {each}" for each in _problems(values, creation)]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, bindparam, or_, select, update
 
 from .. import Task
+from .._seam import amount
 from . import limits
 from .checks import Job
 from .facts import Facts
@@ -216,7 +217,10 @@ class Ledger:
 def _check(connection: Connection, row: Row, credits: float | None) -> None:
     """Held when it would be too much, or when nobody knows whether it would."""
     most, spent = connection.execute(SPENT, {"batch": row.batch}).one()
-    if most is not None and credits is None:
-        raise Held(f"--max-credits {most:g}: what this would cost is not known", "Budget")
-    if most is not None and spent + credits > most:
-        raise Held(f"--max-credits {most:g}: {spent:g} are spent, and this would cost {credits:g}", "Budget")
+    if most is None:
+        return
+    if credits is None:
+        raise Held(f"--max-credits {amount(most)}: what this would cost is not known", "Budget")
+    if spent + credits > most:
+        told = f"{amount(spent)} are spent, and this would cost {amount(credits)}"
+        raise Held(f"--max-credits {amount(most)}: {told}", "Budget")

@@ -17,7 +17,7 @@ from typing import Any
 
 from useapi_runwayml_api.creations.registry import CREATIONS
 
-from .._seam import DEFAULT_CREATION
+from .._seam import DEFAULT_CREATION, counted
 
 OWN_COLUMNS = ("video", "image", "prompt", "output", "email", "endpoint")
 EXTRA_PARAMETERS = ("extra_body", "encoding")
@@ -140,7 +140,7 @@ def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
                 )
             elif len(cells) > len(header) and any(cells[len(header) :]):
                 jobs.problems.append(
-                    f"line {line}: {len(cells)} cells under {len(header)} columns; quote a cell with a comma in it"
+                    f"line {line}: {counted(len(cells), 'cell')} under {counted(len(header), 'column')}; quote a cell with a comma in it"
                 )
             else:
                 pairs = zip(header, cells, strict=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .._seam import counted
+from .._seam import amount, counted
 from . import output
 from .exits import REFUSED, USAGE, Stop
 
@@ -83,7 +83,7 @@ def agreed(credits: float | None) -> bool:
     if output.is_json() or not sys.stdin.isatty():
         return False
     try:
-        told = f"about {credits:g} credits" if credits is not None else "credits, how many is not known"
+        told = f"about {amount(credits)} credits" if credits is not None else "credits, how many is not known"
         return input(f"Spend {told}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False

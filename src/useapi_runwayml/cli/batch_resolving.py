@@ -41,6 +41,8 @@ def resolve_command(
     chosen = [name for name, is_chosen in choices.items() if is_chosen]
     begun, row = _which(which, where)
     batch = begun.begun()
+    if row is None and chosen:
+        raise Stop(f"which row? Give its number after {begun}", USAGE)
     if row is None:
         return _list(batch)
     if len(chosen) != 1:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from .._seam import counted
 from . import output
-from .exits import AUTHENTICATION, CREDITS, FAILED, OK, UNKNOWN
+from .exits import AUTHENTICATION, CODES, CREDITS, FAILED, MODERATION, OK, UNKNOWN
 
 if TYPE_CHECKING:
     from ..batch import BatchProgress, BatchRow, Plan, Remark
     from .batch_folder import Begun
+
+HELD = {"Budget": CREDITS, **{kind.__name__: code for kinds, code in CODES for kind in kinds}}
+"""The exit code of a batch with held rows, by the name of the error that they are held for."""
 
 
 @contextlib.contextmanager
@@ -45,6 +48,8 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     from ..batch.report import counts
 
     states = {each.state for each in rows}
+    if is_moderated := {each.stage for each in rows if each.state == "failed"} == {"moderation"}:
+        states.discard("failed")  # to try them again would come to the same
     steps = {
         "uncertain": begun.again("resolve"),
         "held": begun.again("resume"),
@@ -59,9 +64,9 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     if "uncertain" in states:
         return UNKNOWN
     if "held" in states:
-        kinds = {each.error for each in rows if each.state == "held"}
-        return CREDITS if kinds & {"InsufficientCreditsError", "Budget"} else AUTHENTICATION
-    return FAILED if "failed" in states else OK
+        codes = {HELD.get(each.error, FAILED) for each in rows if each.state == "held"}
+        return next(code for code in (CREDITS, AUTHENTICATION, FAILED) if code in codes)
+    return FAILED if "failed" in states else MODERATION if is_moderated else OK
 
 
 def show_rows(rows: list[BatchRow], columns: tuple[str, ...]) -> int:

@@ -59,6 +59,13 @@ class Stop(Exception):
         self.code = code
 
 
+def at_least_one(**values: int) -> None:
+    """Stop for a number of things that would be none."""
+    for name, value in values.items():
+        if value < 1:
+            raise Stop(f"--{name} must be at least 1", USAGE)
+
+
 def code_of(error: BaseException) -> int:
     """The exit code of an error."""
     if isinstance(error, Stop):
@@ -78,7 +85,7 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     """What an option gives as JSON, or what @FILE has."""
     try:
         found = json.loads(Path(text[1:]).read_text(encoding="utf-8-sig") if text.startswith("@") else text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Stop(f"{option} is no JSON: {error}", USAGE) from None
     if not isinstance(found, dict):
         raise Stop(f"{option} must be a JSON object", USAGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import Features, RunwayClient
+from .._seam import amount
 from . import output
 
 
@@ -13,7 +14,7 @@ def credits_of(found: Features) -> dict[str, object]:
     left = permitted - used if permitted is not None and used is not None else None
     storage = found.permitted.storage_gb if found.permitted else None
     values = {"credits": permitted, "used": used, "left": left, "storage GB": storage}
-    return {name: None if value is None else f"{value:g}" for name, value in values.items()}
+    return {name: None if value is None else amount(value) for name, value in values.items()}
 
 
 def features(*, email: str | None = None) -> None:
