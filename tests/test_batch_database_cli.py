@@ -53,6 +53,17 @@ def shell(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, c
 QUICK = ["--yes", "--poll-interval", "0.2"]
 
 
+def test_a_project_that_is_typed_goes_before_the_database_of_the_environment(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both typed are one too many."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", shell.url)
+    code, _, told = shell("status", "jobs.csv", "--project", "nowhere")
+    assert (code, "there is no batch in" in told, "batch run jobs.csv --project nowhere" in told) == (2, True, True)
+    code, _, told = shell("status", "jobs.csv", "--project", "nowhere", "--database", f"{shell.url}x")
+    assert (code, "give one of them" in told) == (2, True)
+
+
 @pytest.mark.slow
 def test_a_batch_in_a_database_from_its_beginning_to_its_report(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put there, run by a worker with files of its own, told by every command, by its name alone on another machine."""

@@ -211,6 +211,16 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 3}', '{"a":' * 100_000, '{"version": 3, "accounts": [], "chance": 5}']
+)
+def test_a_file_that_is_no_state_is_refused(tmp_path: Path, text: str) -> None:
+    """In words, with its name, and nothing of it is taken."""
+    (tmp_path / "sim.json").write_text(text)
+    with pytest.raises(ValueError, match=r"sim\.json is no state of the simulator: "):
+        SimulatorServer(state=tmp_path / "sim.json")
+
+
+@pytest.mark.parametrize(
     ("media_type", "head"),
     [
         ("video/mp4", b"\x00\x00\x00\x20ftypisom"),
@@ -289,6 +299,9 @@ def test_ids_are_as_the_services() -> None:
     ("settings", "told"),
     [
         ({"max_jobs": 0}, "max_jobs must be at least 1"),
+        ({"max_jobs": 0.5}, "max_jobs must be at least 1, and whole"),
+        ({"task_seconds": -0.5}, "task_seconds must be seconds, at least 0"),
+        ({"link_seconds": -0.5}, "link_seconds must be seconds, at least 0"),
         ({"credits": -1}, "credits must be at least 0"),
         ({"web_tasks": -1}, "web_tasks must be at least 0"),
         ({"storage": 0}, "storage must be at least 1"),
@@ -299,7 +312,26 @@ def test_a_service_that_cannot_be_is_refused(settings: dict[str, Any], told: str
     with pytest.raises(ValueError, match=told):
         Simulator(**settings)
     ((name, value),) = settings.items()
-    Simulator(**{name: value + 1}).state.close()
+    Simulator(**{name: value + (0.5 if value % 1 else 1)}).state.close()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_jobs": 1.5},
+        {"max_jobs": math.nan},
+        {"storage": math.inf},
+        {"task_seconds": math.nan},
+        {"task_seconds": math.inf},
+        {"link_seconds": math.nan},
+        {"accounts": []},
+        {"accounts": "maker@example.com"},
+    ],
+)
+def test_what_is_no_setting_is_refused(settings: dict[str, Any]) -> None:
+    """Its name is told."""
+    with pytest.raises(ValueError, match=f"^{next(iter(settings))} must be"):
+        Simulator(**settings)
 
 
 @pytest.mark.parametrize("speed", [0, -1, 10_001, math.nan, math.inf])

@@ -144,6 +144,16 @@ def test_the_clock_is_steered(server: SimulatorServer) -> None:
         assert (told.status_code, "moved by hand" in told.text) == (400, True)
 
 
+@pytest.mark.parametrize(
+    "given", [{}, [1], [], "x", {"kind": []}, {"kind": "latency", "operation": ["x"]}, {"kind": "none"}]
+)
+def test_what_is_no_fault_is_refused_in_words(server: SimulatorServer, given: Any) -> None:
+    """Without a word of Python's, and none is added."""
+    answer = httpx.post(f"{server.origin}/_simulator/faults", json=given)
+    assert (answer.status_code, server.simulator.faults.rules) == (400, [])
+    assert not {"argument", "add()", "unhashable", "mapping"} & {*answer.json()["error"].split()}
+
+
 def test_one_fault_is_taken_back(server: SimulatorServer) -> None:
     """By its place in the list; a place where there is none is told."""
     for kind in ("latency", "bad_json"):

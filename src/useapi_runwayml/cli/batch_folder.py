@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +69,11 @@ class Begun:
     jobs: Path | None
     where: Where
 
+    def __post_init__(self) -> None:
+        where = self.where
+        if where.project and where.database == os.environ.get(DATABASE):  # what is typed goes before the environment
+            object.__setattr__(self, "where", replace(where, database=None))
+
     @property
     def name(self) -> str:
         found = self.where.name or (self.jobs or Path()).stem
@@ -118,7 +123,8 @@ class Begun:
         """The batch that is there; Stop when there is none."""
         batch = self.batch()
         if not batch.is_begun():
-            raise Stop(f"there is no batch in {batch.place}: begin one with {self.again('run')}", USAGE)
+            begin = f": begin one with {self.again('run')}" if self.jobs else ""
+            raise Stop(f"there is no batch in {batch.place}{begin}", USAGE)
         return batch
 
 

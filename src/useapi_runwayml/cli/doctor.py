@@ -72,7 +72,10 @@ def _version(name: str) -> str:
 
 def _shown(url: str) -> str:
     """The address without what may be secret in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "no address that can be read"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

@@ -16,7 +16,7 @@ from . import output
 from .exits import Stop
 from .needs import extra
 
-AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks", "storage")
+AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks")
 
 
 def simulate(
@@ -81,7 +81,7 @@ def simulate(
     with extra("simulator"):
         from ..simulator import RunningClock, Simulator, SimulatorServer
         from ..simulator.faults import parse_fault
-    if not 0 < storage < 1e6:
+    if not 1 <= storage * (1 << 30) < 1e15:
         raise Stop("--storage must be gigabytes, more than 0", 2)
     if not 0 <= port <= 65535:
         raise Stop("--port goes from 0 to 65535", 2)

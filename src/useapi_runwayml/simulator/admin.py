@@ -57,9 +57,11 @@ def _post(sim: Simulator, clock: Clock, what: str, request: Request) -> Answer:
         if what == "clock":
             _move(clock, given)
             return json_answer(200, {"now": clock.now()})
-        sim.faults.add(**given)
-    except KeyError as error:
-        return error_answer(400, f"{error} is missing")
+        if not isinstance(given, dict) or not all(
+            isinstance(given.get(each, ""), str) for each in ("kind", "operation")
+        ):
+            raise ValueError("a fault is an object with a kind, and with the operation that it is of")
+        sim.faults.add(given.pop("kind", ""), **given)
     except (ValueError, TypeError) as error:
         return error_answer(400, str(error))
     return json_answer(200, sim.faults.listed())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -95,11 +96,13 @@ def _fits(name: str, value: Any) -> bool:
     if isinstance(value, bool) and name != "after":
         return False
     if name == "nth" and isinstance(value, list):
-        return all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+        return all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in value)
     if name == "shape":
         return value in ("account", "upstream")
-    if name in ("seconds", "bytes") and isinstance(value, (int, float)) and value < 0:
-        return False
+    if name == "status" and isinstance(value, int):
+        return 200 <= value <= 599
+    if name in ("seconds", "bytes", "times") and isinstance(value, (int, float)):
+        return math.isfinite(value) and value >= 0 and isinstance(value, TYPES[name])
     return isinstance(value, TYPES[name])
 
 
@@ -164,6 +167,8 @@ def parse_fault(text: str) -> dict[str, Any]:
         key, equals, value = part.partition("=")
         if not equals:
             raise ValueError(f"{part!r} in {text!r} is not key=value")
+        if key.strip() not in TYPES:
+            raise ValueError(f"a fault has no {key.strip()}; it has {', '.join(sorted(TYPES))}")
         try:
             found[key.strip()] = json.loads(value)
         except ValueError:

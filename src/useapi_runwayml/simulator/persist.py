@@ -48,11 +48,12 @@ class StateFile:
                 state.blobs[key] = (Blob([(self.media / name).read_bytes()]), media_type)
             for each in found["assets"]:
                 state.assets[each["asset_id"]] = Asset(**each, blob=state.blobs[each["asset_id"]][0])
-        except (KeyError, TypeError, ValueError, OSError) as error:
+            ahead = max(0.0, found["now"] - clock.now())  # time goes on where it was, and never back
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
             raise ValueError(f"{self.path} is no state of the simulator: {error}") from None
         sim.state = state
         self._written = {found["files"][key][0]: blob for key, (blob, _) in state.blobs.items()}
-        clock.advance(max(0.0, found["now"] - clock.now()))  # time goes on where it was, and never back
+        clock.advance(ahead)
 
     def save(self, sim: Simulator, clock: Clock, *, always: bool = False) -> None:
         """Writes the state if there have been requests since the last time."""

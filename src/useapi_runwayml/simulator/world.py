@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -67,8 +68,13 @@ class World:
             "storage": (storage, 1),
         }
         for name, (value, bound) in least.items():
-            if not value >= bound:
-                raise ValueError(f"{name} must be at least {bound}")
+            if not value >= bound or value % 1:
+                raise ValueError(f"{name} must be at least {bound}, and whole")
+        for name, seconds in {"task_seconds": task_seconds or 0, "link_seconds": link_seconds}.items():
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} must be seconds, at least 0")
+        if not accounts or isinstance(accounts, str):
+            raise ValueError("accounts must be a list of one email at least")
         self.contract: Contract = load_contract()
         self.models: dict[str, Model] = {
             operation.id: Model(self.contract, operation)
