@@ -256,7 +256,10 @@ def test_what_the_service_has_is_not_paid_again_unasked(place: Place) -> None:
     shutil.rmtree("p")
     plan = batch.plan()
     assert set(plan.known) == {1, 2}
-    assert "2 of 2 rows have a task at the service already" in plan.problems[0].rule
+    assert "2 of 2 rows have a task at the service already: plan(adopt=True) takes them, " in plan.problems[0].rule
+    (problem,) = place.batch(place.jobs("one"), "q").plan().problems
+    told = "1 of 1 row has a task at the service already: plan(adopt=True) takes it, plan(anew=True) pays for it again"
+    assert problem.rule == told
     with pytest.raises(ParameterError):
         batch.run(plan)
     with pytest.raises(ParameterError, match="not both"):

@@ -99,9 +99,10 @@ class Known:
         elif self.anew:
             jobs = identity.anew(jobs, known)
         elif known:
+            has, them = ("has", "it") if len(known) == 1 else ("have", "them")
             rule = (
-                f"{len(known)} of {counted(len(jobs), 'row')} {'has' if len(known) == 1 else 'have'} a task at the service already: plan(adopt=True) takes them, "
-                "plan(anew=True) pays for them again"
+                f"{len(known)} of {counted(len(jobs), 'row')} {has} a task at the service already: plan(adopt=True) takes {them}, "
+                f"plan(anew=True) pays for {them} again"
             )
             return jobs, known, [Problem("jobs", None, rule)]
         return jobs, known, []
