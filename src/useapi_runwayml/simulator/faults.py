@@ -100,7 +100,7 @@ def _fits(name: str, value: Any) -> bool:
     if name == "shape":
         return value in ("account", "upstream")
     if name == "status" and isinstance(value, int):
-        return 200 <= value <= 599
+        return 200 <= value <= 999
     if name in ("seconds", "bytes", "times") and isinstance(value, (int, float)):
         return math.isfinite(value) and value >= 0 and isinstance(value, TYPES[name])
     return isinstance(value, TYPES[name])
