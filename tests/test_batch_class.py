@@ -651,6 +651,7 @@ def test_a_price_is_never_told_in_powers_of_ten(value: float, told: str) -> None
         ([("failed", "moderation", ""), ("failed", "task", "")], 1, ["retry-failed"]),
         ([("held", "account", "APIConnectionError"), ("failed", "moderation", "")], 1, ["resume"]),
         ([("held", "account", "AuthenticationError")], 4, ["resume"]),
+        ([("held", "account", "WaitTimeoutError")], 1, ["resume"]),
         ([("held", "account", "AuthenticationError"), ("held", "account", "Budget")], 5, ["resume"]),
         ([("held", "account", "InsufficientCreditsError")], 5, ["resume"]),
         ([("uncertain", "", ""), ("held", "account", "Budget")], 8, ["resolve", "resume"]),

@@ -65,7 +65,7 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
         return UNKNOWN
     if "held" in states:
         codes = {HELD.get(each.error, FAILED) for each in rows if each.state == "held"}
-        return next(code for code in (CREDITS, AUTHENTICATION, FAILED) if code in codes)
+        return next((code for code in (CREDITS, AUTHENTICATION) if code in codes), FAILED)
     return FAILED if "failed" in states else MODERATION if is_moderated else OK
 
 
