@@ -11,7 +11,7 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 from .. import Asset, RunwayClient
 from .._seam import as_on_disk, is_no_video, look_at, remarks, told
 from . import output
-from .exits import Stop, at_least_one
+from .exits import Stop, at_least
 from .telling import telling
 
 COLUMNS = ("asset", "name", "kind", "bytes", "created")
@@ -39,7 +39,7 @@ def list_command(*, email: str | None = None, media_type: str | None = None, lim
     limit
         How many at the most.
     """
-    at_least_one(limit=limit)
+    at_least(1, limit=limit)
     kind: Any = media_type
     found: list[Asset] = []
     with RunwayClient() as runway:

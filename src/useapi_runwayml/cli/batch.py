@@ -10,14 +10,14 @@ from cyclopts import Parameter
 from .._seam import DEFAULT_CREATION, counted
 from ..errors import ParameterError
 from . import output
-from .batch_asking import Yes, ask, decided, either, positive, problems_of, refuse
+from .batch_asking import Yes, ask, decided, either, problems_of, refuse
 from .batch_changes import tell_changes
 from .batch_folder import ANYWHERE, Begun, Jobs, Options
 from .batch_machines import put
 from .batch_machines import worker_command as worker_command
 from .batch_resolving import resolve_command as resolve_command
 from .batch_view import show_rows, tell, tell_price, tell_remarks, watching
-from .exits import OK, USAGE, Stop, hinting, json_object
+from .exits import OK, USAGE, Stop, at_least, hinting, json_object
 from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
 
@@ -82,7 +82,7 @@ def run_command(
     no_work
         Only put the batch into the database: workers run it.
     """
-    positive(max_credits=max_credits)
+    at_least(0, max_credits=max_credits)
     either(adopt=adopt, anew=anew)
     begun = Begun(jobs, where)
     if no_work and not where.database:
@@ -162,7 +162,7 @@ def resume_command(
     anew
         Such rows are paid again.
     """
-    positive(max_credits=max_credits)
+    at_least(0, max_credits=max_credits)
     either(adopt=adopt, anew=anew)
     begun = Begun(jobs, where)
     batch = begun.begun()
@@ -187,7 +187,7 @@ def retry_failed_command(
     yes: Yes = False,
 ) -> int:
     """Tries failed rows again. Where no task is left to fetch, this is a new create, which is paid: it asks first."""
-    positive(max_credits=max_credits)
+    at_least(0, max_credits=max_credits)
     begun = Begun(jobs, where)
     batch = begun.begun()
     plan = batch.plan(retry_failed=True, add=False)

@@ -18,12 +18,6 @@ Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask before sp
 SHOWN = 10
 
 
-def positive(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value >= 0:
-            raise Stop(f"--{name.replace('_', '-')} must be at least 0", USAGE)
-
-
 def either(**flags: bool) -> None:
     if all(flags.values()):
         raise Stop(f"give one of {', '.join(f'--{name}' for name in flags)}", USAGE)

@@ -59,11 +59,11 @@ class Stop(Exception):
         self.code = code
 
 
-def at_least_one(**values: int) -> None:
-    """Stop for a number of things that would be none."""
+def at_least(least: int, **values: float | None) -> None:
+    """Stop for an option's number that is smaller, or none."""
     for name, value in values.items():
-        if value < 1:
-            raise Stop(f"--{name} must be at least 1", USAGE)
+        if value is not None and not value >= least:
+            raise Stop(f"--{name.replace('_', '-')} must be at least {least}", USAGE)
 
 
 def code_of(error: BaseException) -> int:

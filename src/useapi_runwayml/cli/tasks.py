@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from .. import RunwayClient, Task, errors
 from . import output
-from .exits import Stop, at_least_one, command, hinting
+from .exits import Stop, at_least, command, hinting
 from .telling import LOST, Story, telling
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
@@ -55,7 +55,7 @@ def list_command(*, email: str | None = None, statuses: str | None = None, limit
     limit
         How many at the most.
     """
-    at_least_one(limit=limit)
+    at_least(1, limit=limit)
     found: list[Task] = []
     with RunwayClient() as runway:
         for task in runway.tasks.list(email=email, statuses=statuses.split(",") if statuses else None):
