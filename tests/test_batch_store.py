@@ -63,6 +63,20 @@ def test_every_sqlite_tells_the_time_in_parts_of_a_second(module: ModuleType, tm
     engine.dispose()
 
 
+@pytest.mark.parametrize("module", [sqlite3, sqlean.dbapi2])
+def test_no_power_cut_takes_a_commit_back(module: ModuleType, tmp_path: Path) -> None:
+    """What a transaction could be undone with is made useless on the disk, and not deleted, which a power cut may undo."""
+    engine = store.open_store(tmp_path / "s.sqlite", module=module)
+    for number in range(2):
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text(f"create table t{number} (id int)"))
+        left = (tmp_path / "s.sqlite-journal").read_bytes()
+        assert left[:28] == bytes(28)
+    with engine.connect() as connection:
+        assert connection.execute(sqlalchemy.text("PRAGMA synchronous")).scalar() == 2
+    engine.dispose()
+
+
 def test_an_sqlite_that_has_the_clock_keeps_its_own() -> None:
     """Where the library answers itself, nothing is put in its place."""
 

@@ -91,6 +91,7 @@ class Journal(Records):
             "enable_otlp": False,
             "max_executor_threads": 16,
             "serializer": PlainJson(),
+            "notification_coalesce_sec": POLL_SECONDS,  # there are none of ours: else it looks a hundred times a second
         }
 
     def begin(self, settings: Settings) -> None:

@@ -209,6 +209,7 @@ LOCKED = text(
     "select objid::bigint from pg_locks where locktype = 'advisory' and granted and classid::bigint = :class"
     " and database = (select oid from pg_database where datname = current_database())"
 )
+SERVER = text("select extract(epoch from pg_postmaster_start_time()), nonce from useapi_server")
 POOLED = (
     "this URL leads to a pooler that shares connections between transactions, so that no lock can be kept: "
     "give the address of PostgreSQL itself (or a pooler in session mode)"
@@ -232,6 +233,8 @@ def estates(connection: Connection, worker: str, lives: Sequence[int]) -> list[R
     gone = select(WORKERS.c.id).where(WORKERS.c.life >= DOUBTFUL)
     free = WORKERS.c.heir.is_(None) | (WORKERS.c.heir == worker) | WORKERS.c.heir.in_(gone)
     open_ones = WORKERS.c.life.in_(lives), WORKERS.c.id != worker
+    if connection.scalar(select(WORKERS.c.id).where(*open_ones).limit(1)) is None:
+        return []
     connection.execute(update(WORKERS).where(*open_ones, free).values(heir=worker))
     return [*connection.execute(select(WORKERS.c.id, WORKERS.c.life).where(*open_ones, WORKERS.c.heir == worker))]
 
@@ -250,11 +253,13 @@ def make_server(connection: Connection) -> None:
 
 def _server(connection: Connection) -> str:
     """When the server was started, and since which crash it runs: the same as long as no lock can have vanished by itself."""
-    connection.execute(
-        text("insert into useapi_server values (1, cast(gen_random_uuid() as text)) on conflict do nothing")
-    )
-    told = connection.execute(text("select extract(epoch from pg_postmaster_start_time()), nonce from useapi_server"))
-    return " ".join(map(str, told.one()))
+    told = connection.execute(SERVER).first()
+    if told is None:  # the first to ask since then
+        connection.execute(
+            text("insert into useapi_server values (1, cast(gen_random_uuid() as text)) on conflict do nothing")
+        )
+        told = connection.execute(SERVER).one()
+    return " ".join(map(str, told))
 
 
 def _number(worker: str) -> int:

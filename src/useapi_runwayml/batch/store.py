@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -64,6 +65,9 @@ def _prepared(connection: Any, _: object) -> None:
     connection.isolation_level = "IMMEDIATE"
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     connection.execute("PRAGMA foreign_keys=ON")
+    with contextlib.suppress(connection.DatabaseError):  # a file that is none is told of when something of it is asked
+        # A commit is on the disk once it is done. Deleted, what it could be undone with may be back after a power cut, and undo it
+        connection.execute("PRAGMA journal_mode=PERSIST")
     if not has_clock(connection):
         connection.create_function("unixepoch", 1, _unixepoch)
 
