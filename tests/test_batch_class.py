@@ -433,7 +433,7 @@ def test_changed_rows_of_python_are_told_by_their_number(place: Place) -> None:
         ({"defaults": {"seed": 1}}, "defaults: "),
         ({"endpoint": "aleph"}, "endpoint: 'aleph'"),
         ({"output_dir": "elsewhere"}, "output_dir: "),
-        ({"credits_per_job": 9}, "credits_per_job: 9"),
+        ({"credits_per_job": 9}, "credits_per_job: 9 is refused, the batch began without it"),
     ],
 )
 def test_what_a_batch_did_not_begin_with_is_refused(place: Place, more: dict[str, Any], told: str) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NAME = "useapi-runwayml-batch"
 ROW = "row"
 APPLICATION_VERSION = "2"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.75
 AGAIN_SECONDS = 1.0
 """Rows come back seldom, and only once their worker is gone, which takes longer to tell."""
 AHEAD = 6

@@ -180,10 +180,14 @@ def unpriced(plan: Plan, max_credits: float | None) -> list[Problem]:
 def different(given: Mapping[str, Any], begun: Mapping[str, Any]) -> list[Problem]:
     """What a caller says that the batch did not begin with."""
     return [
-        Problem(name, value, f"the batch began with {begun[name]!r}: leave it out, or begin another batch")
+        Problem(name, value, f"the batch began {_with(begun[name])}: leave it out, or begin another batch")
         for name, value in given.items()
         if value is not None and name in begun and value != begun[name]
     ]
+
+
+def _with(value: Any) -> str:
+    return "without it" if value is None else f"with {value!r}"
 
 
 def outside(jobs: Sequence[Job], root: Path | None, unit: str) -> Iterator[str]:

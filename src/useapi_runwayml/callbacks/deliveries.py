@@ -129,7 +129,7 @@ class Deliveries:
         told = f"{type(error).__name__}: {error}"
         if failures >= self._terms.attempts:
             del self._failures[task_id]
-            log.error("nobody was told that %s is %s, after %d tries: %s", task_id, task.status, failures, told)
+            log.error("nobody was told that %s is %s, try %d was the last: %s", task_id, task.status, failures, told)
             if task_id in self._waiting:
                 self._let_go(task_id)
             return

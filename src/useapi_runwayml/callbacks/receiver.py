@@ -59,7 +59,7 @@ class Receiver:
     def _tell_left(self, left: list[str]) -> list[str]:
         """Names the tasks of which nobody was told."""
         if left:
-            log.error("closed before anybody was told of %d tasks: %s", len(left), ", ".join(left))
+            log.error("closed before anybody was told of the end of %s", ", ".join(left))
         return left
 
     def _make_deliveries(self) -> Deliveries | None:
