@@ -23,6 +23,7 @@ from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.limits import Held
+from useapi_runwayml.batch.notices import Notices
 from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, DOUBTFUL, LIVING, OVER, ROWS, SLOTS, WORKERS
 from useapi_runwayml.batch.uploads import Uploads
 
@@ -781,3 +782,18 @@ def test_what_was_refused_is_no_intent(journal: Journal) -> None:
         assert spent(journal) == 0
 
     asyncio.run(main())
+
+
+def test_new_words_take_the_place_of_old_ones(journal: Journal) -> None:
+    """What one worker said of one thing, and nothing else: whether it was new is told, and no words take it away."""
+    notices, other = journal.notices, Notices(journal.engine)
+    notices.worker, other.worker = "one", "other"
+    assert notices.tell("row-2", "again in 1 h")
+    assert notices.tell("row-1", "again in 2 h")
+    assert not notices.tell("row-1", "again in 2 h")
+    assert notices.tell("row-1", "again in 30 min")
+    assert notices.all() == {"row-2": "again in 1 h", "row-1": "again in 30 min"}
+    assert other.tell("row-1", "no answer")
+    assert notices.tell("row-1", "")
+    assert not notices.tell("row-1", "")
+    assert notices.all() == {"row-2": "again in 1 h", "row-1": "no answer"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import useapi_runwayml
 
@@ -40,3 +44,17 @@ def test_the_command_line_starts_without_what_it_may_not_need() -> None:
 def test_the_top_has_what_people_import() -> None:
     """At most eight files, so that one sees at a glance what is public."""
     assert len(list(HOUSE.glob("*.py"))) <= 8
+
+
+@pytest.mark.parametrize("name", ["", ".batch", ".callbacks", ".resources", ".simulator"])
+def test_a_name_that_a_package_has_not_is_told(name: str) -> None:
+    """As Python tells it, so that `hasattr` works; all names that it has are listed before any of them was asked for, and found once."""
+    package = importlib.import_module(f"useapi_runwayml{name}")
+    assert not hasattr(package, "Nonsense")
+    with pytest.raises(
+        AttributeError, match=rf"^module 'useapi_runwayml{re.escape(name)}' has no attribute 'Nonsense'$"
+    ):
+        _ = package.Nonsense
+    for each in package.__all__:
+        assert each in dir(package)
+        assert getattr(package, each) is vars(package)[each]
