@@ -491,7 +491,7 @@ def test_an_end_says_what_it_leaves(kind: str, caplog: pytest.LogCaptureFixture)
 def close(served: Served, timeout: float) -> list[str]:
     if served.kind == "wsgi":
         return list(served.app.close(timeout))
-    loop = served.app._deliveries._loop
+    loop = served.app._deliveries.loop
     return list(asyncio.run_coroutine_threadsafe(served.app.aclose(timeout), loop).result())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -248,6 +249,26 @@ def test_a_wish_to_wait_is_heeded(called: Called) -> None:
     assert client.tasks.wait(task).status == "SUCCEEDED"
     assert 40 <= called.clock.now() - begun < 50
     assert called.reads() == 2
+
+
+def test_further_callbacks_do_not_shorten_a_wish_to_wait(called: Called) -> None:
+    """However many come while it lasts."""
+    client = called.called()
+    task = begin(called, client)
+    called.clock.advance(61)
+    called.faults.add("status", "getTask", nth=list(range(1, 20)), status=429, retry_after="40", body="{}")
+    at, begun, deliver = list[float](), called.clock.now(), called.clock.deliver
+
+    def more() -> None:
+        deliver()
+        if called.calls("getTask") > len(at):
+            at.append(called.clock.now() - begun)
+        called.app.wake(task.task_id)
+
+    called.clock.deliver = more  # type: ignore[method-assign]
+    assert client.tasks.wait(task, timeout=3000).status == "SUCCEEDED"
+    assert len(at) > 10
+    assert all(after - before >= 39 for before, after in pairwise(at)), at
 
 
 def test_it_is_asked_for_ever_more_seldom() -> None:

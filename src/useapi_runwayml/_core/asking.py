@@ -75,6 +75,7 @@ class Asker:
         self.watching: dict[str, list[Watch]] = {}
         self.next_round: float = 0.0
         self.last_round: float = 0.0
+        self.quiet_until: float = 0.0
         self.refused: dict[str | None, float] = {}
         self.tracked: frozenset[str] = frozenset()
         self.turns: dict[str, int] = {}
@@ -102,8 +103,10 @@ class Asker:
                 del self.hinted[next(iter(self.hinted))]
 
     def heard(self) -> list[str]:
-        """The open tasks that are said to have ended."""
+        """The open tasks that are said to have ended; none for as long as the service asks to wait."""
         with self.lock:
+            if self.context.clock.monotonic() < self.quiet_until:
+                return []
             return [task_id for task_id in self.unanswered() if task_id in self.hinted] if self.hinted else []
 
     def unanswered(self) -> list[str]:
@@ -122,7 +125,8 @@ class Asker:
             are_open = set(heard).intersection(self.unanswered())
         now = clock.monotonic()
         if pause := max(wish, survey.wish):
-            self.next_round = max(self.next_round, now + pause)
+            self.quiet_until = now + pause
+            self.next_round = max(self.next_round, self.quiet_until)
         elif are_open:
             self.next_round = min(self.next_round, now + polling.SHORTEST)
 
@@ -142,6 +146,7 @@ class Asker:
         order = [*self._in_turn(unknown), *self._in_turn(going_on)[:FEW]]
         done, wish = yield from self._one_by_one(order, leader, until)
         self.last_round = clock.monotonic()
+        self.quiet_until = self.last_round + max(wish, survey.wish)
         pause = polling.jittered(max(self._pause(), wish, survey.wish), self.context.uniform)
         # those that are left have ended, or so it seems: the scheduler runs them no more
         at_once = survey.has_tracked and done < len(unknown) and not (wish or survey.wish)

@@ -13,6 +13,8 @@ from .inbox import Head, Refused
 from .receiver import READ_SECONDS, Receiver
 
 if TYPE_CHECKING:
+    from useapi_runwayml_api.models.task import Task
+
     from ..client import AsyncRunwayClient
 
 Message = MutableMapping[str, Any]
@@ -50,7 +52,10 @@ class CallbackApp(Receiver):
     async def aclose(self, timeout: float = 10) -> list[str]:
         """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
         self._is_closed = True
-        return self._tell_left([] if self._deliveries is None else await self._deliveries.drain(timeout))
+        left = self._tell_left([] if self._deliveries is None else await self._deliveries.drain(timeout))
+        if (own := self._own_client()) is not None:
+            await own.aclose()
+        return left
 
     async def __call__(
         self,
@@ -69,6 +74,7 @@ class CallbackApp(Receiver):
         self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
         await receive()
+        self._is_closed = False  # a server may be started anew with it
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.aclose()
@@ -91,9 +97,8 @@ class CallbackApp(Receiver):
             if body is None:
                 return  # nobody is there any more
             task = inbox.read(reply_ref, body)
-            if self._deliveries is None:
-                self._deliveries = self._make_deliveries()
-            self._take(task, self._deliveries)
+            self._check_open()
+            await self._put(task)
         except Refused as refused:
             status, why, more = refused.status, str(refused), refused.headers
             if scope.get("http_version", "1.1").startswith("1"):
@@ -103,6 +108,24 @@ class CallbackApp(Receiver):
         encoded = [(name.encode(), value.encode()) for name, value in answer.items()]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         await send({"type": "http.response.body", "body": why.encode()})
+
+    async def _put(self, task: Task) -> None:
+        """In the loop that tells of it: the one of the first callback, as long as that runs."""
+        older = self._deliveries
+        if older is None or older.is_over:
+            if older is not None:
+                self._own_client()  # its connections are the other loop's
+            self._deliveries = self._make_deliveries()
+            if self._deliveries is not None and older is not None:
+                self._deliveries.take_over(older)
+        there = self._deliveries
+        if there is None or there.loop is asyncio.get_running_loop():
+            self._take(task, there)
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._take_there(task, there), there.loop))
+
+    async def _take_there(self, task: Task, there: Deliveries) -> None:
+        self._take(task, there)
 
 
 async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:

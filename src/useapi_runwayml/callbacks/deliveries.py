@@ -18,6 +18,7 @@ from .inbox import Known, is_news
 log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 AT_ONCE = 8
 LONGEST_PAUSE = 60.0
+MOST_DOUBLINGS = 60
 
 
 class Terms(NamedTuple):
@@ -26,6 +27,10 @@ class Terms(NamedTuple):
     queue_size: int = 10_000
     attempts: int = 8
     first_pause: float = 1.0
+
+
+class NotYet(Exception):
+    """A callback says that a task has ended, and the service that it goes on."""
 
 
 class Deliveries:
@@ -44,7 +49,18 @@ class Deliveries:
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._is_draining = False
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is told any more: it was drained, or its loop is gone."""
+        return self._is_draining or self.loop.is_closed()
+
+    def take_over(self, older: Deliveries) -> None:
+        """What those, which are over, had told stays told, and what they had not is told here."""
+        self._known = older._known
+        for task in older._waiting.values():
+            self.put(task)
 
     def put(self, task: Task) -> bool:
         """Takes a state in the place of an older one that nobody has heard of yet; False when there is no room."""
@@ -54,6 +70,8 @@ class Deliveries:
             return True
         if waiting is None and len(self._waiting) >= self._terms.queue_size:
             return False
+        if waiting is not None:
+            self._failures.pop(task_id, None)  # they were the older one's
         self._waiting[task_id] = task
         if waiting is None and task_id not in self._busy:
             self._let_go(task_id)
@@ -85,7 +103,7 @@ class Deliveries:
         self._paused.pop(task_id, None)
         self._ready.append(task_id)
         if len(self._workers) < AT_ONCE:
-            worker = self._loop.create_task(self._work())
+            worker = self.loop.create_task(self._work())
             self._workers.add(worker)
 
     async def _work(self) -> None:
@@ -101,6 +119,10 @@ class Deliveries:
         task = self._waiting.pop(task_id)
         try:
             await self._tell(task)
+        except asyncio.CancelledError:
+            if not self._is_draining:  # its loop ends: the next one's tells of it
+                self._waiting.setdefault(task_id, task)
+            raise
         except Exception as error:  # noqa: BLE001  # whatever a handler raises
             self._after_failure(task, error)
         else:
@@ -112,7 +134,8 @@ class Deliveries:
             self._idle.set()
 
     async def _tell(self, task: Task) -> None:
-        if is_final(task):
+        said = task
+        if is_final(said):
             try:
                 task = await call(self._client.tasks.retrieve, str(task.task_id))
             except (NotFoundError, GoneError) as error:
@@ -121,22 +144,23 @@ class Deliveries:
         if self._known.is_news(task):
             await call(self._on_change, task)
             self._known.add(task)
+        if is_final(said) and not is_final(task):
+            raise NotYet(f"a read says that it is {task.status}")
 
     def _after_failure(self, task: Task, error: Exception) -> None:
-        """Tried again after a pause, unless something newer has come, or it has failed too often."""
-        task_id = str(task.task_id)
-        self._failures[task_id] = failures = self._failures.get(task_id, 0) + 1
-        told = f"{type(error).__name__}: {error}"
-        if failures >= self._terms.attempts:
-            del self._failures[task_id]
+        """Tried again after a pause, unless it has failed too often. Something newer that has come takes its place, with tries of its own."""
+        task_id, told = str(task.task_id), f"{type(error).__name__}: {error}"
+        failures = self._failures.pop(task_id, 0) + 1
+        if task_id in self._waiting:
+            task, failures = self._waiting[task_id], 1
+        elif failures >= self._terms.attempts:
             log.error("nobody was told that %s is %s, try %d was the last: %s", task_id, task.status, failures, told)
-            if task_id in self._waiting:
-                self._let_go(task_id)
             return
+        else:
+            self._waiting[task_id], self._failures[task_id] = task, failures
         log.warning("%s, which is %s, is told again: %s", task_id, task.status, told)
-        self._waiting.setdefault(task_id, task)
-        pause = 0.0 if self._is_draining else min(LONGEST_PAUSE, self._terms.first_pause * 2 ** (failures - 1))
-        self._paused[task_id] = self._loop.call_later(pause, self._let_go, task_id)
+        pause = min(LONGEST_PAUSE, self._terms.first_pause * 2.0 ** min(failures - 1, MOST_DOUBLINGS))
+        self._paused[task_id] = self.loop.call_later(0.0 if self._is_draining else pause, self._let_go, task_id)
 
 
 async def call(function: Callable[..., Any], *given: Any) -> Any:

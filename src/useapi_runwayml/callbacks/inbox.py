@@ -13,6 +13,8 @@ from .signing import ReplyUrlSigner
 
 LARGEST = 1 << 20
 REMEMBERED = 10_000
+LONGEST = 1024
+"""Letters of an id, or of a state: they stand in logs, on terminals and in memory, and whoever knows an address may send any."""
 
 
 class Refused(Exception):
@@ -32,6 +34,13 @@ class Head(NamedTuple):
     content_type: str
     length: str
 
+    @property
+    def size(self) -> int | None:
+        """Of the body, as it is told, and no more than is refused in any case: there may be any number of digits."""
+        if not self.length.isdecimal():
+            return None
+        return int(self.length.lstrip("0")[: len(str(LARGEST)) + 1] or "0")
+
 
 def admit(signer: ReplyUrlSigner, head: Head) -> str:
     """The replyRef of a request whose body is worth reading; Refused otherwise."""
@@ -40,11 +49,11 @@ def admit(signer: ReplyUrlSigner, head: Head) -> str:
     try:
         reply_ref = signer.check(f"?{head.query}")
     except ParameterError as error:
-        raise Refused(403, str(error)) from None
+        raise Refused(403, _why(error)) from None
     kind = head.content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise Refused(415, "callbacks are JSON")
-    check_size(int(head.length) if head.length.isdecimal() and len(head.length) < 20 else 0)
+    check_size(head.size or 0)
     return reply_ref
 
 
@@ -58,10 +67,18 @@ def read(reply_ref: str, body: bytes) -> Task:
     try:
         task = parse(body)
     except ParameterError as error:
-        raise Refused(400, str(error)) from None
+        raise Refused(400, _why(error)) from None
+    for name, value in (("id", task.task_id), ("status", task.status)):
+        if value is not None and (len(str(value)) > LONGEST or not str(value).isprintable()):
+            raise Refused(400, f"body: its {name} is no word of a service")
     if task.reply_ref not in (None, "", reply_ref):
         raise Refused(403, "the body is of another replyRef than the address")
     return task
+
+
+def _why(error: ParameterError) -> str:
+    """Without what senders of requests are told."""
+    return "; ".join(map(str, error.problems))
 
 
 class Known:

@@ -18,6 +18,7 @@ def parse(body: bytes | str | Mapping[str, Any]) -> Task:
     Raises ParameterError for a body that carries no task id, whatever it is.
     """
     from useapi_runwayml_api.api.tasks import get_task
+    from useapi_runwayml_api.constraints import find_problems
 
     payload = (
         decode(body.encode(errors="replace") if isinstance(body, str) else body)
@@ -25,7 +26,7 @@ def parse(body: bytes | str | Mapping[str, Any]) -> Task:
         else body
     )
     task: Any = get_task.parse(200, payload)
-    if task is None or not task.task_id:
+    if task is None or not task.task_id or find_problems(get_task.PARAMETERS, {"task_id": task.task_id}):
         raise ParameterError([Problem("body", None, "it is no callback: it carries no task with an id")])
     found: Task = task
     return found

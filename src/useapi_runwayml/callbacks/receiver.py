@@ -6,12 +6,14 @@ import inspect
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from useapi_runwayml_api.models.task import Task
 
+from .._core.checks import is_seconds
 from .._core.polling import is_final
+from ..errors import ParameterError, Problem
 from .deliveries import Deliveries, Terms
 from .inbox import Refused
 from .signing import ReplyUrlSigner
@@ -19,6 +21,7 @@ from .signing import ReplyUrlSigner
 log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 Wake = Callable[[str], object]
 READ_SECONDS = 10.0
+CLOSING = "this receiver is closing"
 
 
 class Receiver:
@@ -34,9 +37,12 @@ class Receiver:
         attempts: int = 8,
         first_pause: float = 1.0,
     ) -> None:
+        if problems := [*_problems(queue_size, attempts, first_pause)]:
+            raise ParameterError(problems)
         self.signer = signer
         self._on_change = on_change
-        self._client = self._make_client() if client is None and on_change is not None else client
+        self._is_own = client is None and on_change is not None
+        self._client = self._make_client() if self._is_own else client
         self._terms = Terms(queue_size, attempts, first_pause)
         self._wakes: list[weakref.ref[Any] | Wake] = []
         self._lock = threading.Lock()
@@ -56,18 +62,29 @@ class Receiver:
         """One from the environment."""
         raise NotImplementedError
 
+    def _own_client(self) -> Any:
+        """The client that was made here, to be closed; another one is made where it is wanted again."""
+        if not self._is_own:
+            return None
+        own, self._client = self._client, None
+        return own
+
     def _tell_left(self, left: list[str]) -> list[str]:
         """Names the tasks of which nobody was told."""
         if left:
-            log.error("closed before anybody was told of the end of %s", ", ".join(left))
+            log.error("closed before anybody was told what became of %s", ", ".join(left))
         return left
 
     def _make_deliveries(self) -> Deliveries | None:
-        return None if self._on_change is None else Deliveries(self._on_change, self._client, self._terms)
+        if self._on_change is None:
+            return None
+        if self._client is None:
+            self._client = self._make_client()
+        return Deliveries(self._on_change, self._client, self._terms)
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise Refused(503, "this receiver is closing")
+            raise Refused(503, CLOSING)
 
     def _take(self, task: Task, deliveries: Deliveries | None) -> None:
         """Wakes who waits for it, and puts it where on_change hears of it; Refused when that is full."""
@@ -83,4 +100,15 @@ class Receiver:
             self._wakes = [each for each, wake in found if wake is not None]
         for _, wake in found:
             if wake is not None:
-                wake(task_id)
+                try:
+                    wake(task_id)
+                except Exception:  # one that fails costs nobody else the callback
+                    log.exception("who listens for the end of %s has failed", task_id)
+
+
+def _problems(queue_size: Any, attempts: Any, first_pause: Any) -> Iterator[Problem]:
+    for name, value in (("queue_size", queue_size), ("attempts", attempts)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            yield Problem(name, value, "it must be a whole number, 1 or more")
+    if not (is_seconds(first_pause) and first_pause >= 0):
+        yield Problem("first_pause", first_pause, "it must be seconds, 0 or more")

@@ -33,7 +33,7 @@ class CallbackServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind((host, port))
             self._socket.listen(1024)
-        except OSError:
+        except BaseException:
             self._socket.close()
             raise
         self.port: int = self._socket.getsockname()[1]

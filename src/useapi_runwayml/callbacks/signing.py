@@ -37,7 +37,7 @@ class ReplyUrlSigner:
     """
 
     def __init__(self, secrets: str | Sequence[str], base_url: str, max_age: float | timedelta = EIGHT_DAYS) -> None:
-        chosen = [secrets] if isinstance(secrets, str) else list(secrets)
+        chosen = [secrets] if isinstance(secrets, str) else [*(secrets or ())]
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
         if problems := [*_problems(chosen, base_url, seconds)]:
             raise ParameterError(problems)
@@ -47,7 +47,9 @@ class ReplyUrlSigner:
         self._now: Callable[[], float] = time.time
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._base_url.partition('?')[0]!r})"
+        parts = urlsplit(self._base_url)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")
+        return f"{type(self).__name__}(base_url={shown.geturl()!r})"
 
     def url_for(self, reply_ref: str) -> str:
         """The address to give as `reply_url` with this `reply_ref`. ParameterError when it would be longer than the service takes."""
@@ -76,9 +78,18 @@ class ReplyUrlSigner:
         return reply_ref
 
 
+def _can_be_written(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _problems(secrets: Sequence[Any], base_url: Any, seconds: Any) -> Iterator[Problem]:
     if not secrets or not all(isinstance(each, str) and len(each) >= SHORTEST_SECRET for each in secrets):
         yield Problem("secrets", None, f"each must be a text of {SHORTEST_SECRET} characters at least")
+    elif not all(map(_can_be_written, secrets)):
+        yield Problem("secrets", None, "each must be text that can be written as UTF-8")
     if not isinstance(seconds, (int, float)) or not 0 < seconds < 1e10:
         yield Problem("max_age", seconds, "it must be seconds, more than 0")
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import inbox
 from .deliveries import Deliveries
 from .inbox import Head, Refused
-from .receiver import Receiver
+from .receiver import CLOSING, Receiver
 
 if TYPE_CHECKING:
     from ..client import RunwayClient
@@ -37,10 +37,13 @@ class CallbackWsgiApp(Receiver):
 
     def close(self, timeout: float = 10) -> list[str]:
         """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
-        self._is_closed = True
         with self._lock:
+            self._is_closed = True
             side, self._side = self._side, None
-        return self._tell_left([] if side is None or side.process != os.getpid() else side.end(timeout))
+        left = self._tell_left([] if side is None or side.process != os.getpid() else side.end(timeout))
+        if (own := self._own_client()) is not None:
+            own.close()
+        return left
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         named = (
@@ -69,6 +72,7 @@ class CallbackWsgiApp(Receiver):
         if self._on_change is None:
             return None
         with self._lock:
+            self._check_open()
             if self._side is None or self._side.process != os.getpid():
                 self._side = _Side(self._make_deliveries)
             return self._side
@@ -79,6 +83,7 @@ class _Side:
 
     def __init__(self, make: Callable[[], Deliveries | None]) -> None:
         self.process = os.getpid()
+        self._guard = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="useapi-runwayml-callbacks", daemon=True)
         self._thread.start()
@@ -90,23 +95,24 @@ class _Side:
         async def there() -> Any:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
+        with self._guard:
+            if self._loop.is_closed():
+                raise Refused(503, CLOSING)
+            return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     def end(self, timeout: float) -> list[str]:
         left: list[str] = asyncio.run_coroutine_threadsafe(self.deliveries.drain(timeout), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        with self._guard:  # whoever comes to put something down has done so, or comes too late
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
         return left
 
 
 def _body(environ: dict[str, Any], head: Head) -> bytes:
     """The whole body, in bounded memory. Without a length a server ends the stream itself, or there is no body."""
-    has_end = head.length.isdecimal() or environ.get("wsgi.input_terminated", False)
-    body = (
-        environ["wsgi.input"].read(int(head.length) if head.length.isdecimal() else inbox.LARGEST + 1)
-        if has_end
-        else b""
-    )
+    size = head.size
+    has_end = size is not None or environ.get("wsgi.input_terminated", False)
+    body = environ["wsgi.input"].read(inbox.LARGEST + 1 if size is None else size) if has_end else b""
     inbox.check_size(len(body))
     return bytes(body)
