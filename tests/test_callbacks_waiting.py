@@ -303,3 +303,18 @@ def test_a_callback_bears_no_token(called: Called) -> None:
     assert called.bodies
     assert not any(b"s3cr3t" in body for body in called.bodies)
     assert all(json.loads(body)["taskId"] == task.task_id for body in called.bodies)
+
+
+def test_short_waits_end_too_when_no_callback_comes(called: Called) -> None:
+    """Each begins anew, and the task is not new any more: it is asked for as often as any other."""
+    called.faults.add("drop_callback", "callback")
+    client = called.called()
+    task = begin(called, client)
+    called.clock.advance(120)
+    for _ in range(3):
+        try:
+            assert client.tasks.wait(task, timeout=10).status == "SUCCEEDED"
+            return
+        except WaitTimeoutError:
+            pass
+    pytest.fail("it has ended long ago, and nobody asked")

@@ -15,6 +15,7 @@ import pytest
 from useapi_runwayml import (
     AsyncRunwayClient,
     DownloadError,
+    Task,
     TaskCancelledError,
     TaskFailedError,
     TaskOutputMissingError,
@@ -665,3 +666,63 @@ def test_cancelled_downloads_leave_no_empty_file(tmp_path: Path) -> None:
     for folder in tmp_path.iterdir():
         assert parts(folder) in ([], ["o.mp4"])
         assert all(each.read_bytes() == MP4 for each in folder.iterdir())
+
+
+def test_an_expired_link_is_refreshed_behind_a_hook_that_raises(world: World, tmp_path: Path) -> None:
+    """A hook of a given client that raises for each refusal carries the answer: it is that of the host."""
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/old.mp4":
+            return httpx.Response(403)
+        if request.url.path == "/new.mp4":
+            return httpx.Response(200, content=MP4, headers={"content-type": "video/mp4"})
+        return httpx.Response(200, json=_ended("https://cdn.test/new.mp4"))
+
+    def check(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    async def acheck(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    hooks = {"response": [check if world.kind == "sync" else acheck]}
+    through = world.http_client(httpx.MockTransport(answered), event_hooks=hooks)
+    stale = Task.from_dict(_ended("https://cdn.test/old.mp4"))
+    assert world.client(http_client=through).tasks.download(stale, tmp_path / "out.mp4").read_bytes() == MP4
+
+
+def test_a_task_of_a_short_list_is_read_before_it_has_nothing(world: World, tmp_path: Path) -> None:
+    """A list's entry may leave out what came of it; one that says that nothing did is believed."""
+    asked = list[str]()
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path.rpartition("/v1/runwayml")[2])
+        if request.url.path == "/new.mp4":
+            return httpx.Response(200, content=MP4, headers={"content-type": "video/mp4"})
+        if request.url.path.endswith("/tasks/"):
+            return httpx.Response(200, json=[{"taskId": TASK, "status": "SUCCEEDED"}])
+        return httpx.Response(200, json=_ended("https://cdn.test/new.mp4"))
+
+    client = world.scripted(answered)
+    entry = next(iter(client.tasks.list()))
+    assert client.tasks.download(entry, tmp_path / "out.mp4").read_bytes() == MP4
+    assert client.tasks.wait(entry).artifacts[0].url == "https://cdn.test/new.mp4"
+    asked.clear()
+    with pytest.raises(TaskOutputMissingError):
+        client.tasks.download(Task.from_dict({**_ended(""), "artifacts": []}), tmp_path / "none.mp4")
+    assert client.tasks.wait(Task.from_dict({**_ended(""), "artifacts": []})).artifacts == []
+    assert asked == []
+
+
+def test_who_cannot_reach_a_host_is_not_told_of_base_url(world: World, tmp_path: Path) -> None:
+    """It has nothing to do with where a result lies."""
+
+    def refused(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with pytest.raises(DownloadError, match=r"check the network\. Download it again") as caught:
+        world.scripted(refused, max_retries=0).tasks.download(Task.from_dict(_ended(CDN)), tmp_path / "out.mp4")
+    assert "base_url" not in str(caught.value)
+
+
+def _ended(url: str) -> dict[str, Any]:
+    return {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": url}]}

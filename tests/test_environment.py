@@ -238,3 +238,21 @@ def test_a_file_of_certificates_is_used(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SSL_CERT_DIR", str(Path(certifi.where()).parent))
     for kind in KINDS:
         kind(TOKEN)
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize(
+    "url", ["http://api..useapi.net/v1", "https://.useapi.net", f"http://{'a' * 64}.com", "http://xn--zz.example"]
+)
+def test_a_host_that_is_none_is_refused(make: Any, url: str) -> None:
+    """When the client is made: a label is empty, too long, or no name."""
+    with pytest.raises(errors.ParameterError, match=r"base_url: .*it is no URL"):
+        make(TOKEN, base_url=url)
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://{'a' * 63}.com", "http://useapi.net./v1", "http://[::1]:8/v1", "http://localhost"]
+)
+def test_a_host_that_may_be_one_is_taken(url: str) -> None:
+    """Of the longest label, with a dot at its end, or of numbers."""
+    useapi_runwayml.RunwayClient(TOKEN, base_url=url).close()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from useapi_runwayml import errors
+from useapi_runwayml import RunwayClient, errors
 
 from .conftest import MP4, World
 from .lines import Network, Said, answer, runway
@@ -298,3 +300,31 @@ def test_no_cookie_is_kept(world: World) -> None:
     client.tasks.retrieve(TASK)
     client.tasks.retrieve(TASK)
     assert not client._driver._target._client.cookies
+
+
+def test_a_timeout_holds_for_a_host_of_many_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which the first says nothing: each has its share of the time, and all are tried."""
+    with contextlib.ExitStack() as held:
+        silent = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = silent.getsockname()[1]
+        for _ in range(4):  # its queue is full
+            each = held.enter_context(socket.socket())
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in range(1, 5)]
+        monkeypatch.setattr(socket, "getaddrinfo", _only("many.example", found))
+        with RunwayClient("t" * 20, base_url=f"http://many.example:{port}", timeout=1, max_retries=0) as client:
+            tried = list[Any]()
+            create = socket.create_connection
+            monkeypatch.setattr(socket, "create_connection", lambda *a, **m: tried.append(a[:2]) or create(*a, **m))
+            with pytest.raises(errors.APIConnectionError):
+                client.features.retrieve()
+    assert [address for address, _ in tried] == [(f"127.0.0.{last}", port) for last in range(1, 5)]
+    assert 0.2 < tried[0][1] <= 0.25
+    assert all(share <= 1 for _, share in tried)
+
+
+def _only(name: str, found: list[Any]) -> Any:
+    """What tells the addresses of one name, and of all others as ever."""
+    told = socket.getaddrinfo
+    return lambda host, *given, **more: found if host == name else told(host, *given, **more)

@@ -291,3 +291,18 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(world: World, clip: Path,
     assert there.read_bytes() == b"another's"
     (task_id,) = world.sim.state.tasks
     assert task_id in " ".join(caught.value.__notes__)
+
+
+def test_on_created_counts_in_the_timeout(world: World, clip: Path, tmp_path: Path) -> None:
+    """However long it takes, the wait has what it leaves."""
+    moments = list[float]()
+
+    def created(task: Any) -> None:
+        moments.append(world.clock.monotonic())
+        world.clock.advance(30)
+
+    with pytest.raises(errors.WaitTimeoutError):
+        world.client().video_to_video.run(
+            clip, "x", destination=tmp_path / "o.mp4", timeout=40, on_created=created, keep_asset=True
+        )
+    assert 39 <= world.clock.monotonic() - moments[0] <= 40

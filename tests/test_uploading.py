@@ -166,3 +166,16 @@ def test_a_gigabyte_takes_no_memory(kind: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) <= 8 * 1024
+
+
+def test_what_on_progress_of_an_upload_raises_is_no_answer(world: World) -> None:
+    """It ends the call, and arrives as it is, also when it looks as if the upload had failed."""
+    told = list[int]()
+
+    def raises(done: int, total: int | None) -> None:
+        told.append(done)
+        raise errors.APIConnectionError("another call of the caller's", maybe_sent=True)
+
+    with pytest.raises(errors.APIConnectionError, match="another call"):
+        world.client().assets.upload(io.BytesIO(MP4), name="a.mp4", on_progress=raises)
+    assert len(told) == 1

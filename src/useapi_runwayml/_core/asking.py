@@ -128,7 +128,8 @@ class Asker:
             self.quiet_until = now + pause
             self.next_round = max(self.next_round, self.quiet_until)
         elif are_open:
-            self.next_round = min(self.next_round, now + polling.SHORTEST)
+            is_due = self.next_round <= now
+            self.next_round = now + polling.SHORTEST if is_due else min(self.next_round, now + polling.SHORTEST)
 
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import APIConnectionError, NotFoundError, ParameterError, Problem, RateLimitError, UseapiError
 from . import retry
 from .answers import read
-from .checks import header_problems, is_seconds, timeout_problems
+from .checks import OF_EACH_REQUEST, header_problems, is_seconds, timeout_problems
 from .effects import Answer, Call, Core, Options, Send, Sleep
 from .surroundings import Context
 
@@ -35,7 +35,7 @@ def call(operation: Any, options: Options, *path: Any, task_id: str | None = Non
 
 def option_problems(options: Options) -> list[Problem]:
     """What is wrong with the options of a call."""
-    return [*header_problems(options.extra_headers), *timeout_problems(options.timeout)]
+    return [*header_problems(options.extra_headers, reserved=OF_EACH_REQUEST), *timeout_problems(options.timeout)]
 
 
 def as_problems(found: Any) -> list[Problem]:

@@ -18,8 +18,8 @@ from . import retry
 from .answers import read, unusable
 from .calls import limited
 from .effects import Answer, Core, Send, Sleep
-from .looking_up import Intent, look_up, shows_other_values
-from .surroundings import Context
+from .looking_up import Intent, look_up, same_reference, shows_other_values
+from .surroundings import Context, Mark
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -32,7 +32,8 @@ log = logging.getLogger("useapi_runwayml")
 def create(context: Context, intent: Intent) -> Core[Task]:
     """The task, or the typed error that tells what came of it; everything that leaves bears the replyRef as a note."""
     try:
-        return (yield from _submit(context, intent))
+        with context.under_way.of(intent.reply_ref) as mark:
+            return (yield from _submit(context, intent, mark))
     except BaseException as error:
         note(error, intent.reply_ref, None)
         raise
@@ -48,7 +49,7 @@ def note(error: BaseException, reply_ref: str | None, task_id: str | None) -> No
         log.warning("%s leaves a create with %s", type(error).__name__, ", ".join(parts))
 
 
-def _submit(context: Context, intent: Intent) -> Core[Task]:
+def _submit(context: Context, intent: Intent, mark: Mark) -> Core[Task]:
     clock = context.clock
     patience = clock.monotonic() + intent.busy_timeout
     unsent = tries = 0
@@ -62,7 +63,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
             task = accepted(answer, intent)
         except APIConnectionError as error:
             if error.maybe_sent:
-                return (yield from look_up(context, intent, error, posted))
+                return (yield from look_up(context, intent, mark, error, posted))
             if unsent >= context.settings.max_retries:
                 raise
             pause = retry.backoff(unsent, context.uniform)
@@ -78,7 +79,7 @@ def _submit(context: Context, intent: Intent) -> Core[Task]:
         except UseapiError as error:
             if not leaves_open(error):
                 raise
-            return (yield from look_up(context, intent, error, posted))
+            return (yield from look_up(context, intent, mark, error, posted))
         else:
             intent.accepted(context, task.task_id)
             return task
@@ -95,7 +96,7 @@ def accepted(answer: Answer, intent: Intent) -> Task:
     if not task.task_id:
         raise unusable(answer, intent.call)
     prompt = {name: value for name, value in intent.echoes.items() if name == intent.prompt}
-    if task.reply_ref != intent.reply_ref and (task.reply_ref or shows_other_values(task, prompt)):
+    if not same_reference(task.reply_ref, intent.reply_ref) and (task.reply_ref or shows_other_values(task, prompt)):
         raise APIResponseError(
             f"{intent.call.name}: the answer tells of another create, whose task is {task.task_id}",
             status=answer.status,

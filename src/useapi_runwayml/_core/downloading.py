@@ -20,6 +20,7 @@ from .checks import check_callbacks
 from .effects import Core, Do, Fetch, Options, Sleep
 from .stages import hear
 from .surroundings import Context, OnBytes, Partial
+from .surveying import is_whole
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -183,6 +184,10 @@ def download(
     )
     polling.outcome(task, task_id)
     link = link_of(task)
+    if link is None and task is given and not is_whole(task):  # a list's entry may leave it out
+        task = yield from read_task(context, task_id, options, deadline)
+        polling.outcome(task, task_id)
+        link = link_of(task)
     if link is None:
         what = (
             "has nothing to download" if polling.is_final(task) else f"has not ended (it is {task.status}): wait for it"

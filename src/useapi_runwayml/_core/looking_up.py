@@ -14,7 +14,7 @@ from .answers import http_date, read
 from .calls import call, limited
 from .effects import Answer, Call, Core, Options, Send, Sleep
 from .ids import email_of
-from .surroundings import Context
+from .surroundings import Context, Mark
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
@@ -47,7 +47,7 @@ class Intent(NamedTuple):
             context.called_back.add(task_id, now)
 
 
-def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float) -> Core[Task]:
+def look_up(context: Context, intent: Intent, mark: Mark, cause: UseapiError, posted: float) -> Core[Task]:
     """Looks for the task by its replyRef until `lookup_timeout`; never sends the create again."""
     log.info(
         "%s: outcome unknown (%s), looking for replyRef %s", intent.call.name, type(cause).__name__, intent.reply_ref
@@ -60,7 +60,8 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
         yield from _gather(context, intent, candidates, others, posted, deadline)
         unconfirmed = [task_id for task_id, task in candidates.items() if task is None]
         found = next(iter(candidates.values()), None)
-        if len(candidates) == 1 and found is not None:
+        # beside another create with its reference nobody knows whose task it is
+        if len(candidates) == 1 and found is not None and mark.is_alone:
             log.info("%s: found as task %s", intent.call.name, found.task_id)
             intent.accepted(context, found.task_id)
             return found
@@ -70,7 +71,9 @@ def look_up(context: Context, intent: Intent, cause: UseapiError, posted: float)
         yield Sleep(min(remaining, LOOKUP_PAUSE))
     told = "no task that bears it is known yet"
     if candidates:
+        beside = "" if mark.is_alone else ", and so does another create of this client"
         told = f"{len(candidates)} task{' bears' if len(candidates) == 1 else 's bear'} it"
+        told += beside
         told += f", {len(unconfirmed)} of them not confirmed ({', '.join(unconfirmed)})" if unconfirmed else ""
     raise SubmissionUnknownError(
         f"It is not known whether {intent.call.name} started a paid job: {cause}. By replyRef {intent.reply_ref!r}, {told}. "
@@ -102,7 +105,7 @@ def _gather(
             continue
         for entry in entries:
             if (
-                entry.reply_ref == intent.reply_ref
+                same_reference(entry.reply_ref, intent.reply_ref)
                 and entry.task_id
                 and candidates.get(entry.task_id) is None
                 and entry.task_id not in others
@@ -151,6 +154,11 @@ def _confirm(
         others.add(task_id)
         return None
     return task if task.task_id else Task.from_dict({**task.to_dict(), "taskId": task_id})
+
+
+def same_reference(shown: str | None, wanted: str) -> bool:
+    """Whether two references are the same letters, in whatever form of Unicode they were typed or stored."""
+    return shown is not None and unicodedata.normalize("NFC", shown) == unicodedata.normalize("NFC", wanted)
 
 
 def contradicts(task: Task, intent: Intent, answer: Answer, since_post: float) -> bool:

@@ -137,7 +137,15 @@ def run(
             if on_created is not None:
                 yield Tell(lambda: on_created(task))
             yield from stages.enter("created", task_id)
-            done = yield from wait(context, group, task, timeout, None, stages.on_wait, options)
+            done = yield from wait(
+                context,
+                group,
+                task,
+                max(0.0, deadline - context.clock.monotonic()),
+                None,
+                stages.on_wait,
+                options,
+            )
             yield from stages.enter("download")
             saved = yield from download(
                 context,

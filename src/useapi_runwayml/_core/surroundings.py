@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -109,9 +110,40 @@ class GivenOut:
     def __contains__(self, task_id: object) -> bool:
         return task_id in self._moments
 
+    def moment(self, task_id: str) -> float:
+        """When it was created; long ago where nobody here did."""
+        return self._moments.get(task_id, -math.inf)
+
     def is_new(self, task_id: str, now: float) -> bool:
         """Whether it was created within the last minute."""
-        return now - self._moments.get(task_id, -math.inf) < NEW
+        return now - self.moment(task_id) < NEW
+
+
+class Mark:
+    """A create that is under way, and whether it has been the only one with its replyRef all that time."""
+
+    def __init__(self, reply_ref: str) -> None:
+        self.reply_ref = reply_ref
+        self.is_alone = True
+
+
+class UnderWay:
+    """Creates whose outcome is not known yet. From whatever thread: each step is one of a dictionary's own."""
+
+    def __init__(self) -> None:
+        self._marks: dict[Mark, None] = {}
+
+    @contextlib.contextmanager
+    def of(self, reply_ref: str) -> Iterator[Mark]:
+        mark = Mark(reply_ref)
+        self._marks[mark] = None  # before it looks for others: of two that begin at once one sees both
+        same = [each for each in [*self._marks] if each.reply_ref == reply_ref]
+        for each in same:
+            each.is_alone = each.is_alone and len(same) == 1
+        try:
+            yield mark
+        finally:
+            del self._marks[mark]
 
 
 class Context:
@@ -135,6 +167,7 @@ class Context:
         self.callbacks = callbacks
         self.given_out: GivenOut = GivenOut()
         self.called_back: GivenOut = GivenOut()
+        self.under_way: UnderWay = UnderWay()
         self.after_fork()
 
     def view(self, settings: Settings) -> Context:

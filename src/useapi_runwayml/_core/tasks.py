@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
 
-from ..errors import ParameterError, Problem, UseapiError
+from ..errors import NotFoundError, ParameterError, Problem, UseapiError
 from . import polling
 from .asking import Terms, Watch
 from .calls import call, fetch, limited
@@ -15,8 +15,10 @@ from .checks import check_callbacks, check_terms
 from .course import relay
 from .downloading import read_task
 from .effects import Core, Give, Options
+from .looking_up import same_reference
 from .paging import pages
 from .surroundings import Context
+from .surveying import is_whole
 from .waiting import Group, as_they_end
 
 if TYPE_CHECKING:
@@ -46,28 +48,30 @@ def listed(context: Context, statuses: Sequence[str] | None, email: str | None, 
 def find(context: Context, reply_ref: str, email: str | None, options: Options) -> Core[Task | None]:
     """The newest task that bears the reference, from the scheduler and from the list."""
     from useapi_runwayml_api.api.scheduler import list_scheduler
+    from useapi_runwayml_api.models.task import Task
 
     if not isinstance(reply_ref, str) or not reply_ref:
         raise ParameterError([Problem("reply_ref", reply_ref, "it must be a string that is not empty")])
-    options = limited(context, options)
+    options, shown = limited(context, options), list[str]()
     tracked = yield from fetch(context, call(list_scheduler, options))
     for entry in tracked:
-        if _same(entry.reply_ref, reply_ref) and entry.task_id:
-            return (yield from read_task(context, entry.task_id, options))
+        if same_reference(entry.reply_ref, reply_ref) and entry.task_id:
+            with suppress(NotFoundError):
+                return (yield from read_task(context, entry.task_id, options))
+            shown.append(entry.task_id)
     matches: list[Task] = []
 
     def take(task: Task) -> bool:
-        if _same(task.reply_ref, reply_ref) and task.task_id:
+        if same_reference(task.reply_ref, reply_ref) and task.task_id:
             matches.append(task)
         return False
 
     yield from relay(listed(context, None, email, options), take)
+    if not matches and shown:
+        return Task.from_dict(
+            {"taskId": shown[0], "replyRef": reply_ref}
+        )  # it is there, if only the scheduler says so yet
     return max(matches, key=lambda task: task.created_at or datetime.min.replace(tzinfo=UTC), default=None)
-
-
-def _same(shown: str | None, wanted: str) -> bool:
-    """Whether two references are the same letters, in whatever form of Unicode they were typed or stored."""
-    return shown is not None and normalize("NFC", shown) == normalize("NFC", wanted)
 
 
 def id_of(given: Task | str) -> str:
@@ -95,7 +99,7 @@ def watch(
     known = {id_of(each): each for each in given}
     for task_id in known:
         check_id(task_id, options)
-    ended = {key: each for key, each in known.items() if not isinstance(each, str) and polling.is_final(each)}
+    ended = {key: each for key, each in known.items() if not isinstance(each, str) and _is_whole_end(each)}
 
     def core() -> Core[None]:
         for pair in ended.items():
@@ -107,6 +111,11 @@ def watch(
             )
 
     return core()
+
+
+def _is_whole_end(task: Task) -> bool:
+    """Whether it tells all of an end; of a list's entry that leaves out what came of it the rest is still to be read."""
+    return polling.is_final(task) and is_whole(task)
 
 
 def check_id(task_id: str, options: Options) -> None:

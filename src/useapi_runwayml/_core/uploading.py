@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from .calls import call, pause_before_retry
 from .checks import check_callbacks
 from .clips import Clip
 from .effects import Answer, Core, Do, Options, Send, Sleep
+from .stages import bare, hear
 from .surroundings import Context, OnBytes, Source
 
 if TYPE_CHECKING:
@@ -99,7 +101,8 @@ def upload(
     check_callbacks(context, on_progress=on_progress)
     parcel = yield from pack(context, given, name, media_type)
     try:
-        return (yield from send(context, parcel, email, measures, on_progress, options))
+        heard = None if on_progress is None else partial(hear, on_progress, awaits=context.awaits)
+        return (yield from bare(send(context, parcel, email, measures, heard, options)))
     finally:
         parcel.source.close()
 

@@ -29,7 +29,8 @@ class Group(Asker):
                 self.turns.clear()
             self.add(watch)
             if watch.terms.poll_interval is None and all(each in self.context.called_back for each in watch.open):
-                soon = watch.begun + polling.CALLED_BACK[0]  # its task is new, and of its end comes word
+                # of its end comes word, if that is not lost: it counts from the create, or many short waits would never ask
+                soon = max(map(self.context.called_back.moment, watch.open)) + polling.CALLED_BACK[0]
             else:
                 soon = (
                     0.0 if is_first else self.last_round + min(watch.terms.poll_interval or math.inf, polling.SHORTEST)

@@ -79,11 +79,13 @@ def _wrong_in_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
-        URL(url)
+        named = URL(url).host
     except (ValueError, InvalidURL) as error:
         return "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL"
     if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url:
         return "it must be an http or https URL without a query"
+    if any(not 0 < len(label) < 64 for label in named.removesuffix(".").split(".")):
+        return "it is no URL"
     if "@" in parts.netloc:
         return "it must not hold a user or a password: the token is given apart"
     if port == 0:

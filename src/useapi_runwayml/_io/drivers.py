@@ -134,6 +134,9 @@ class SyncDriver:
                 finally:
                     response.close()
         except self._requests.link_failures as error:
+            answer = None if request is None else answer_in(error, request)
+            if answer is not None and not fetch.accept(answer.status, answer.headers):
+                return Answer(answer.status, answer.headers, b"")
             found = failure(error, "download", request)
         return found
 
@@ -261,6 +264,9 @@ class AsyncDriver:
                 finally:
                     await response.aclose()
         except self._requests.link_failures as error:
+            answer = None if request is None else answer_in(error, request)
+            if answer is not None and not fetch.accept(answer.status, answer.headers):
+                return Answer(answer.status, answer.headers, b"")
             found = failure(error, "download", request)
         return found
 

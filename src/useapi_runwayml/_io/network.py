@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import select
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
@@ -169,6 +171,17 @@ def _has_news(socket: Any) -> bool:
     return bool(poll.poll(0))
 
 
+def _addresses(host: str, port: int) -> list[str]:
+    """Those of a name; the name itself where that has none, so that whoever connects says why. ConnectError for what is no name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label of it is empty, or too long
+        raise httpcore.ConnectError(str(error)) from None
+    except OSError:
+        return [host]
+    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
+
+
 class _Backend(httpcore.NetworkBackend):
     """Makes connections."""
 
@@ -184,7 +197,18 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
-            return _Stream(self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options))
+            addresses = _addresses(host, port)
+            until = None if piece.timeout is None else time.monotonic() + piece.timeout
+            while True:
+                # each has its share of what is left: the socket module would give the whole to each in turn
+                share = None if until is None else max(0.0, until - time.monotonic()) / len(addresses)
+                try:
+                    return _Stream(
+                        self._backend.connect_tcp(addresses.pop(0), port, share, local_address, socket_options)
+                    )
+                except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                    if not addresses:
+                        raise
 
     def sleep(self, seconds: float) -> None:  # pragma: no cover  # for httpcore's own retries, which nobody switches on
         self._backend.sleep(seconds)

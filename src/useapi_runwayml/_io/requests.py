@@ -175,11 +175,17 @@ def failure(
         maybe_sent, cause = getattr(request, "was_read", True), None if isinstance(error, httpx.RequestError) else error
     what = "timed out" if kind is APITimeoutError else "no answer"
     text = redact(str(error)) or "no more is known"
-    hint = "" if maybe_sent else "; nothing was sent, check the network and base_url"
+    hint = "" if maybe_sent else f"; nothing was sent, {_advice(error, told)}"
     found = kind(f"{told}: {what} ({type(error).__name__}: {text}){hint}", maybe_sent=maybe_sent, task_id=task_id)
     if cause is not None and not isinstance(cause, (httpx.StreamError, httpx.InvalidURL)):
         found.__cause__ = _bare(cause)
     return found
+
+
+def _advice(error: BaseException, told: str) -> str:
+    if isinstance(error, httpx.PoolTimeout):
+        return "all connections are in use: raise limits or timeout"
+    return "check the network" if told == "download" else "check the network and base_url"
 
 
 def _bare(error: BaseException) -> BaseException:

@@ -1,0 +1,132 @@
+"""Creates whose task is hard to tell: two with one reference, a reference in another form, a task that only the scheduler shows."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml import AsyncRunwayClient, ParameterError, RunwayClient, SubmissionUnknownError
+
+from .conftest import BASE_URL, TOKEN, World
+
+T = "user:1-runwayml:a@b.c-task:11111111-1111-1111-1111-111111111111"
+A = "user:1-runwayml:a@b.c-asset:11111111-1111-1111-1111-111111111111"
+CREATE: dict[str, Any] = {"asset_id": A, "text_prompt": "x", "reply_ref": "tag"}
+
+
+def one_task(request: httpx.Request) -> httpx.Response:
+    """The answers of creates are lost, and one task bears their reference."""
+    if request.method == "POST":
+        raise httpx.ReadTimeout("lost", request=request)
+    entry = {"taskId": T, "replyRef": "tag", "status": "RUNNING", "options": {"text_prompt": "x"}}
+    return httpx.Response(200, json=[entry] if request.url.path.endswith("/") else entry)
+
+
+def test_two_lost_creates_with_one_reference_take_no_task_for_their_own() -> None:
+    """It is one's, and nobody knows whose: both say so, and name it."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        return one_task(request)
+
+    async def both() -> list[Any]:
+        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
+            create = runway.video_to_video.create
+            return await asyncio.gather(*(create(**CREATE) for _ in "ab"), return_exceptions=True)
+
+    found = asyncio.run(both())
+    assert [type(each) for each in found] == [SubmissionUnknownError] * 2
+    assert [each.candidates for each in found] == [(T,), (T,)]
+    assert all("so does another create of this client" in str(each) for each in found)
+
+
+def test_two_lost_creates_of_two_threads_take_no_task_for_their_own() -> None:
+    """Nor does one whose neighbour is still being sent."""
+    both_are_sent = threading.Barrier(2)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and not both_are_sent.broken:
+            both_are_sent.wait(10)
+        return one_task(request)
+
+    through = httpx.Client(transport=httpx.MockTransport(answer))
+    with RunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
+        with ThreadPoolExecutor(2) as threads:
+            futures = [threads.submit(runway.video_to_video.create, **CREATE) for _ in "ab"]
+            assert [type(each.exception()) for each in futures] == [SubmissionUnknownError] * 2
+        both_are_sent.abort()
+        assert runway.video_to_video.create(**CREATE).task_id == T
+
+
+def test_a_lost_create_finds_its_task_beside_others(world: World) -> None:
+    """Of creates with other references, and once the one before with its own is over."""
+    client = world.scripted(one_task, lookup_timeout=1)
+    assert client.video_to_video.create(**CREATE).task_id == T
+    with pytest.raises(SubmissionUnknownError):
+        client.video_to_video.create(**CREATE)  # its task was given out
+
+
+@pytest.mark.parametrize(("given", "shown"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_reference_is_the_same_in_either_form_of_unicode(world: World, given: Any, shown: Any) -> None:
+    """As it is given back by the create, by the lists, and to whoever looks for it."""
+    mine, theirs = unicodedata.normalize(given, "Café"), unicodedata.normalize(shown, "Café")
+    entry = {"taskId": T, "replyRef": theirs, "status": "RUNNING"}
+    lost, asked = [True], list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and lost:
+            raise httpx.ReadTimeout("lost", request=request)
+        is_list = request.url.path.endswith("/") and request.method == "GET"
+        asked.append(request.method)
+        return httpx.Response(200, json=[entry] if is_list else entry)
+
+    for _ in range(2):
+        client = world.scripted(answer, lookup_timeout=1)
+        assert client.video_to_video.create(**{**CREATE, "reply_ref": mine}).task_id == T
+        assert lost or asked == ["POST"]
+        assert client.tasks.find(mine).task_id == T
+        lost.clear()
+        asked.clear()
+
+
+def test_a_task_that_cannot_be_read_yet_is_found(world: World) -> None:
+    """The scheduler shows it: "not found" would invite a second create."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "scheduler" in request.url.path:
+            return httpx.Response(200, json=[{"taskId": T, "replyRef": "tag"}])
+        if request.url.path.endswith("/tasks/"):
+            return httpx.Response(200, json=[])
+        return httpx.Response(404, json={"error": "Not found", "code": 404})
+
+    found = world.scripted(answer).tasks.find("tag")
+    assert (found.task_id, found.reply_ref, found.status) == (T, "tag", None)
+    assert world.scripted(answer).tasks.find("another") is None
+
+
+def test_a_task_that_the_list_shows_is_told_as_it_does(world: World) -> None:
+    """Rather than as the scheduler, which knows less."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "scheduler" in request.url.path:
+            return httpx.Response(200, json=[{"taskId": T, "replyRef": "tag"}])
+        if request.url.path.endswith("/tasks/"):
+            return httpx.Response(200, json=[{"taskId": T, "replyRef": "tag", "status": "PENDING"}])
+        return httpx.Response(404, json={"error": "Not found", "code": 404})
+
+    assert world.scripted(answer).tasks.find("tag").status == "PENDING"
+
+
+@pytest.mark.parametrize("name", ["Accept-Encoding", "Content-Encoding", "content-type", "Connection"])
+def test_a_call_cannot_ask_for_what_cannot_be_read(world: World, name: str) -> None:
+    """The answer of a paid create in another encoding would hide its task."""
+    with pytest.raises(ParameterError, match="sets this header itself"):
+        world.client().video_to_video.create(**CREATE, extra_headers={name: "br"})
+    assert not world.sim.requests
