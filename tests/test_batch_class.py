@@ -591,6 +591,7 @@ def test_uncertain_rows_are_decided(place: Place, shell: Any) -> None:
         ((1, "adopt"), "task_id: adopt needs the id"),
         ((1, "give up", "t"), "task_id: 't'"),
         ((9, "give up"), "there is no row 9"),
+        ((1, "adopt", "not an id"), "task_id: 'not an id' is refused, it is no id of a task"),
     ):
         with pytest.raises(ParameterError, match=told):
             batch.resolve(*wrong)  # type: ignore[arg-type]
@@ -652,9 +653,9 @@ def test_a_price_is_never_told_in_powers_of_ten(value: float, told: str) -> None
         ([("held", "account", "APIConnectionError"), ("failed", "moderation", "")], 1, ["resume"]),
         ([("held", "account", "AuthenticationError")], 4, ["resume"]),
         ([("held", "account", "WaitTimeoutError")], 1, ["resume"]),
-        ([("held", "account", "AuthenticationError"), ("held", "account", "Budget")], 5, ["resume"]),
+        ([("held", "account", "AuthenticationError"), ("held", "account", "Budget")], 5, ["resume --max-credits N"]),
         ([("held", "account", "InsufficientCreditsError")], 5, ["resume"]),
-        ([("uncertain", "", ""), ("held", "account", "Budget")], 8, ["resolve", "resume"]),
+        ([("uncertain", "", ""), ("held", "account", "Budget")], 8, ["resolve", "resume --max-credits N"]),
     ],
 )
 def test_the_end_of_a_batch_has_the_code_and_the_hints_that_fit(
@@ -694,6 +695,11 @@ def test_a_report_and_what_is_waited_for(place: Place) -> None:
     assert 'src="p/results/000' in page
     with pytest.raises(BatchError, match="No such file"):
         batch.report("none/report.html")
+    clip = (place.folder / "c.mp4").read_bytes()
+    with pytest.raises(BatchError, match=r"c\.mp4.*it is no report, and is not replaced"):
+        batch.report("c.mp4")
+    assert (place.folder / "c.mp4").read_bytes() == clip
+    assert batch.report("report.html").read_text(encoding="utf-8") == page
     with pytest.raises(ParameterError, match="workers take rows from a database"):
         batch.put(batch.plan())
 

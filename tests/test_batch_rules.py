@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from useapi_runwayml_api.models import ScheduledTask, Task
 
-from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
+from useapi_runwayml.batch.changes import resolved, to_resume, to_retry, unfit
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.settling import judge
@@ -239,3 +239,24 @@ def test_what_lies_below_the_root_lies_below_each_machines() -> None:
     assert (found.video, found.output, found.image) == (str(there / "c.mp4"), str(there / "out" / "ü 1.mp4"), beside)
     asset = "user:4242-runwayml:maker@example.com-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
     assert Job.read(replace(job, video=asset).write(here), there).video == asset
+
+
+@pytest.mark.parametrize(
+    ("task_id", "told"),
+    [
+        ("user:1-runwayml:a@b.c-task:free", ""),
+        ("user:1-runwayml:a@b.c-task:mine", ""),
+        ("user:1-runwayml:a@b.c-task:theirs", "it is the task of row 2"),
+        ("not an id", "it is no id of a task"),
+        ("task\n", "it is no id of a task"),
+        ("task\x1b", "it is no id of a task"),
+    ],
+)
+def test_no_row_is_given_the_task_of_another(task_id: str, told: str) -> None:
+    """One file would be the result of both, and the task that was paid for the first would be forgotten."""
+    mine, theirs = "user:1-runwayml:a@b.c-task:mine", "user:1-runwayml:a@b.c-task:theirs"
+    rows = [
+        Facts(Job(1, 2, "c.mp4", "x", "1.mp4"), state="uncertain", task_id=mine),
+        Facts(Job(2, 3, "c.mp4", "y", "2.mp4"), state="done", task_id=theirs),
+    ]
+    assert unfit(task_id, 1, rows) == told

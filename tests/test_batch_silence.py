@@ -257,7 +257,9 @@ def test_a_full_disk_ends_the_process(tmp_path: Path, room: int) -> None:
         last, hint = told.splitlines()[-2:]
         assert ".useapi-runwayml/jobs.csv/journal.sqlite: the journal cannot be used" in last
         assert "is the disk full?" in last
-        assert hint == "Tasks go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
+        assert (
+            hint == "Tasks that were started go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
+        )
         states = [row["state"] for row in json.loads(cli("status", "jobs.csv", "--json")[1])]
         assert "failed" not in states
         assert "done" not in states or room > 0

@@ -302,7 +302,10 @@ def test_ctrl_c_in_a_batch_loses_nothing(run: Run, server: SimulatorServer, fold
         4,
     )
     assert code == 130, told
-    assert told.splitlines()[-1] == "Tasks go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
+    assert (
+        told.splitlines()[-1]
+        == "Tasks that were started go on at the service. Resume with: useapi-runwayml batch resume jobs.csv"
+    )
     assert "Traceback" not in told
     rows = json.loads(run("batch", "status", "jobs.csv", "--json")[1])
     assert {row["state"] for row in rows} - {"done"}
@@ -674,3 +677,48 @@ def test_thousands_of_rows_are_told_at_once(
     assert len(told.splitlines()) == 1501
     output.emit(rows[:2], indent=1)
     assert json.loads(capsys.readouterr().out) == rows[:2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "c.mp4", "x", "-o", ""),
+        ("run", "c.mp4", "x", "--output="),
+        ("run", "c.mp4", "x", "-o", "o.mp4", "--reply-ref", ""),
+        ("demo", "--output", ""),
+    ],
+)
+def test_an_option_is_never_given_nothing(
+    run: Run, server: SimulatorServer, folder: Path, words: tuple[str, ...]
+) -> None:
+    """It is a variable that is not set, and an empty path would be this folder: nothing is sent, and nothing paid."""
+    code, _, told = run(*words)
+    assert code == 2
+    assert re.fullmatch(
+        r"useapi-runwayml: (-o|--output|--reply-ref) is given nothing: is a variable not set\? .*", told.strip()
+    )
+    assert not server.simulator.requests
+    assert sorted(each.name for each in folder.iterdir()) == ["c.mp4"]
+
+
+def test_an_empty_text_may_stand_behind_two_dashes(run: Run) -> None:
+    """There is no option: it is a clip, which is refused for what it is."""
+    code, _, told = run("run", "-o", "o.mp4", "--", "", "x")
+    assert code == 3
+    assert "file: " in told
+
+
+def test_a_batch_that_has_not_begun_has_nothing_to_resume(
+    run: Run, folder: Path, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C before its journal was there: it can be run again, and nothing was paid."""
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    (folder / "jobs.csv").write_text("video,prompt\nc.mp4,one\n")
+    monkeypatch.setattr("useapi_runwayml.batch.Batch.run", interrupted)
+    code, _, told = run("batch", "run", "jobs.csv", "--yes")
+    assert code == 130
+    assert told.splitlines()[-1] == "Nothing was sent, and nothing is paid for: run it again."
+    assert server.simulator.paid.creates == 0

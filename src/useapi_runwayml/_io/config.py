@@ -37,7 +37,10 @@ def resolve(
     problems = list(problems)
     place, given = ("base_url", base_url) if base_url else (BASE_URL_VARIABLE, os.environ.get(BASE_URL_VARIABLE))
     url = (given if isinstance(given, str) else "").strip().rstrip("/") or BASE_URL
-    if given and not isinstance(given, str):
+    if place == BASE_URL_VARIABLE and given is not None and not given.strip():
+        # somebody has meant a simulator, and the variable in it was not set: the service itself costs money
+        problems.append(Problem(place, given, "it is empty: unset it for the service itself"))
+    elif given and not isinstance(given, str):
         problems.append(Problem(place, type(given).__name__, "it must be a string"))
     elif rule := _wrong_in_url(url):
         problems.append(Problem(place, None if "@" in url else url, rule))

@@ -13,14 +13,14 @@ from .._seam import DEFAULT_CREATION, is_async
 from ..errors import ParameterError, Problem
 from .alone import alone, check_no_loop
 from .arguments import absolute, amounts, options
-from .changes import Decision, resolved
+from .changes import Decision, resolved, unfit
 from .comparing import Difference, Reading
 from .facts import latest
 from .places import Folder, Unusable
 from .planning import Known, Plan, Terms, beginning, different, going_on, unplanned, unpriced
 from .records import Records
 from .refusals import BatchError, worded
-from .report import page
+from .report import page, write
 from .sources import GivenJobs, JobsFile, Source, compared
 from .telling import BatchProgress, BatchRow, Listener, Stopped, told
 from .whereabouts import DATABASE, Whereabouts
@@ -268,27 +268,32 @@ class Batch:
         sent again (`send again`: if it did all the same, it is paid twice), or that it is left (`give up`).
 
         It is written down, and the next run goes by it; workers of a database do so at once. ParameterError for a row that is not
-        uncertain, or a decision that is none.
+        uncertain, a decision that is none, and a task that is none or another row's.
         """
         if decision not in ("adopt", "send again", "give up"):
             raise ParameterError([Problem("decision", decision, "it is adopt, send again or give up")])
         if (decision == "adopt") != bool(task_id):
             raise ParameterError([Problem("task_id", task_id, "adopt needs the id of the task, and nothing else does")])
         with worded(), self._where.opened() as journal:
-            known = next((each for each in latest(journal.facts()) if each.job.row == row), None)
-            if known is None:
+            rows = {each.job.row: each for each in latest(journal.facts())}
+            if (known := rows.get(row)) is None:
                 raise ParameterError([Problem("row", row, f"there is no row {row}")])
+            if task_id and (rule := unfit(task_id, row, rows.values())):
+                raise ParameterError([Problem("task_id", task_id, rule)])
             try:
                 journal.add([resolved(known, decision, task_id)])
             except ValueError as error:
                 raise ParameterError([Problem("row", row, str(error))]) from None
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Writes a page with each clip before and after, and gives its path. BatchError when there is no batch, or no page can be written."""
+        """Writes a page with each clip before and after, and gives its path. An older page is replaced, and no other file.
+
+        BatchError when there is no batch, or no page can be written.
+        """
         html = Path(path)
         rows = self.rows()
         with worded():
-            html.write_text(page(rows, html.parent.resolve()), encoding="utf-8")
+            write(html, page(rows, html.parent.resolve()))
         return html
 
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -60,6 +60,14 @@ def to_pay(latest: Sequence[Facts], more: Sequence[Job]) -> list[Job]:
     again = {each.row for each in more}
     left = [each.job for each in latest if each.state in OPEN and each.job.row not in again and each.task_id is None]
     return sorted([*left, *(each for each in more if each.task_id is None)], key=lambda job: job.row)
+
+
+def unfit(task_id: str, row: int, rows: Iterable[Facts]) -> str:
+    """Why an uncertain row cannot have this task; empty if it can."""
+    if any(letter.isspace() or not letter.isprintable() for letter in task_id):
+        return "it is no id of a task"
+    owner = next((each.job.row for each in rows if each.task_id == task_id and each.job.row != row), None)
+    return "" if owner is None else f"it is the task of row {owner}"
 
 
 def resolved(known: Facts, decision: Decision, task_id: str | None) -> Job:

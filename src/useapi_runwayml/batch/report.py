@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 from collections import Counter
@@ -23,6 +24,16 @@ video{width:100%;max-height:22rem;background:#111;border-radius:6px} figure{marg
 .none{background:#222}.done{color:#6c9}.failed,.uncertain{color:#f88}}
 """
 
+HEAD = '<!doctype html><html lang="en"><meta charset="utf-8">'
+
+
+def write(path: Path, text: str) -> None:
+    """Puts a page in the place of an older one, or of nothing: FileExistsError for any other file, which may be a clip or a list of jobs."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if file.read(len(HEAD)) != HEAD.encode():
+            raise FileExistsError(17, "it is no report, and is not replaced", str(path))
+    path.write_text(text, encoding="utf-8")
+
 
 def counts(rows: Sequence[BatchRow]) -> str:
     """Such as `3 done, 1 failed`."""
@@ -33,7 +44,7 @@ def page(rows: Sequence[BatchRow], beside: Path) -> str:
     """The page, whose links are relative to the folder in which it lies."""
     articles = "\n".join(_article(each, beside) for each in rows)
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'{HEAD}<meta name="viewport" content="width=device-width">'
         f"<title>Batch report</title><style>{STYLE}</style><h1>Batch report</h1>"
         f'<p class="sum">{counted(len(rows), "clip")}: {html.escape(counts(rows))}</p>\n{articles}\n</html>\n'
     )

@@ -137,6 +137,7 @@ def run(arguments: Sequence[str]) -> int:
         if (description := described(app, arguments)) is not None:
             output.emit(description, indent=1)
             return exits.OK
+        exits.refuse_empty(arguments)
         result = app.meta(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         exits.hint_at_dashes(error, arguments)

@@ -117,7 +117,11 @@ def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int 
 
     def hint(error: BaseException) -> str:
         is_refused = isinstance(error, ParameterError) or not getattr(error, "maybe_sent", True)
-        return "" if is_refused else f"Tasks go on at the service. Resume with: {begun.again('resume')}"
+        if is_refused:
+            return ""
+        if not batch.is_begun():
+            return "Nothing was sent, and nothing is paid for: run it again."
+        return f"Tasks that were started go on at the service. Resume with: {begun.again('resume')}"
 
     with (
         hinting(hint),

@@ -55,6 +55,8 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
         "held": begun.again("resume"),
         "failed": begun.again("retry-failed"),
     }
+    if any(each.state == "held" and each.error == "Budget" for each in rows):
+        steps["held"] += " --max-credits N"  # as it is, it would come to the same
     hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
 
     def lines() -> None:

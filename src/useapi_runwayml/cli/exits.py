@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import shlex
@@ -23,7 +24,7 @@ REFUSED = 3
 AUTHENTICATION = 4
 """The token (401), the subscription (402), a permission (403) or the account's session (596): mend it, then `batch resume`."""
 CREDITS = 5
-"""Not enough credits (412), or `--max-credits` reached: add credits, then `batch resume`."""
+"""Not enough credits (412): add some, then `batch resume`. Or `--max-credits` reached: `batch resume --max-credits N` with a higher one."""
 MODERATION = 6
 """Refused by moderation, at once or later: change prompt or video; do not send it again."""
 TIMEOUT = 7
@@ -49,6 +50,17 @@ CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
     ((errors.WaitTimeoutError,), TIMEOUT),
     ((errors.SubmissionUnknownError,), UNKNOWN),
 )
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Stop for an option that is given an empty text: it is a variable that is not set, and an empty path is the current folder."""
+    words = [*itertools.takewhile(lambda word: word != "--", arguments)]
+    for before, word in zip(["", *words], words, strict=False):
+        if (not word and before.startswith("-")) or (word.startswith("--") and word.endswith("=")):
+            name = word.rstrip("=") or before
+            raise Stop(
+                f"{name} is given nothing: is a variable not set? Leave the option out, or give it a value", USAGE
+            )
 
 
 class Stop(Exception):
