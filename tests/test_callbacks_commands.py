@@ -98,7 +98,7 @@ def test_a_batch_is_called_back(service: SimulatorServer, monkeypatch: pytest.Mo
     [
         (["callbacks", "url", "r", "--url", URL], VARIABLE),
         (["callbacks", "serve", "--url", URL], VARIABLE),
-        (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", "nowhere"], "base_url"),
+        (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", "nowhere"], "--callback-url: it must be"),
         (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "70000"], "65535"),
         (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "TAKEN"], "cannot listen on"),
         (["batch", "worker", "--database", "DATABASE", "--callback-url", URL], VARIABLE),

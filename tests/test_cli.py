@@ -722,3 +722,70 @@ def test_a_batch_that_has_not_begun_has_nothing_to_resume(
     assert code == 130
     assert told.splitlines()[-1] == "Nothing was sent, and nothing is paid for: run it again."
     assert server.simulator.paid.creates == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "--json", "features"),
+        ("--json", "features", "--json"),
+        ("--json", "--debug", "--debug", "features"),
+        ("--json", "nonsense"),
+        ("features", "--json", "--nonsense"),
+    ],
+)
+def test_a_wrong_line_is_told_in_json_where_that_is_asked_for(run: Run, words: tuple[str, ...]) -> None:
+    """One value on standard output, as of every other error; behind two dashes it is no option."""
+    code, out, _ = run(*words)
+    assert code == 2
+    assert json.loads(out)["exit_code"] == 2
+    assert run("nonsense", "--", "--json")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "c.mp4", "x", "-o", "o.mp4", "--callback-port", "1234"), "--callback-host need --callback-url"),
+        (("run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", "no"), "--callback-url: it must be an address"),
+        (("callbacks", "url", "x", "--url", "no"), "--url: it must be an address"),
+        (
+            ("run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", "https://h", "--callback-port", "99999"),
+            "--callback-port: 99999 is no port",
+        ),
+        (("callbacks", "serve", "--url", "https://h", "--port", "65536"), "--port: 65536 is no port"),
+    ],
+)
+def test_options_of_callbacks_are_told_by_their_names(
+    run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    """And before anything is sent."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_CALLBACK_SECRET", "a secret of the tests")
+    code, _, said = run(*words)
+    assert (code, told in said) == (2, True), said
+    assert server.simulator.paid.creates == 0
+    monkeypatch.setenv("USEAPI_RUNWAYML_CALLBACK_SECRET", "short")
+    code, _, said = run("callbacks", "url", "x", "--url", "https://h")
+    assert (code, "USEAPI_RUNWAYML_CALLBACK_SECRET: each must be a text of 16" in said) == (2, True), said
+
+
+def test_a_simulator_keeps_its_state_in_a_file(run: Run, folder: Path) -> None:
+    """A folder is none, and is told as what it is."""
+    code, _, told = run("simulate", "--port", "0", "--state", ".")
+    assert code != 0
+    assert "it is a folder: give the name of a file" in told
+
+
+def test_ctrl_c_before_a_command_has_begun_is_an_interruption(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """While the command line is still being loaded."""
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    from useapi_runwayml.__main__ import main
+
+    monkeypatch.setattr("useapi_runwayml.cli.app.run", interrupted)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "useapi-runwayml: interrupted\n"

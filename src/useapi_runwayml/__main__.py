@@ -10,6 +10,17 @@ from types import FrameType
 def main() -> None:
     """Runs the command line and exits with its code."""
     try:
+        _main()
+    except KeyboardInterrupt:  # before a command has begun, or after it
+        sys.stderr.write("useapi-runwayml: interrupted\n")
+        sys.exit(130)
+
+
+def _main() -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, _interrupt)
+    try:
         import cyclopts  # noqa: F401
         import rich  # noqa: F401
     except ImportError:
@@ -19,9 +30,6 @@ def main() -> None:
     streams.hold()
     from .cli.app import run
 
-    for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):
-            signal.signal(number, _interrupt)
     code = run(sys.argv[1:])
     streams.let_go()
     sys.exit(code)

@@ -43,7 +43,7 @@ def serve_command(
     with extra("callbacks"):
         from ..callbacks import CallbackApp
 
-        signer = signer_of(url, needs_secret=SHARED)
+        signer = signer_of(url, "--url", needs_secret=SHARED)
     words = _words(exec)
     app = CallbackApp(signer, (lambda task: _run(words, task)) if words else _show)
     server = serve_at(app, port, host)
@@ -57,7 +57,7 @@ def serve_command(
 def url_command(reply_ref: str, *, url: Url) -> None:
     """The address to give with a create as its replyUrl, beside this replyRef: `run --reply-ref … --reply-url …`."""
     with extra("callbacks"):
-        found = signer_of(url, needs_secret=SHARED).url_for(reply_ref)
+        found = signer_of(url, "--url", needs_secret=SHARED).url_for(reply_ref)
     output.show({"reply_ref": reply_ref, "reply_url": found}, lambda: output.put(found))
 
 

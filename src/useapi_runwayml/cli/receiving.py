@@ -47,33 +47,41 @@ NOWHERE = Called()
 def receiving(called: Called, *, needs_secret: str = "") -> Iterator[CallbackApp | None]:
     """A receiver that is served as long as the block lasts, if one is wanted. `needs_secret` says why a secret of this process' own would not do."""
     if called.callback_url is None:
+        if called != NOWHERE:
+            raise Stop("--callback-port and --callback-host need --callback-url: without it nobody calls back", USAGE)
         yield None
         return
     with extra("callbacks"):
         from ..callbacks import CallbackApp
 
-        app = CallbackApp(signer_of(called.callback_url, needs_secret=needs_secret))
-        server = serve_at(app, called.callback_port, called.callback_host)
+        app = CallbackApp(signer_of(called.callback_url, "--callback-url", needs_secret=needs_secret))
+        server = serve_at(app, called.callback_port, called.callback_host, "--callback-port")
     with server:
         yield app
 
 
-def signer_of(url: str, *, needs_secret: str = "") -> ReplyUrlSigner:
-    """Signs with the environment's secrets; with one of this process' own where that is enough."""
+def signer_of(url: str, option: str, *, needs_secret: str = "") -> ReplyUrlSigner:
+    """Signs with the environment's secrets; with one of this process' own where that is enough. Stop names the option, or the variable."""
+    from .. import errors
     from ..callbacks import ReplyUrlSigner
 
     given = [each.strip() for each in os.environ.get(SECRET, "").split(",") if each.strip()]
     if not given and needs_secret:
         raise Stop(f"{needs_secret}: set {SECRET} to a text of 16 characters or more that nobody else knows", USAGE)
-    return ReplyUrlSigner(given or secrets.token_urlsafe(32), url)
+    try:
+        return ReplyUrlSigner(given or secrets.token_urlsafe(32), url)
+    except errors.ParameterError as error:
+        names = {"base_url": option, "secrets": SECRET}
+        told = (f"{names.get(each.field, each.field)}: {each.rule}" for each in error.problems)
+        raise Stop("; ".join(told), USAGE) from None
 
 
-def serve_at(app: CallbackApp, port: int, host: str) -> CallbackServer:
+def serve_at(app: CallbackApp, port: int, host: str, option: str = "--port") -> CallbackServer:
     """Stop when the port cannot be had."""
     from ..callbacks.serving import CallbackServer
 
     if not 0 <= port <= 65535:
-        raise Stop("a port goes from 0 to 65535", USAGE)
+        raise Stop(f"{option}: {port} is no port, they go from 0 to 65535", USAGE)
     try:
         return CallbackServer(app, port, host)
     except OSError as error:

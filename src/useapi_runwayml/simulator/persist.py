@@ -23,6 +23,8 @@ class StateFile:
     """A file that a simulator's state is written to whenever it has changed, and read from at the start."""
 
     def __init__(self, path: Path) -> None:
+        if not path.name or path.is_dir():
+            raise IsADirectoryError(21, "it is a folder: give the name of a file", str(path))
         self.path = path
         self.media: Path = path.with_name(f"{path.name}.media")
         self._last: tuple[int, int] | None = None
