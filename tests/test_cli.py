@@ -770,9 +770,10 @@ def test_options_of_callbacks_are_told_by_their_names(
 
 def test_a_simulator_keeps_its_state_in_a_file(run: Run, folder: Path) -> None:
     """A folder is none, and is told as what it is."""
-    code, _, told = run("simulate", "--port", "0", "--state", ".")
-    assert code != 0
-    assert "it is a folder: give the name of a file" in told
+    (folder / "s").mkdir()
+    for given in (".", "s", "/"):
+        code, _, told = run("simulate", "--port", "0", "--state", given)
+        assert (code, told) == (2, "useapi-runwayml: --state must be the name of a file, and no folder\n")
 
 
 def test_ctrl_c_before_a_command_has_begun_is_an_interruption(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -16,7 +16,7 @@ from . import output
 from .exits import Stop
 from .needs import extra
 
-AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks")
+AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks", "state")
 
 
 def simulate(

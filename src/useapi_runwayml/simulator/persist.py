@@ -24,7 +24,7 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         if not path.name or path.is_dir():
-            raise IsADirectoryError(21, "it is a folder: give the name of a file", str(path))
+            raise ValueError("state must be the name of a file, and no folder")
         self.path = path
         self.media: Path = path.with_name(f"{path.name}.media")
         self._last: tuple[int, int] | None = None
