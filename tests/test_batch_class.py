@@ -16,6 +16,7 @@ import threading
 import typing
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -700,6 +701,14 @@ def test_a_report_and_what_is_waited_for(place: Place) -> None:
         batch.report("c.mp4")
     assert (place.folder / "c.mp4").read_bytes() == clip
     assert batch.report("report.html").read_text(encoding="utf-8") == page
+    (place.folder / "empty.html").touch()
+    assert batch.report("empty.html").read_text(encoding="utf-8") == page
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(place.folder / "pipe")
+        with ThreadPoolExecutor(1) as threads:
+            reading = threads.submit((place.folder / "pipe").read_text, encoding="utf-8")
+            batch.report("pipe")
+            assert reading.result(10) == page
     with pytest.raises(ParameterError, match="workers take rows from a database"):
         batch.put(batch.plan())
 

@@ -353,3 +353,63 @@ def _reading(kind: str, state: Callable[[], str]) -> Any:
         return read(task_id)
 
     return awaited if kind == "asgi" else read
+
+
+def test_nothing_is_taken_once_all_is_told() -> None:
+    """Nobody would tell of it: whoever comes between the last word and the end of the thread is refused."""
+
+    async def main() -> bool:
+        app = CallbackApp(signer(), print, AsyncService())
+        assert await posted(app, task()) == 202
+        made = app._deliveries
+        assert made is not None
+        assert await made.drain(5) == []
+        return made.put(Task.from_dict(task(task_id="late")))
+
+    assert asyncio.run(main()) is False
+
+
+def test_an_app_whose_loop_has_ended_is_closed_from_another() -> None:
+    """What it had not told is told there, or named."""
+    heard = list[str]()
+
+    async def on_change(found: Task) -> None:
+        await asyncio.sleep(0)
+        heard.append(str(found.task_id))
+
+    app = CallbackApp(signer(), on_change, AsyncService())
+    assert asyncio.run(posted(app, task(task_id="one"))) == 202
+    assert asyncio.run(app.aclose()) == []
+    assert heard == ["one"]
+    assert asyncio.run(app.aclose()) == []
+
+
+def test_a_loop_that_has_stopped_and_is_kept_holds_nobody_up() -> None:
+    """It is not closed, and runs no more: the next one tells of what comes."""
+    heard = list[str]()
+
+    async def on_change(found: Task) -> None:
+        heard.append(str(found.task_id))
+
+    app, kept = CallbackApp(signer(), on_change, AsyncService()), asyncio.new_event_loop()
+    try:
+        assert kept.run_until_complete(posted(app, task(task_id="one"))) == 202
+
+        async def later() -> None:
+            assert await asyncio.wait_for(posted(app, task(task_id="two")), 10) == 202
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        asyncio.run(later())
+    finally:
+        kept.close()
+    assert "two" in heard
+
+
+def test_an_app_is_closed_from_another_loop_while_its_own_runs() -> None:
+    """It waits there."""
+    with Served("asgi") as served:
+        assert served.post(task("PENDING")) == 202
+        served.until(lambda: served.heard != [])
+        assert asyncio.run(served.app.aclose()) == []
+        assert served.post(task("RUNNING")) == 503

@@ -12,11 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from useapi_runwayml.batch import Batch, BatchError
 from useapi_runwayml.cli import app as cli
+from useapi_runwayml.cli import exits
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
@@ -701,6 +704,16 @@ def test_an_option_is_never_given_nothing(
     assert sorted(each.name for each in folder.iterdir()) == ["c.mp4"]
 
 
+@pytest.mark.parametrize("word", ["--prompt=E=", "--prompt=a = b =", "--url=https://h/cb?key=s3cr3t="])
+def test_a_value_may_end_as_an_option_that_is_given_nothing(word: str) -> None:
+    """It is one; and what begins with a dash may be a value."""
+    exits.refuse_empty(["run", word])
+    exits.refuse_empty(["run", "--seed", "-1", ""])
+    exits.refuse_empty(["run", "--prompt", "-", ""])
+    with pytest.raises(exits.Stop):
+        exits.refuse_empty(["run", word, "--output="])
+
+
 def test_an_empty_text_may_stand_behind_two_dashes(run: Run) -> None:
     """There is no option: it is a clip, which is refused for what it is."""
     code, _, told = run("run", "-o", "o.mp4", "--", "", "x")
@@ -722,6 +735,31 @@ def test_a_batch_that_has_not_begun_has_nothing_to_resume(
     assert code == 130
     assert told.splitlines()[-1] == "Nothing was sent, and nothing is paid for: run it again."
     assert server.simulator.paid.creates == 0
+
+    def unreadable(batch: Any) -> bool:
+        raise BatchError("the database cannot be used")
+
+    def seen(batch: Any, plan: Any, *, on_progress: Any, **_: Any) -> Any:
+        on_progress(SimpleNamespace(state="waiting", why="", row=1, line=2, rows=1, rows_over=0))
+        raise KeyboardInterrupt
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise BatchError("the disk is full", maybe_sent=True)
+
+    def first_not(then: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        asked = list[Any]()
+        return lambda batch: bool(asked.append(batch) or (len(asked) > 1 and then(batch)))  # type: ignore[func-returns-value]
+
+    for running, then, ends_with in (
+        (interrupted, unreadable, 130),
+        (seen, Batch.is_begun, 130),
+        (broken, Batch.is_begun, 1),
+    ):
+        monkeypatch.setattr(Batch, "run", running)
+        monkeypatch.setattr(Batch, "is_begun", first_not(then))
+        code, _, told = run("batch", "run", "jobs.csv", "--yes")
+        assert code == ends_with
+        assert told.splitlines()[-1].endswith("Resume with: useapi-runwayml batch resume jobs.csv")
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,69 @@ def test_a_call_cannot_ask_for_what_cannot_be_read(world: World, name: str) -> N
     with pytest.raises(ParameterError, match="sets this header itself"):
         world.client().video_to_video.create(**CREATE, extra_headers={name: "br"})
     assert not world.sim.requests
+
+
+def test_two_lost_creates_with_one_reference_in_two_forms_take_no_task_for_their_own() -> None:
+    """It is the same reference."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        if request.method == "POST":
+            raise httpx.ReadTimeout("lost", request=request)
+        entry = {"taskId": T, "replyRef": "Café", "status": "RUNNING", "options": {"text_prompt": "x"}}
+        return httpx.Response(200, json=[entry] if request.url.path.endswith("/") else entry)
+
+    async def both() -> list[Any]:
+        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
+            forms = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
+            creates = (runway.video_to_video.create(**{**CREATE, "reply_ref": form}) for form in forms)
+            return await asyncio.gather(*creates, return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(both())] == [SubmissionUnknownError] * 2
+
+
+@pytest.mark.parametrize("other", ["answered", "refused"])
+def test_a_lost_create_beside_one_whose_outcome_is_known_finds_its_task(other: str) -> None:
+    """The other's task was given out, or there is none: the one that is left is its own."""
+    second = T.replace("1111", "2222")
+    posts, is_sent = list[str](), asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            posts.append("")
+            if len(posts) == 1:
+                await is_sent.wait()
+                body = {"taskId": T, "replyRef": "tag"} if other == "answered" else {"error": "no", "code": 400}
+                return httpx.Response(200 if other == "answered" else 400, json=body)
+            is_sent.set()
+            raise httpx.ReadTimeout("lost", request=request)
+        shown = [T, second] if other == "answered" else [second]
+        entries = [{"taskId": each, "replyRef": "tag", "options": {"text_prompt": "x"}} for each in shown]
+        is_list = request.url.path.endswith("/")
+        return httpx.Response(200, json=entries if is_list else entries[-1])
+
+    async def both() -> list[Any]:
+        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
+            create = runway.video_to_video.create
+            return await asyncio.gather(*(create(**CREATE) for _ in "ab"), return_exceptions=True)
+
+    first, found = asyncio.run(both())
+    assert getattr(first, "task_id", None) == (T if other == "answered" else None)
+    assert found.task_id == second
+
+
+def test_the_newest_task_is_found_though_it_cannot_be_read_yet(world: World) -> None:
+    """An older one of the same reference, which the list has, is not taken for it."""
+    older = T.replace("1111", "0000")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "scheduler" in request.url.path:
+            return httpx.Response(200, json=[{"taskId": T, "replyRef": "tag"}])
+        if request.url.path.endswith("/tasks/"):
+            return httpx.Response(200, json=[{"taskId": older, "replyRef": "tag", "status": "SUCCEEDED"}])
+        return httpx.Response(404, json={"error": "Not found", "code": 404})
+
+    found = world.scripted(answer).tasks.find("tag")
+    assert (found.task_id, found.status) == (T, None)

@@ -259,11 +259,12 @@ def test_a_host_that_may_be_one_is_taken(url: str) -> None:
 
 
 @pytest.mark.parametrize("make", KINDS)
-@pytest.mark.parametrize("value", ["", " ", "\n"])
+@pytest.mark.parametrize("value", ["", " ", "\n", "/", " / "])
 def test_an_address_that_is_set_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, make: Any, value: str) -> None:
     """It was meant to be a simulator's, and its variable was not set: the service itself would be paid."""
     monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", value)
     with pytest.raises(errors.ParameterError, match=r"USEAPI_RUNWAYML_BASE_URL: .*it is empty"):
         make(TOKEN)
-    made = make(TOKEN, base_url=BASE_URL)
-    assert made is not None
+    with pytest.raises(errors.ParameterError, match=r"^Nothing was sent. base_url: .*it is empty: leave it out"):
+        make(TOKEN, base_url=value)
+    assert make(TOKEN, base_url=BASE_URL) is not None

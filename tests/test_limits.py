@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from useapi_runwayml import RunwayClient, errors
+from useapi_runwayml._io import network
 
 from .conftest import MP4, World
 from .lines import Network, Said, answer, runway
@@ -328,3 +329,15 @@ def _only(name: str, found: list[Any]) -> Any:
     """What tells the addresses of one name, and of all others as ever."""
     told = socket.getaddrinfo
     return lambda host, *given, **more: found if host == name else told(host, *given, **more)
+
+
+def test_an_address_of_the_link_keeps_its_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nobody knows by which line it is reached."""
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 9, 0, 3)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::2%eth0", 9, 0, 3)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 9, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 9)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", _only("here.local", found))
+    assert network._addresses("here.local", 9) == ["fe80::1%3", "fe80::2%eth0", "2001:db8::1", "192.0.2.1"]

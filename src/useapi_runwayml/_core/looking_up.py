@@ -58,20 +58,22 @@ def look_up(context: Context, intent: Intent, mark: Mark, cause: UseapiError, po
     others: set[str] = set()
     while True:
         yield from _gather(context, intent, candidates, others, posted, deadline)
+        for task_id in [each for each in candidates if each in context.given_out]:  # meanwhile, to another create
+            del candidates[task_id]
         unconfirmed = [task_id for task_id, task in candidates.items() if task is None]
         found = next(iter(candidates.values()), None)
         # beside another create with its reference nobody knows whose task it is
-        if len(candidates) == 1 and found is not None and mark.is_alone:
+        if len(candidates) == 1 and found is not None and not mark.beside:
             log.info("%s: found as task %s", intent.call.name, found.task_id)
             intent.accepted(context, found.task_id)
             return found
         remaining = deadline - clock.monotonic()
-        if (candidates and not unconfirmed) or remaining <= 0:
+        if (candidates and not unconfirmed and not mark.beside) or remaining <= 0:
             break
         yield Sleep(min(remaining, LOOKUP_PAUSE))
     told = "no task that bears it is known yet"
     if candidates:
-        beside = "" if mark.is_alone else ", and so does another create of this client"
+        beside = ", and so does another create of this client" if mark.beside else ""
         told = f"{len(candidates)} task{' bears' if len(candidates) == 1 else 's bear'} it"
         told += beside
         told += f", {len(unconfirmed)} of them not confirmed ({', '.join(unconfirmed)})" if unconfirmed else ""

@@ -7,10 +7,13 @@ import copy
 import math
 import os
 import random
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import SubmissionUnknownError, UseapiError
 
 if TYPE_CHECKING:
     import httpx
@@ -120,15 +123,15 @@ class GivenOut:
 
 
 class Mark:
-    """A create that is under way, and whether it has been the only one with its replyRef all that time."""
+    """A create that is under way, and those beside it with its replyRef, in whatever form of Unicode, of which nobody knows what became."""
 
     def __init__(self, reply_ref: str) -> None:
-        self.reply_ref = reply_ref
-        self.is_alone = True
+        self.reply_ref: str = unicodedata.normalize("NFC", reply_ref)
+        self.beside: set[Mark] = set()
 
 
 class UnderWay:
-    """Creates whose outcome is not known yet. From whatever thread: each step is one of a dictionary's own."""
+    """Creates whose outcome is not known yet. From whatever thread: each step is one of a set's or a dictionary's own."""
 
     def __init__(self) -> None:
         self._marks: dict[Mark, None] = {}
@@ -137,13 +140,21 @@ class UnderWay:
     def of(self, reply_ref: str) -> Iterator[Mark]:
         mark = Mark(reply_ref)
         self._marks[mark] = None  # before it looks for others: of two that begin at once one sees both
-        same = [each for each in [*self._marks] if each.reply_ref == reply_ref]
-        for each in same:
-            each.is_alone = each.is_alone and len(same) == 1
+        for other in [*self._marks]:
+            if other is not mark and other.reply_ref == mark.reply_ref:
+                other.beside.add(mark)
+                mark.beside.add(other)
+        is_known = False
         try:
             yield mark
+            is_known = True
+        except UseapiError as error:
+            is_known = not isinstance(error, SubmissionUnknownError)
+            raise
         finally:
             del self._marks[mark]
+            for other in [*mark.beside] if is_known else ():
+                other.beside.discard(mark)
 
 
 class Context:

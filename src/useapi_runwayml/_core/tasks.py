@@ -67,6 +67,8 @@ def find(context: Context, reply_ref: str, email: str | None, options: Options) 
         return False
 
     yield from relay(listed(context, None, email, options), take)
+    if shown:  # what the scheduler shows is newer than what the list has and it does not
+        matches = [task for task in matches if task.task_id in shown]
     if not matches and shown:
         return Task.from_dict(
             {"taskId": shown[0], "replyRef": reply_ref}

@@ -35,12 +35,15 @@ def resolve(
 ) -> Settings:
     """The settings, or ParameterError with all that is wrong, these problems among it."""
     problems = list(problems)
-    place, given = ("base_url", base_url) if base_url else (BASE_URL_VARIABLE, os.environ.get(BASE_URL_VARIABLE))
+    place, given = (
+        ("base_url", base_url) if base_url is not None else (BASE_URL_VARIABLE, os.environ.get(BASE_URL_VARIABLE))
+    )
     url = (given if isinstance(given, str) else "").strip().rstrip("/") or BASE_URL
-    if place == BASE_URL_VARIABLE and given is not None and not given.strip():
+    if isinstance(given, str) and not given.strip().rstrip("/ "):
         # somebody has meant a simulator, and the variable in it was not set: the service itself costs money
-        problems.append(Problem(place, given, "it is empty: unset it for the service itself"))
-    elif given and not isinstance(given, str):
+        leave = "unset it" if place == BASE_URL_VARIABLE else "leave it out"
+        problems.append(Problem(place, given, f"it is empty: {leave} for the service itself"))
+    elif given is not None and not isinstance(given, str):
         problems.append(Problem(place, type(given).__name__, "it must be a string"))
     elif rule := _wrong_in_url(url):
         problems.append(Problem(place, None if "@" in url else url, rule))

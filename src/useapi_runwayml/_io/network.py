@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -179,7 +179,13 @@ def _addresses(host: str, port: int) -> list[str]:
         raise httpcore.ConnectError(str(error)) from None
     except OSError:
         return [host]
-    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
+    return list(dict.fromkeys(_text(address) for *_, address in found)) or [host]
+
+
+def _text(address: Sequence[Any]) -> str:
+    """Of IPv6 with its scope, if it has one: without it an address of the same link cannot be reached."""
+    scope = address[3] if len(address) == 4 else 0
+    return f"{address[0]}%{scope}" if scope and "%" not in str(address[0]) else str(address[0])
 
 
 class _Backend(httpcore.NetworkBackend):

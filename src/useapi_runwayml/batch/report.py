@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import os
 from collections import Counter
@@ -29,9 +28,10 @@ HEAD = '<!doctype html><html lang="en"><meta charset="utf-8">'
 
 def write(path: Path, text: str) -> None:
     """Puts a page in the place of an older one, or of nothing: FileExistsError for any other file, which may be a clip or a list of jobs."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        if file.read(len(HEAD)) != HEAD.encode():
-            raise FileExistsError(17, "it is no report, and is not replaced", str(path))
+    if path.is_file():  # no pipe, which nobody can look into before
+        with path.open("rb") as file:
+            if (head := file.read(len(HEAD))) and head != HEAD.encode():
+                raise FileExistsError(17, "it is no report, and is not replaced", str(path))
     path.write_text(text, encoding="utf-8")
 
 

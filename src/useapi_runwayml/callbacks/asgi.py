@@ -52,7 +52,7 @@ class CallbackApp(Receiver):
     async def aclose(self, timeout: float = 10) -> list[str]:
         """Takes nothing more (503), and waits until all that was taken is told; gives the ids of the tasks of which it was not, within `timeout` seconds."""
         self._is_closed = True
-        left = self._tell_left([] if self._deliveries is None else await self._deliveries.drain(timeout))
+        left = self._tell_left(await self._drain(timeout))
         if (own := self._own_client()) is not None:
             await own.aclose()
         return left
@@ -111,6 +111,14 @@ class CallbackApp(Receiver):
 
     async def _put(self, task: Task) -> None:
         """In the loop that tells of it: the one of the first callback, as long as that runs."""
+        there = self._living()
+        if there is None or there.loop is asyncio.get_running_loop():
+            self._take(task, there)
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._take_there(task, there), there.loop))
+
+    def _living(self) -> Deliveries | None:
+        """Those of a loop that runs; where it ran no more, others here have taken over."""
         older = self._deliveries
         if older is None or older.is_over:
             if older is not None:
@@ -118,11 +126,15 @@ class CallbackApp(Receiver):
             self._deliveries = self._make_deliveries()
             if self._deliveries is not None and older is not None:
                 self._deliveries.take_over(older)
-        there = self._deliveries
+        return self._deliveries
+
+    async def _drain(self, timeout: float) -> list[str]:
+        if self._deliveries is None or self._deliveries.is_drained:
+            return []
+        there = self._living()
         if there is None or there.loop is asyncio.get_running_loop():
-            self._take(task, there)
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._take_there(task, there), there.loop))
+            return [] if there is None else await there.drain(timeout)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there.drain(timeout), there.loop))
 
     async def _take_there(self, task: Task, there: Deliveries) -> None:
         self._take(task, there)

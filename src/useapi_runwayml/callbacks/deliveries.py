@@ -49,12 +49,13 @@ class Deliveries:
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._is_draining = False
+        self.is_drained = False
         self.loop = asyncio.get_running_loop()
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is told any more: it was drained, or its loop is gone."""
-        return self._is_draining or self.loop.is_closed()
+        return self._is_draining or not self.loop.is_running()
 
     def take_over(self, older: Deliveries) -> None:
         """What those, which are over, had told stays told, and what they had not is told here."""
@@ -63,7 +64,9 @@ class Deliveries:
             self.put(task)
 
     def put(self, task: Task) -> bool:
-        """Takes a state in the place of an older one that nobody has heard of yet; False when there is no room."""
+        """Takes a state in the place of an older one that nobody has heard of yet; False when there is no room, or nobody who would tell."""
+        if self.is_drained:
+            return False
         task_id = str(task.task_id)
         waiting = self._waiting.get(task_id)
         if not self._known.is_news(task) or not is_news(waiting, task):
@@ -90,6 +93,7 @@ class Deliveries:
                     await self._idle.wait()
         except TimeoutError:
             pass
+        self.is_drained = True
         left = list(dict.fromkeys([*self._busy, *self._waiting]))
         self._waiting.clear()
         self._ready.clear()

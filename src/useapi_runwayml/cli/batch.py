@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from .._seam import DEFAULT_CREATION, counted
-from ..errors import ParameterError
+from ..errors import ParameterError, UseapiError
 from . import output
 from .batch_asking import Yes, ask, decided, either, problems_of, refuse
 from .batch_changes import tell_changes
@@ -22,7 +22,7 @@ from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
 
 if TYPE_CHECKING:
-    from ..batch import Batch, BatchRow, Plan
+    from ..batch import Batch, BatchProgress, BatchRow, Plan
 
 
 Most = Annotated[int | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
@@ -114,12 +114,13 @@ def run_command(
 
 def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None = None) -> int:
     """Runs what was planned, and tells what became of it."""
+    has_begun = False
 
     def hint(error: BaseException) -> str:
         is_refused = isinstance(error, ParameterError) or not getattr(error, "maybe_sent", True)
         if is_refused:
             return ""
-        if not batch.is_begun():
+        if not has_begun and not getattr(error, "maybe_sent", False) and _is_not_there(batch):
             return "Nothing was sent, and nothing is paid for: run it again."
         return f"Tasks that were started go on at the service. Resume with: {begun.again('resume')}"
 
@@ -128,8 +129,22 @@ def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int 
         watching() as on_progress,
         receiving(called, needs_secret=begun.where.needs_secret) as callbacks,
     ):
-        ended = batch.run(plan, max_credits=max_credits, on_progress=on_progress, callbacks=callbacks)
+
+        def seen(now: BatchProgress) -> None:
+            nonlocal has_begun
+            has_begun = True
+            on_progress(now)
+
+        ended = batch.run(plan, max_credits=max_credits, on_progress=seen, callbacks=callbacks)
     return tell(ended, begun)
+
+
+def _is_not_there(batch: Batch) -> bool:
+    """Whether it is known that nothing of the batch was written down; not where that cannot be read."""
+    try:
+        return not batch.is_begun()
+    except (UseapiError, OSError):
+        return False
 
 
 def rows_of(begun: Begun) -> list[BatchRow]:

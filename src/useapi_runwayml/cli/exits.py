@@ -56,7 +56,7 @@ def refuse_empty(arguments: Sequence[str]) -> None:
     """Stop for an option that is given an empty text: it is a variable that is not set, and an empty path is the current folder."""
     words = [*itertools.takewhile(lambda word: word != "--", arguments)]
     for before, word in zip(["", *words], words, strict=False):
-        if (not word and before.startswith("-")) or (word.startswith("--") and word.endswith("=")):
+        if (not word and re.match(r"--?[A-Za-z]", before)) or re.fullmatch(r"--[^=]+=", word):
             name = word.rstrip("=") or before
             raise Stop(
                 f"{name} is given nothing: is a variable not set? Leave the option out, or give it a value", USAGE
