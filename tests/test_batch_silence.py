@@ -239,7 +239,8 @@ def test_a_full_disk_ends_the_process(tmp_path: Path, room: int) -> None:
     (tmp_path / "jobs.csv").write_text(f"video,prompt,seconds,output\n{lines}", encoding="utf-8")
     sim = Simulator(max_jobs=4, credits=10_000, task_seconds=30)
     with SimulatorServer(sim, clock=RunningClock(60)) as server:
-        environment = {**os.environ, "USEAPI_TOKEN": TOKEN, "USEAPI_RUNWAYML_BASE_URL": server.base_url}
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it writes too
+        environment = {**bare, "USEAPI_TOKEN": TOKEN, "USEAPI_RUNWAYML_BASE_URL": server.base_url}
 
         def cli(*arguments: str, room: int = 0) -> tuple[int, str, str]:
             process = spawn(

@@ -49,8 +49,8 @@ class Deliveries:
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._is_draining = False
-        self.is_drained = False
-        self.loop = asyncio.get_running_loop()
+        self.is_drained: bool = False
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
 
     @property
     def is_over(self) -> bool:
