@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,6 +29,19 @@ def one_task(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json=[entry] if request.url.path.endswith("/") else entry)
 
 
+def both(answer: Callable[[httpx.Request], Any], *references: str) -> list[Any]:
+    """What two creates at once come to, with these references, or one, when they are answered so."""
+
+    async def main() -> list[Any]:
+        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
+            given = ({**CREATE, "reply_ref": each} for each in references or ("tag", "tag"))
+            creates = (runway.video_to_video.create(**each) for each in given)
+            return await asyncio.gather(*creates, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
 def test_two_lost_creates_with_one_reference_take_no_task_for_their_own() -> None:
     """It is one's, and nobody knows whose: both say so, and name it."""
 
@@ -35,13 +49,7 @@ def test_two_lost_creates_with_one_reference_take_no_task_for_their_own() -> Non
         await asyncio.sleep(0)
         return one_task(request)
 
-    async def both() -> list[Any]:
-        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
-            create = runway.video_to_video.create
-            return await asyncio.gather(*(create(**CREATE) for _ in "ab"), return_exceptions=True)
-
-    found = asyncio.run(both())
+    found = both(answer)
     assert [type(each) for each in found] == [SubmissionUnknownError] * 2
     assert [each.candidates for each in found] == [(T,), (T,)]
     assert all("so does another create of this client" in str(each) for each in found)
@@ -142,14 +150,8 @@ def test_two_lost_creates_with_one_reference_in_two_forms_take_no_task_for_their
         entry = {"taskId": T, "replyRef": "Café", "status": "RUNNING", "options": {"text_prompt": "x"}}
         return httpx.Response(200, json=[entry] if request.url.path.endswith("/") else entry)
 
-    async def both() -> list[Any]:
-        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
-            forms = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
-            creates = (runway.video_to_video.create(**{**CREATE, "reply_ref": form}) for form in forms)
-            return await asyncio.gather(*creates, return_exceptions=True)
-
-    assert [type(each) for each in asyncio.run(both())] == [SubmissionUnknownError] * 2
+    forms = [unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")]
+    assert [type(each) for each in both(answer, *forms)] == [SubmissionUnknownError] * 2
 
 
 @pytest.mark.parametrize("other", ["answered", "refused"])
@@ -172,13 +174,7 @@ def test_a_lost_create_beside_one_whose_outcome_is_known_finds_its_task(other: s
         is_list = request.url.path.endswith("/")
         return httpx.Response(200, json=entries if is_list else entries[-1])
 
-    async def both() -> list[Any]:
-        through = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-        async with AsyncRunwayClient(TOKEN, base_url=BASE_URL, http_client=through, lookup_timeout=0.05) as runway:
-            create = runway.video_to_video.create
-            return await asyncio.gather(*(create(**CREATE) for _ in "ab"), return_exceptions=True)
-
-    first, found = asyncio.run(both())
+    first, found = both(answer)
     assert getattr(first, "task_id", None) == (T if other == "answered" else None)
     assert found.task_id == second
 

@@ -128,8 +128,8 @@ class Asker:
             self.quiet_until = now + pause
             self.next_round = max(self.next_round, self.quiet_until)
         elif are_open:
-            is_due = self.next_round <= now
-            self.next_round = now + polling.SHORTEST if is_due else min(self.next_round, now + polling.SHORTEST)
+            soon = now + polling.SHORTEST
+            self.next_round = soon if self.next_round <= now else min(self.next_round, soon)
 
     def round(self, leader: Watch) -> Core[None]:
         """Asks once for all that is open: a lone task by its id, several by lists, with single reads for the rest."""
@@ -147,10 +147,11 @@ class Asker:
         order = [*self._in_turn(unknown), *self._in_turn(going_on)[:FEW]]
         done, wish = yield from self._one_by_one(order, leader, until)
         self.last_round = clock.monotonic()
-        self.quiet_until = self.last_round + max(wish, survey.wish)
-        pause = polling.jittered(max(self._pause(), wish, survey.wish), self.context.uniform)
+        wish = max(wish, survey.wish)
+        self.quiet_until = self.last_round + wish
+        pause = polling.jittered(max(self._pause(), wish), self.context.uniform)
         # those that are left have ended, or so it seems: the scheduler runs them no more
-        at_once = survey.has_tracked and done < len(unknown) and not (wish or survey.wish)
+        at_once = survey.has_tracked and done < len(unknown) and not wish
         self.next_round = self.last_round + (0.0 if at_once else pause)
 
     def _pause(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import inbox
 from .deliveries import Deliveries
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..client import AsyncRunwayClient
 
 Message = MutableMapping[str, Any]
+R = TypeVar("R")
 log: logging.Logger = logging.getLogger("useapi_runwayml.callbacks")
 
 
@@ -112,10 +113,8 @@ class CallbackApp(Receiver):
     async def _put(self, task: Task) -> None:
         """In the loop that tells of it: the one of the first callback, as long as that runs."""
         there = self._living()
-        if there is None or there.loop is asyncio.get_running_loop():
-            self._take(task, there)
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._take_there(task, there), there.loop))
+        taking = self._take_there(task, there)
+        await (taking if there is None else _within(there.loop, taking))
 
     def _living(self) -> Deliveries | None:
         """Those of a loop that runs; where it ran no more, others here have taken over."""
@@ -132,12 +131,17 @@ class CallbackApp(Receiver):
         if self._deliveries is None or self._deliveries.is_drained:
             return []
         there = self._living()
-        if there is None or there.loop is asyncio.get_running_loop():
-            return [] if there is None else await there.drain(timeout)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there.drain(timeout), there.loop))
+        return [] if there is None else await _within(there.loop, there.drain(timeout))
 
-    async def _take_there(self, task: Task, there: Deliveries) -> None:
+    async def _take_there(self, task: Task, there: Deliveries | None) -> None:
         self._take(task, there)
+
+
+async def _within(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, R]) -> R:
+    """Done in that loop, which may be another thread's."""
+    if loop is asyncio.get_running_loop():
+        return await work
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
 
 async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:

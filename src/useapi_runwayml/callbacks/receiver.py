@@ -110,5 +110,5 @@ def _problems(queue_size: Any, attempts: Any, first_pause: Any) -> Iterator[Prob
     for name, value in (("queue_size", queue_size), ("attempts", attempts)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             yield Problem(name, value, "it must be a whole number, 1 or more")
-    if not (is_seconds(first_pause) and first_pause >= 0):
+    if not is_seconds(first_pause):
         yield Problem("first_pause", first_pause, "it must be seconds, 0 or more")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import sys
 import traceback
@@ -134,9 +133,7 @@ def launch(
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command and gives its exit code; whatever can be foreseen becomes a line or two on stderr."""
-    output.use_json(
-        "--json" in itertools.takewhile(lambda word: word != "--", arguments)
-    )  # errors of the line itself too
+    output.use_json("--json" in exits.before_dashes(arguments))  # errors of the line itself too
     try:
         if (description := described(app, arguments)) is not None:
             output.emit(description, indent=1)

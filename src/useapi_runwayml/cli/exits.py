@@ -52,9 +52,14 @@ CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
 )
 
 
+def before_dashes(arguments: Sequence[str]) -> list[str]:
+    """The words among which options are looked for: behind two dashes there are none."""
+    return [*itertools.takewhile(lambda word: word != "--", arguments)]
+
+
 def refuse_empty(arguments: Sequence[str]) -> None:
     """Stop for an option that is given an empty text: it is a variable that is not set, and an empty path is the current folder."""
-    words = [*itertools.takewhile(lambda word: word != "--", arguments)]
+    words = before_dashes(arguments)
     for before, word in zip(["", *words], words, strict=False):
         if (not word and re.match(r"--?[A-Za-z]", before)) or re.fullmatch(r"--[^=]+=", word):
             name = word.rstrip("=") or before
