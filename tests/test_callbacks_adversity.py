@@ -20,6 +20,7 @@ from useapi_runwayml.simulator import Simulator, SimulatorServer
 
 from .conftest import TOKEN
 from .test_callbacks_receiving import SECRET, AsyncService, Served, Service, T, close, kind, served, task
+from .test_deliveries import turns
 
 __all__ = ["kind", "served"]  # fixtures
 
@@ -40,6 +41,17 @@ async def posted(app: Any, body: dict[str, Any]) -> int:
 
     await app({"type": "http", "method": "POST", "query_string": query, "headers": []}, receive, send)
     return int(sent[0]["status"])
+
+
+def hearing(*, takes: int = 1) -> tuple[CallbackApp, list[str]]:
+    """An app whose handler takes so many turns of its loop, and the tasks that it heard of."""
+    heard = list[str]()
+
+    async def on_change(found: Task) -> None:
+        await turns(takes)
+        heard.append(str(found.task_id))
+
+    return CallbackApp(signer(), on_change, AsyncService()), heard
 
 
 def put(app: Any, stream: Any, length: str = "") -> str:
@@ -140,8 +152,7 @@ def test_a_loop_that_is_gone_loses_nothing() -> None:
 
     async def once(ratio: float) -> int:
         status = await posted(app, task(progressRatio=ratio))
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await turns(20)
         return status
 
     assert [asyncio.run(once(ratio)) for ratio in (0.1, 0.2, 0.2, 0.3)] == [202] * 4
@@ -150,20 +161,13 @@ def test_a_loop_that_is_gone_loses_nothing() -> None:
 
 def test_what_a_loop_that_is_gone_had_not_told_is_told_in_the_next() -> None:
     """It was taken."""
-    heard = list[str]()
-
-    async def on_change(found: Task) -> None:
-        await asyncio.sleep(0)
-        heard.append(str(found.task_id))
-
-    app = CallbackApp(signer(), on_change, AsyncService())
+    app, heard = hearing()
     assert asyncio.run(posted(app, task(task_id="one"))) == 202
     assert heard == []
 
     async def later() -> None:
         assert await posted(app, task(task_id="two")) == 202
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await turns(20)
 
     asyncio.run(later())
     assert sorted(heard) == ["one", "two"]
@@ -371,13 +375,7 @@ def test_nothing_is_taken_once_all_is_told() -> None:
 
 def test_an_app_whose_loop_has_ended_is_closed_from_another() -> None:
     """What it had not told is told there, or named."""
-    heard = list[str]()
-
-    async def on_change(found: Task) -> None:
-        await asyncio.sleep(0)
-        heard.append(str(found.task_id))
-
-    app = CallbackApp(signer(), on_change, AsyncService())
+    app, heard = hearing()
     assert asyncio.run(posted(app, task(task_id="one"))) == 202
     assert asyncio.run(app.aclose()) == []
     assert heard == ["one"]
@@ -386,19 +384,13 @@ def test_an_app_whose_loop_has_ended_is_closed_from_another() -> None:
 
 def test_a_loop_that_has_stopped_and_is_kept_holds_nobody_up() -> None:
     """It is not closed, and runs no more: the next one tells of what comes."""
-    heard = list[str]()
-
-    async def on_change(found: Task) -> None:
-        heard.append(str(found.task_id))
-
-    app, kept = CallbackApp(signer(), on_change, AsyncService()), asyncio.new_event_loop()
+    (app, heard), kept = hearing(takes=0), asyncio.new_event_loop()
     try:
         assert kept.run_until_complete(posted(app, task(task_id="one"))) == 202
 
         async def later() -> None:
             assert await asyncio.wait_for(posted(app, task(task_id="two")), 10) == 202
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await turns(20)
 
         asyncio.run(later())
     finally:

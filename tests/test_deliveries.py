@@ -71,7 +71,7 @@ def test_what_fails_is_told_again_after_growing_pauses() -> None:
     async def main(pauses: list[float]) -> list[float]:
         made = deliveries(fails)
         made.put(state("a"))
-        await _turns(200)
+        await turns(200)
         assert await made.drain(10) == []
         return pauses
 
@@ -132,7 +132,7 @@ def test_an_end_is_over_with_the_last_handler() -> None:
         made = deliveries(waits)
         made.put(state("a"))
         draining = asyncio.ensure_future(made.drain(3600))
-        await _turns(5)
+        await turns(5)
         assert not draining.done()
         may_go_on.set()
         return await asyncio.wait_for(draining, 5)
@@ -155,11 +155,11 @@ def test_an_end_does_not_name_what_was_told_after_a_failure() -> None:
 
         made = deliveries(handler)
         made.put(state("a"))
-        await _turns(20)
+        await turns(20)
         assert pauses == [1]
         made.put(state("b"))
         draining = asyncio.ensure_future(made.drain(10))
-        await _turns(5)
+        await turns(5)
         may_go_on.set()
         return await draining
 
@@ -185,7 +185,7 @@ def test_a_body_that_does_not_say_that_more_comes_is_whole() -> None:
     assert sent[0]["status"] == 202
 
 
-async def _turns(number: int) -> None:
+async def turns(number: int) -> None:
     """So that what is ready may run."""
     for _ in range(number):
         await asyncio.sleep(0)

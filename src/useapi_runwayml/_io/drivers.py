@@ -17,7 +17,7 @@ from .clock import SystemClock
 from .pool import Pool
 from .quiet import install
 from .receiving import Body
-from .requests import Requests, answer_in, failure, log_request
+from .requests import Requests, answer_in, failure, link_failure, log_request
 from .sending import Through
 from .telling import atell, tell
 from .threads import in_thread
@@ -134,10 +134,7 @@ class SyncDriver:
                 finally:
                     response.close()
         except self._requests.link_failures as error:
-            answer = None if request is None else answer_in(error, request)
-            if answer is not None and not fetch.accept(answer.status, answer.headers):
-                return Answer(answer.status, answer.headers, b"")
-            found = failure(error, "download", request)
+            found = link_failure(error, fetch, request)
         return found
 
 
@@ -264,10 +261,7 @@ class AsyncDriver:
                 finally:
                     await response.aclose()
         except self._requests.link_failures as error:
-            answer = None if request is None else answer_in(error, request)
-            if answer is not None and not fetch.accept(answer.status, answer.headers):
-                return Answer(answer.status, answer.headers, b"")
-            found = failure(error, "download", request)
+            found = link_failure(error, fetch, request)
         return found
 
 

@@ -182,6 +182,14 @@ def failure(
     return found
 
 
+def link_failure(error: Exception, fetch: Fetch, request: httpx.Request | None) -> Answer | APIConnectionError:
+    """What a download has come to: the refusal that an exception of a hook carries, or that there was no answer."""
+    answer = None if request is None else answer_in(error, request)
+    if answer is not None and not fetch.accept(answer.status, answer.headers):
+        return Answer(answer.status, answer.headers, b"")
+    return failure(error, "download", request)
+
+
 def _advice(error: BaseException, told: str) -> str:
     if isinstance(error, httpx.PoolTimeout):
         return "all connections are in use: raise limits or timeout"
