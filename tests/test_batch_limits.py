@@ -118,6 +118,26 @@ def test_a_slot_that_a_row_has_is_its_own(journal: Journal) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("ticks", range(4))
+def test_an_interruption_beside_news_is_one(journal: Journal, ticks: int) -> None:
+    """A row that is told of a free slot as it is interrupted ends: it never waits on, for a slot that nobody gives back."""
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        await account.take(row(1, most=1))
+        waiting = asyncio.create_task(account.take(row(2, most=1)))
+        await soon(lambda: account._full is not None)
+        await asyncio.sleep(0.02)
+        await account.wake()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=2)
+        assert waiting.cancelled()
+
+    asyncio.run(main())
+
+
 def test_rows_take_slots_in_their_order(journal: Journal) -> None:
     """Those that were handed out, and are expected, go before those that come later in the file."""
 

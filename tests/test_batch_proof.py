@@ -128,7 +128,14 @@ class Batch:
                 process.wait(after)
             except subprocess.TimeoutExpired:
                 process.kill()
-        _, told = process.communicate(timeout=300)
+        try:
+            _, told = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            told = "\n".join(process.communicate())
+            pytest.fail(
+                f"batch {' '.join(arguments)} never ended, to be interrupted at {kill or 'no boundary'}: {told}"
+            )
         assert "Traceback" not in told, told
         return process.returncode
 

@@ -115,9 +115,9 @@ class Account:
 
     async def _wait(self, seconds: float, seen: int) -> None:
         """Until there is news: a slot may have been given back, or the gate shut."""
-        async with self._changed:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait_for(lambda: self._news != seen), seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(lambda: self._news != seen)
 
     async def wake(self) -> None:
         """A slot may be free."""

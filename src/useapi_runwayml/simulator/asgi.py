@@ -142,7 +142,8 @@ class SimulatorApp:
         while True:
             patience = begun + PATIENCE + request.body.size / SLOWEST - time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, patience))
+                async with asyncio.timeout(max(0.0, patience)):
+                    message = await receive()
             except TimeoutError:
                 request.unread = error_answer(408, "The body came too slowly")
                 return True

@@ -31,7 +31,8 @@ async def do_chores(
             if state_file is not None:
                 trouble = await _save(state_file, simulator, clock, trouble)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), CALLBACK_PAUSE)
+                async with asyncio.timeout(CALLBACK_PAUSE):
+                    await stop.wait()
     if state_file is not None:
         await _save(state_file, simulator, clock, always=True)
 
