@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import math
@@ -367,11 +368,17 @@ def write(name: str, figures: list[tuple[str, float, float]]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHES)}; all when none is named")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHES]:
+        parser.error(f"there is no {unknown[0]!r}: there are {', '.join(BENCHES)}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a package that is installed has its bytecode
-    missed, names = 0, [each for each in arguments if each != "--write"]
-    for name in names or list(BENCHES):
+    missed = 0
+    for name in options.names or list(BENCHES):
         figures = BENCHES[name]()
-        if "--write" in arguments:
+        if options.write:
             write(name, figures)
         for told, found, most in figures:
             goal = "" if most == float("inf") else f"  (at most {most:g})"

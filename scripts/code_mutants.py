@@ -120,8 +120,9 @@ def read(file: str) -> str:
 
 
 def all_mutants() -> list[Mutant]:
-    """All of them, always in the same order."""
-    return [each for file in sorted(PACKAGE.rglob("*.py")) for each in of_file(str(file.relative_to(PACKAGE)))]
+    """All of them, always in the same order; PyInstaller's hooks are run by it alone."""
+    files = [file.relative_to(PACKAGE).as_posix() for file in sorted(PACKAGE.rglob("*.py"))]
+    return [each for file in files if not file.startswith("_frozen/") for each in of_file(file)]
 
 
 def of_file(file: str) -> Iterator[Mutant]:

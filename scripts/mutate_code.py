@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Changes one thing in the hand-written code, and looks whether the tests that go through that line notice.
 
-scripts/mutate_code.py                  all mutants; the table goes to docs/mutation.md (hours)
+scripts/mutate_code.py                  all mutants; what became of them goes to docs/mutation.md (hours)
+scripts/mutate_code.py --zone _core     all of one zone, whose part of that page is written anew; the top level's is "the rest"
 scripts/mutate_code.py --sample 60      60 of them, others for each --seed; writes nothing
 scripts/mutate_code.py --changed        those in lines that differ from --base (the commit before, when it is not given); writes nothing
 scripts/mutate_code.py --only WORD      those whose file or change has the word; writes nothing
@@ -26,6 +27,7 @@ import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +103,8 @@ def changed_lines(base: str) -> dict[str, set[int]]:
 def choose(options: argparse.Namespace) -> list[Mutant]:
     """Those that are asked for: of a sample and of a change each once."""
     mutants = all_mutants()
+    if options.zone:
+        mutants = [each for each in mutants if each.zone in options.zone]
     if options.only:
         mutants = [each for each in mutants if options.only in each.file or options.only in each.text]
     chosen: dict[Mutant, None] = {}
@@ -120,37 +124,59 @@ def thinned(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
     return list(mutants)
 
 
-def table_of(
-    results: Sequence[tuple[Mutant, str]], reasons: Sequence[dict[str, str]], seconds: float, *, is_sample: bool
-) -> tuple[str, bool]:
-    """The table and the survivors, and whether as many are noticed as should be."""
-    zones: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    survivors: list[tuple[Mutant, str]] = []
-    for mutant, found in results:
-        reason = "" if found else reason_of(mutant, reasons)
-        zones[mutant.zone][0] += 1
-        zones[mutant.zone][1] += bool(found)
-        zones[mutant.zone][2] += bool(reason)
-        if not found:
-            survivors.append((mutant, reason))
-    lines = [f"{len(results)} mutants in {seconds / 60:.0f} minutes.", ""]
-    lines += [
-        "| zone | mutants | noticed | with a reason | of those without | goal |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    is_well = True
-    for zone, (count, noticed, explained) in sorted(zones.items()):
-        share, goal = noticed / max(1, count - explained), GOALS.get(zone, OTHERS)
-        is_well &= share >= goal
-        lines.append(f"| {zone} | {count} | {noticed} | {explained} | {share:.1%} | {goal:.0%} |")
-    lines += ["", "## Not noticed", ""]
-    for mutant, reason in sorted(survivors, key=lambda each: (each[1], each[0].file, each[0].line)):
-        lines.append(f"- `{mutant.file}`: `{mutant.change}`: {reason or 'no reason is known.'}")
-    if is_sample:
-        is_well = sum(bool(found) for _, found in results) >= FLOOR * (
-            len(results) - sum(each[2] for each in zones.values())
+@dataclass
+class Zone:
+    """What became of the mutants of one zone: those that nothing noticed, with a reason or without."""
+
+    name: str
+    noticed: int = 0
+    survivors: list[tuple[str, Mutant]] = field(default_factory=list)
+
+    @property
+    def explained(self) -> int:
+        return sum(bool(reason) for reason, _ in self.survivors)
+
+    @property
+    def goal(self) -> float:
+        return GOALS.get(self.name, OTHERS)
+
+    @property
+    def share(self) -> float:
+        """Of those that something could notice."""
+        return self.noticed / max(1, self.noticed + len(self.survivors) - self.explained)
+
+    def told(self) -> str:
+        """The paragraph and the list of the page."""
+        count, today = self.noticed + len(self.survivors), time.strftime("%Y-%m-%d")
+        words = (
+            f"{count} mutants, tried on {today}: {self.noticed} are noticed, {self.explained} have a reason why nothing does. "
+            f"Of those without one {self.share:.1%} are noticed (goal {self.goal:.0%})."
         )
-    return "\n".join(lines) + "\n", is_well
+        lines = [
+            f"- `{mutant.file}`: `{mutant.change}`: {reason or 'no reason is known.'}"
+            for reason, mutant in sorted(self.survivors, key=lambda each: (each[0], each[1].file, each[1].line))
+        ]
+        return "\n".join([words, "", *lines])
+
+
+def by_zone(results: Sequence[tuple[Mutant, str]], reasons: Sequence[dict[str, str]]) -> list[Zone]:
+    """What became of them, zone by zone."""
+    zones: dict[str, Zone] = {}
+    for mutant, found in results:
+        zone = zones.setdefault(mutant.zone, Zone(mutant.zone))
+        if found:
+            zone.noticed += 1
+        else:
+            zone.survivors.append((reason_of(mutant, reasons), mutant))
+    return [zones[name] for name in sorted(zones)]
+
+
+def is_enough(zones: Sequence[Zone], *, is_sample: bool) -> bool:
+    """Whether as many are noticed as should be: a sample says little of a zone."""
+    if not is_sample:
+        return all(zone.share >= zone.goal for zone in zones)
+    noticed = sum(zone.noticed for zone in zones)
+    return noticed >= FLOOR * (noticed + sum(len(zone.survivors) - zone.explained for zone in zones))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -160,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--changed", action="store_true", help="those that the last change touches")
     parser.add_argument("--base", default="HEAD~1", help="the commit before that change")
     parser.add_argument("--most", type=int, default=60, help="how many of a change at most")
+    parser.add_argument("--zone", action="append", help='a folder of the package, or "the rest"; may be given again')
     parser.add_argument("--only", help="a word in the file or the line")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="only list them")
@@ -185,11 +212,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results.append((mutant, found))
         print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
-    is_sample = bool(options.sample or options.changed)
-    table, is_well = table_of(results, reasons, time.monotonic() - begun, is_sample=is_sample)
-    print(table)
-    if not is_sample and not options.only:
-        mutation_page.write_code(f"Made by `scripts/mutate_code.py`, which says how it is done.\n\n{table}")
+    is_sample, zones = bool(options.sample or options.changed), by_zone(results, reasons)
+    for zone in zones:
+        print(f"\n{zone.name}: {zone.told()}")
+        if not is_sample and not options.only:
+            mutation_page.write_zone(zone.name, zone.told())
+    is_well = is_enough(zones, is_sample=is_sample)
+    print(f"\n{len(results)} mutants in {(time.monotonic() - begun) / 60:.0f} minutes")
     if not is_well:
         print("mutate_code: fewer are noticed than should be", file=sys.stderr)
     return 0 if is_well else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "mutation.md"
@@ -14,7 +15,11 @@ def write_document(text: str) -> None:
     PAGE.write_text(f"{text.rstrip()}\n\n{title}{code}" if title else text, encoding="utf-8")
 
 
-def write_code(text: str) -> None:
-    """The second part, without its title; the first stays."""
-    document = PAGE.read_text(encoding="utf-8").partition(CODE)[0]
-    PAGE.write_text(f"{document.rstrip()}\n\n{CODE}\n{text.lstrip()}", encoding="utf-8")
+def write_zone(zone: str, text: str) -> None:
+    """What was found of one zone of the code, in place of what was found before; the first part, and the other zones, stay."""
+    document, _, code = PAGE.read_text(encoding="utf-8").partition(CODE)
+    about, *parts = re.split(r"^## ", code, flags=re.MULTILINE)
+    zones = dict(part.split("\n", 1) for part in parts)
+    zones[zone] = f"\n{text.strip()}\n\n"
+    told = "".join(f"## {name}\n{zones[name]}" for name in sorted(zones)).rstrip()
+    PAGE.write_text(f"{document.rstrip()}\n\n{CODE}\n{about.strip()}\n\n{told}\n", encoding="utf-8")

@@ -10,19 +10,41 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import mutate_code  # noqa: E402
 import mutation_page  # noqa: E402
+from code_mutants import Mutant  # noqa: E402
 from evidence import Evidence  # noqa: E402
 
 
-def test_each_part_of_the_page_of_mutants_leaves_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two scripts write it, a run of hours each: neither takes away what the other found."""
+def test_each_part_of_the_page_of_mutants_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two scripts write it, a run of hours each: neither takes away what the other found, nor one zone what another did."""
     monkeypatch.setattr(mutation_page, "PAGE", tmp_path / "page.md")
-    (tmp_path / "page.md").write_text("# Mutants of the document\n\nold\n")
-    mutation_page.write_code("lines\n")
+    (tmp_path / "page.md").write_text("# Mutants of the document\n\nold\n\n# Mutants of the code\n\nabout\n")
+    mutation_page.write_zone("batch", "\nlines\n")
+    mutation_page.write_zone("_core", "rows\n\n- one\n")
     mutation_page.write_document("# Mutants of the document\n\nnew\n")
-    mutation_page.write_code("columns\n")
+    mutation_page.write_zone("batch", "columns")
     told = (tmp_path / "page.md").read_text()
-    assert told == "# Mutants of the document\n\nnew\n\n# Mutants of the code\n\ncolumns\n"
+    code = "about\n\n## _core\n\nrows\n\n- one\n\n## batch\n\ncolumns\n"
+    assert told == f"# Mutants of the document\n\nnew\n\n# Mutants of the code\n\n{code}"
+
+
+def test_mutants_are_counted_by_zone() -> None:
+    """Those with a reason are nobody's fault; of a zone its own goal is asked, of a sample less."""
+    mutants = [Mutant(f"_core/{number}.py", "AddNot", 0, 1, "x") for number in range(20)]
+    for mutant in mutants:
+        mutant.__dict__["change"] = f"a -> {mutant.file}"
+    results = [(mutant, "" if number < 2 else "a test") for number, mutant in enumerate(mutants)]
+    reasons = [{"where": "0", "change": "0", "reason": "equal"}]
+    (zone,) = mutate_code.by_zone(results, reasons)
+    assert (zone.noticed, len(zone.survivors), zone.explained, zone.share) == (18, 2, 2 - 1, 18 / 19)
+    assert "18 are noticed, 1 have a reason" in zone.told()
+    assert zone.told().endswith(
+        "- `_core/1.py`: `a -> _core/1.py`: no reason is known.\n- `_core/0.py`: `a -> _core/0.py`: equal"
+    )
+    assert not mutate_code.is_enough([zone], is_sample=False)
+    assert mutate_code.is_enough([zone], is_sample=True)
+    assert mutate_code.is_enough(mutate_code.by_zone(results[2:], reasons), is_sample=False)
 
 
 def test_tests_of_every_file_are_tried_on_a_line_of_all(tmp_path: Path) -> None:
