@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import tracemalloc
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,10 @@ import httpx
 import pytest
 
 import useapi_runwayml
-from useapi_runwayml import errors
+from useapi_runwayml import Task, errors
+from useapi_runwayml._core.asking import Terms, Watch
+from useapi_runwayml._core.effects import Options, Park, Sleep
+from useapi_runwayml._core.waiting import as_they_end
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
 
 from .conftest import BASE_URL, TOKEN, World
@@ -536,3 +540,53 @@ def test_tasks_that_only_the_scheduler_shows_are_asked_for_as_seldom_as_others(
     ids = many(world, 100, 3600)
     assert len(list(world.client().tasks.as_completed(ids, timeout=7200))) == 100
     assert len(world.sim.requests) <= 3600 / 30 * 10
+
+
+# -- what others see of a wait --------------------------------------------------------------------------------------------
+def begun(client: Any, task_ids: list[str]) -> tuple[Watch, Any]:
+    """A wait of this client, which its test runs step by step."""
+    group = client._group._target
+    watch = Watch(group.context, task_ids, Terms(3600, None, None, Options()))
+    return watch, as_they_end(group, watch)
+
+
+def test_a_leader_that_was_interrupted_as_it_left_holds_nobody_up(world: World) -> None:
+    """Whoever is parked looks for it once a minute, and takes the lead; so does who comes later."""
+    ids = many(world, 2, 60)
+    client = world.client()
+    (leader, first), (_, second) = begun(client, ids[:1]), begun(client, ids[1:])
+    assert isinstance(next(first), Sleep), "it leads"
+    parked = next(second)
+    assert isinstance(parked, Park)
+    assert parked.seconds <= 60
+    client._group.remove(leader)  # and the interruption comes
+    assert isinstance(second.send(None), Sleep), "it leads now"
+    second.close()
+    assert client.tasks.wait(ids[0]).status == "SUCCEEDED"
+
+
+def test_what_a_leader_goes_through_changes_under_the_lock_alone(world: World) -> None:
+    """A thread that takes the news of its wait, and ends with its tasks, waits for the one that asks for all."""
+    ids = many(world, 3, 0)
+    client = world.client()
+    group = client._group._target
+    lock = group.lock
+
+    class Held(OrderedDict[str, Any]):
+        def __delitem__(self, key: str) -> None:
+            assert lock._is_owned()
+            super().__delitem__(key)
+
+        def popitem(self, last: bool = True) -> tuple[str, Any]:
+            assert lock._is_owned()
+            return super().popitem(last)
+
+    watch, core = begun(client, ids)
+    watch.open, watch.news = Held(watch.open), Held()
+    next(core)
+    for each in ids:
+        group.tell(each, Task(task_id=each, status="SUCCEEDED"))
+    ended = [core.send(None), next(core), next(core)]
+    assert [each.value[0] for each in ended] == ids
+    assert [*core] == []
+    assert not watch.open

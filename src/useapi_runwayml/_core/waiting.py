@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 from ..errors import UseapiError
 from . import polling
@@ -12,6 +13,8 @@ from .effects import Core, Give, Park, Sleep, Tell
 from .stages import Pace
 
 SLICE = 1.0
+LONGEST_PARK = 60.0
+"""A wait looks now and then whether its leader is there still: one that was interrupted as it left may have told nobody."""
 
 
 class Group(Asker):
@@ -55,10 +58,25 @@ class Group(Asker):
                 if heir is not None:
                     heir.gate.set()
 
-    def leads(self, watch: Watch) -> bool:
-        """Whether this watch asks for all, and does not park; takes the lead when nobody has it."""
+    def taken(self, watch: Watch) -> tuple[str, Any] | None:
+        """The next news of this watch, if there are any: of a task that is open."""
         with self.lock:
-            if self.leader is None:
+            while watch.news:
+                task_id, news = watch.news.popitem(last=False)
+                if task_id in watch.open:
+                    return task_id, news
+            return None
+
+    def end(self, watch: Watch, task_id: str) -> None:
+        """A task of this watch is over, and its caller may be busy with it."""
+        with self.lock:
+            del watch.open[task_id]
+            self.resign(watch)
+
+    def leads(self, watch: Watch) -> bool:
+        """Whether this watch asks for all, and does not park; takes the lead when nobody has it, or one that is gone."""
+        with self.lock:
+            if self.leader not in self.watches:
                 self.leader = watch
             watch.is_parked = self.leader is not watch
             return not watch.is_parked
@@ -66,7 +84,7 @@ class Group(Asker):
     def turn(self, watch: Watch) -> Core[None]:
         """Lets time pass until there may be news for this watch: as the leader by asking, as a follower by parking."""
         if not self.leads(watch):
-            yield Park(watch.gate, max(0.0, watch.deadline - self.context.clock.monotonic()))
+            yield Park(watch.gate, max(0.0, min(LONGEST_PARK, watch.deadline - self.context.clock.monotonic())))
             watch.is_parked, watch.gate = False, self.context.make_gate()
             return
         clock = self.context.clock
@@ -90,22 +108,19 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
     """Gives (id, task) and (id, error) as tasks end; WaitTimeoutError at the deadline."""
     clock = group.context.clock
     paces: dict[str, Pace] = {}
-    group.join(watch)
     try:
+        group.join(watch)
         while True:
-            while watch.news:
-                task_id, news = watch.news.popitem(last=False)
-                if task_id not in watch.open:
-                    continue
+            while (taken := group.taken(watch)) is not None:
+                task_id, news = taken
                 if not isinstance(news, UseapiError) and watch.terms.on_progress is not None:
                     group.resign(watch)  # it may take its time, or wait for a task itself
                     progress = polling.progress_of(news, task_id, elapsed := clock.monotonic() - watch.begun)
                     left = paces.setdefault(task_id, Pace()).left(elapsed, progress.ratio, 1.0)
                     yield Tell(partial(watch.terms.on_progress, progress._replace(seconds_left=left)))
                 if isinstance(news, UseapiError) or polling.is_final(news):
-                    del watch.open[task_id]
                     paces.pop(task_id, None)
-                    group.resign(watch)
+                    group.end(watch, task_id)
                     yield Give((task_id, news))
             if not watch.open:
                 return

@@ -30,6 +30,8 @@ NAME = "useapi-runwayml-batch"
 ROW = "row"
 APPLICATION_VERSION = "2"
 POLL_SECONDS = 0.75
+END_SECONDS = 0.05
+"""How often a thread of DBOS wakes that has nothing to do here: the end of a process, and the making of tables, waits for it."""
 AGAIN_SECONDS = 1.0
 """Rows come back seldom, and only once their worker is gone, which takes longer to tell."""
 AHEAD = 6
@@ -92,6 +94,7 @@ class Journal(Records):
             "max_executor_threads": 16,
             "serializer": PlainJson(),
             "notification_coalesce_sec": POLL_SECONDS,  # there are none of ours: else it looks a hundred times a second
+            "notification_listener_polling_interval_sec": END_SECONDS,
         }
 
     def begin(self, settings: Settings) -> None:
