@@ -75,6 +75,15 @@ def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
 
 
+async def soon(condition: Callable[[], bool]) -> None:
+    """Waits until it is so."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it never came to that")
+
+
 class Proxy:
     """Calls the methods of a client or a resource, and waits for what has to be awaited."""
 

@@ -34,6 +34,7 @@ from useapi_runwayml.cli.exits import Stop
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
+from .documents import at_a_terminal
 
 SPEED = 200
 MAKER = "maker@example.com"
@@ -774,3 +775,21 @@ def test_what_is_public_is_listed_and_has_hints() -> None:
                 assert typing.get_type_hints(function)
     assert typing.get_type_hints(Batch.__init__)["max_jobs"] == int | None
     assert isinstance(Plan, type)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such terminals")
+def test_who_is_asked_sees_the_question_where_he_looks(place: Place) -> None:
+    """With the output in a file: the price and the question come to the terminal, and not into the file, unseen."""
+    place.file("one")
+    command = "python -m useapi_runwayml batch run jobs.csv > run.log".replace("python", sys.executable)
+    code, said = at_a_terminal(["sh", "-c", command], place.folder, {**os.environ})
+    assert code == 0
+    assert "1 job, 5 seconds of video, about 25 credits" in said
+    assert "Spend about 25 credits? [y/N]" in said
+    assert "Spend" not in (place.folder / "run.log").read_text()
+    assert place.paid() == {"one": 1}
+    away = subprocess.run(
+        ["sh", "-c", f"{command} 2> log"], cwd=place.folder, stdin=subprocess.DEVNULL, timeout=60, check=False
+    )
+    assert away.returncode == 2

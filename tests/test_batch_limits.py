@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.notices import Notices
 from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, DOUBTFUL, LIVING, OVER, ROWS, SLOTS, WORKERS
 from useapi_runwayml.batch.uploads import Uploads
+
+from .conftest import soon
 
 ACCOUNT = "maker@example.com"
 
@@ -50,15 +52,6 @@ def taken(journal: Journal) -> int:
 
 def the_slots(journal: Journal) -> int | None:
     return journal.transactions.now(lambda connection: connection.scalar(select(ACCOUNTS.c.slots)))
-
-
-async def soon(condition: Callable[[], bool]) -> None:
-    """Waits until it is so."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("it never came to that")
 
 
 def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:

@@ -140,8 +140,6 @@ def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, word
             encoding="utf-8",
         )
         words = ["--exec", f"{sys.executable} {script}"]
-    elif "false" in words:
-        words = ["--exec", "no-such-command-anywhere"]
     base = [sys.executable, "-W", "error", "-m", "useapi_runwayml", "callbacks", "serve"]
     serving = spawn(
         [*base, "--url", URL, "--port", str(port), *words],
@@ -159,7 +157,7 @@ def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, word
 
     try:
         assert soon(post) == 202
-        if words[:1] == ["--exec"] and "no-such" not in words[1]:
+        if words[:1] == ["--exec"] and "false" not in words:
             assert json.loads(soon(lambda: told.exists() and told.read_text()))["status"] == "RUNNING"
     finally:
         serving.send_signal(signal.SIGTERM)
@@ -172,8 +170,8 @@ def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, word
         assert out == "user:1-runwayml:a@b.c-task:t RUNNING 50%\n"
     elif words == ["--json"]:
         assert json.loads(out)["taskId"] == "user:1-runwayml:a@b.c-task:t"
-    elif "no-such" in words[1]:
-        assert "no-such-command-anywhere: No such file" in err
+    elif "false" in words:
+        assert "RUNNING, is told again: RuntimeError: false ended with 1" in err
 
 
 def test_an_address_is_made(service: SimulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

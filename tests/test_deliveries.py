@@ -189,3 +189,43 @@ async def turns(number: int) -> None:
     """So that what is ready may run."""
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+def test_a_cancellation_of_the_handlers_own_is_a_failure() -> None:
+    """What it waits for was cancelled, and not the receiver: it is called again, and newer states are told too."""
+    tries = list[str]()
+
+    async def waits(task: Task) -> None:
+        tries.append(str(task.status))
+        if len(tries) == 1:
+            raise asyncio.CancelledError
+
+    async def main(pauses: list[float]) -> None:
+        made = deliveries(waits)
+        made.put(state("a", "PENDING"))
+        await turns(50)
+        assert (tries, pauses) == (["PENDING"] * 2, [1.0])
+        made.put(state("a", "RUNNING"))
+        await turns(50)
+        assert tries[2:] == ["RUNNING"]
+        assert await made.drain(10) == []
+
+    in_loop(main)
+
+
+def test_a_handler_that_raises_stop_iteration_has_failed() -> None:
+    """From a thread it cannot come back as it is: nobody waits for it for ever."""
+    tries = list[str]()
+
+    def looks(task: Task) -> None:
+        tries.append(str(task.task_id))
+        if len(tries) == 1:
+            next(iter(()))
+
+    async def main(pauses: list[float]) -> None:
+        made = deliveries(looks)
+        made.put(state("a"))
+        assert await made.drain(10) == []
+        assert len(tries) == 2
+
+    in_loop(main)

@@ -7,11 +7,14 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from useapi_runwayml import RunwayClient, errors
+from useapi_runwayml.simulator import ManualClock
 
 from .conftest import TOKEN, World
 from .listening import Listening
@@ -184,3 +187,25 @@ def test_a_crafted_list_cannot_take_the_place_of_ours(world: World) -> None:
     with pytest.raises(errors.SubmissionUnknownError) as caught:
         world.scripted(handler).video_to_video.create(asset_id="a", text_prompt="x")
     assert caught.value.candidates == ()
+
+
+def test_a_second_try_below_us_that_finds_nobody_leaves_it_open() -> None:
+    """A transport sent the create, lost the connection, and could not make another: that is no create that never left."""
+    sent: list[str] = []
+
+    class Retries(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method != "POST":
+                return httpx.Response(200, json=[])
+            sent.append(request.url.path)
+            request.extensions["trace"](
+                "http2.send_request_headers.started", {"request": SimpleNamespace(method=b"POST")}
+            )
+            raise httpx.ConnectError("refused", request=request)
+
+    with httpx.Client(transport=Retries()) as http:
+        client = RunwayClient(TOKEN, http_client=http, lookup_timeout=0)
+        client._use_clock(ManualClock())
+        with pytest.raises(errors.SubmissionUnknownError):
+            client.video_to_video.create(asset_id="user:1-runwayml:a@b.test-asset:1", text_prompt="x")
+    assert len(sent) == 1

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from useapi_runwayml import RunwayClient, errors
 from useapi_runwayml._io import network
 
 from .conftest import MP4, World
-from .lines import Network, Said, answer, runway
+from .lines import Network, Said, answer, connect_by, runway
 from .test_downloading import TASK, task_json
 
 ASSET = "user:4242-runwayml:maker@example.com-asset:a1"
@@ -242,7 +243,7 @@ def test_a_proxys_network_is_held_too(world: World, monkeypatch: pytest.MonkeyPa
     inner: Any = client._driver._target._client
     for transport in inner._mounts.values():
         if transport is not None:
-            transport._pool._network_backend._backend = inner._transport._pool._network_backend._backend
+            connect_by(transport._pool._network_backend, inner._transport._pool._network_backend._backend)
     begun = world.clock.now()
     with pytest.raises(errors.APITimeoutError):
         client.tasks.retrieve(TASK, timeout=2)
@@ -323,6 +324,33 @@ def test_a_timeout_holds_for_a_host_of_many_addresses(monkeypatch: pytest.Monkey
     assert [address for address, _ in tried] == [(f"127.0.0.{last}", port) for last in range(1, 5)]
     assert 0.2 < tried[0][1] <= 0.25
     assert all(share <= 1 for _, share in tried)
+
+
+def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that does not answer takes its own time: not twice of it, and what it took counts."""
+    looked: list[str] = []
+
+    def fails(host: str, *given: Any, **more: Any) -> Any:
+        looked.append(host)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    with RunwayClient("t" * 20, base_url="http://many.example", timeout=1, max_retries=0) as client:
+        with pytest.raises(errors.APIConnectionError, match="Temporary failure in name resolution") as caught:
+            client.features.retrieve()
+        assert not caught.value.maybe_sent
+        assert looked == ["many.example"]
+        now = [network.time.monotonic()]
+        monkeypatch.setattr(network, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+        def late(host: str, *given: Any, **more: Any) -> Any:
+            now[0] += 2
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 9))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", late)
+        with pytest.raises(errors.APITimeoutError, match="ConnectTimeout") as slow:
+            client.features.retrieve()
+        assert not slow.value.maybe_sent
 
 
 def _only(name: str, found: list[Any]) -> Any:

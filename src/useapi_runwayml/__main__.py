@@ -18,7 +18,10 @@ def main() -> None:
 
 def _main() -> None:
     for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):
+        number = getattr(signal, name, None)
+        if (
+            number and signal.getsignal(number) is not signal.SIG_IGN
+        ):  # as nohup has it, who ends then by nobody's going
             signal.signal(number, _interrupt)
     try:
         import cyclopts  # noqa: F401
@@ -40,7 +43,7 @@ def _interrupt(_: int, frame: FrameType | None) -> None:
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler):
         handler(signal.SIGINT, frame)
-    else:  # Ctrl-C is ignored here, as behind nohup
+    else:  # Ctrl-C is ignored here, as behind a shell's &
         raise KeyboardInterrupt
 
 

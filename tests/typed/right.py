@@ -279,6 +279,7 @@ def batched(receiver: CallbackApp) -> list[BatchRow]:
     assert_type(Batch("jobs.csv", token=lambda: "t").plan(retry_failed=True, add=False), Plan)
     assert_type(Batch(project="p").report("report.html"), Path)
     assert_type(batch.waits(), dict[str, str])
+    assert_type(batch.stop(), None)
     return rows
 
 

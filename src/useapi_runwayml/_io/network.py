@@ -172,13 +172,11 @@ def _has_news(socket: Any) -> bool:
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    """Those of a name; the name itself where that has none, so that whoever connects says why. ConnectError for what is no name."""
+    """Those of a name, looked up once. ConnectError where it has none, and for what is no name."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a label of it is empty, or too long
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of it is empty, or too long
         raise httpcore.ConnectError(str(error)) from None
-    except OSError:
-        return [host]
     return list(dict.fromkeys(_text(address) for *_, address in found)) or [host]
 
 
@@ -193,6 +191,7 @@ class _Backend(httpcore.NetworkBackend):
 
     def __init__(self, backend: httpcore.NetworkBackend) -> None:
         self._backend = backend
+        self._look_up = _addresses
 
     def connect_tcp(
         self,
@@ -203,9 +202,11 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         with _Piece(timeout, httpcore.ConnectTimeout, writes=True) as piece:
-            addresses = _addresses(host, port)
             until = None if piece.timeout is None else time.monotonic() + piece.timeout
+            addresses = self._look_up(host, port)
             while True:
+                if until is not None and time.monotonic() >= until:
+                    raise httpcore.ConnectTimeout(f"{host} was looked up for as long as it all may take")
                 # each has its share of what is left: the socket module would give the whole to each in turn
                 share = None if until is None else max(0.0, until - time.monotonic()) / len(addresses)
                 try:

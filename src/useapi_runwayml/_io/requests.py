@@ -18,7 +18,7 @@ from .._version import VERSION
 from ..errors import APIConnectionError, APITimeoutError
 from .limits import Limits
 from .network import C
-from .once import trace_of
+from .once import has_begun, trace_of
 from .pool import Pool
 from .receiving import ENCODINGS
 from .timeouts import as_parts, cut
@@ -170,7 +170,7 @@ def failure(
     """
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
     if getattr(error, "_request", None) is request and isinstance(error, httpx.RequestError):
-        maybe_sent, cause = not isinstance(error, NEVER_SENT), None
+        maybe_sent, cause = has_begun(request) or not isinstance(error, NEVER_SENT), None
     else:
         maybe_sent, cause = getattr(request, "was_read", True), None if isinstance(error, httpx.RequestError) else error
     what = "timed out" if kind is APITimeoutError else "no answer"

@@ -122,6 +122,7 @@ class Batch:
             "endpoint": endpoint,
             "credits_per_job": credits_per_job,
         }
+        self._listener: Listener | None = None
         self._service: Callable[..., Any] = lambda kind, **more: kind(token, base_url=base_url, **more)
 
     def __repr__(self) -> str:
@@ -214,12 +215,13 @@ class Batch:
         ParameterError for a plan that has problems. BatchError when nothing could be begun, or the journal can be written no more. How single
         rows end raises nothing: their `state` tells.
         """
-        with self._begun(plan, max_credits, on_progress) as (journal, settings):
+        listener = Listener(on_progress)
+        with self._heard(listener), self._begun(plan, max_credits, on_progress) as (journal, settings):
             from .. import AsyncRunwayClient
             from .runner import run
 
             rows = latest(journal.facts())
-            listener = Listener(on_progress, [each.job.row for each in rows if each.is_over], len(rows))
+            listener.begin([each.job.row for each in rows if each.is_over], len(rows))
             ended = None
             with contextlib.suppress(Stopped), worded(maybe_sent=True):
                 ended = run(
@@ -233,6 +235,23 @@ class Batch:
             if listener.error is not None:
                 raise listener.error
             return [told(each) for each in ended or ()]
+
+    def stop(self) -> None:
+        """Ends a `run` of this batch that another thread is in, as Ctrl-C does: it raises BatchError soon, and what was paid for goes on by the next plan.
+
+        Of use where Ctrl-C does not come to that thread, as beside an event loop. Does nothing when no run goes on.
+        """
+        if self._listener is not None and self._listener.error is None:
+            self._listener.error = BatchError("the run was stopped: what was paid for goes on by the next plan")
+
+    @contextlib.contextmanager
+    def _heard(self, listener: Listener) -> Iterator[None]:
+        """While it runs it can be stopped."""
+        self._listener = listener
+        try:
+            yield
+        finally:
+            self._listener = None
 
     def put(self, plan: Plan, *, max_credits: float | None = None) -> int:
         """Puts the rows of a plan into the database, and gives how many attempts are there: `batch worker` runs them, on whichever machine.

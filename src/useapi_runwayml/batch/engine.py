@@ -63,8 +63,13 @@ class Engine:
             finally:
                 self._here.discard(workflow)
             return {"state": row.facts.state, "why": row.facts.why}
-        except (StoreFailed, Lost):
-            raise asyncio.CancelledError from None  # the process ends, or the row is another's: it stays as it is
+        except (
+            Lost
+        ):  # the row is another's, and stays as it is; nobody gives back a slot that was taken for it after its end
+            await self.steps.ledger.let_go(workflow)
+            raise asyncio.CancelledError from None
+        except StoreFailed:
+            raise asyncio.CancelledError from None  # the process ends
         except Exception as error:  # a row without an end would never let the batch end
             self.defect = error
             raise asyncio.CancelledError from error
@@ -117,7 +122,7 @@ class Engine:
     async def _process(self, row: Row) -> dict[str, Any]:
         job = row.job
         assets = list[str]()
-        if job.task_id is None:
+        if row.facts.task_id is None:
             for file, sha256 in ((job.video, job.sha256), (job.image, job.image_sha256)):
                 email = email_of(assets[0]) if assets and job.email is None else job.email
                 uploaded = await self._uploaded(row, file, sha256, email)
@@ -128,7 +133,7 @@ class Engine:
                 assets += [uploaded["asset_id"]] if file is not None else []
             row.facts.asset_id, row.facts.image_id = assets[0], assets[1] if len(assets) > 1 else None
         if row.facts.fetched is None:
-            account = self.steps.account(email_of(job.task_id or assets[0]) or job.email)
+            account = self.steps.account(email_of(row.facts.task_id or assets[0]) or job.email)
             await account.take(row, force=row.facts.has_begun)
             ended = await self._in_slot(row, assets, account)
             if ended is not None:
@@ -143,7 +148,7 @@ class Engine:
 
     async def _in_slot(self, row: Row, assets: list[str], account: Account) -> dict[str, Any] | None:
         """Until the row's task has succeeded, and its slot is given back; else how the row ended. A row that is left keeps its slot: its task goes on."""
-        if row.job.task_id is None:
+        if row.facts.task_id is None:
             created = await self._create(row, assets, account)
             if created["kind"] != "created":
                 state = created["kind"] if created["kind"] in ("held", "uncertain") else "failed"

@@ -183,6 +183,10 @@ class Ledger:
         await self._do(work)
         row.may_have_slot = False
 
+    async def let_go(self, workflow: str) -> None:
+        """The slot of a row that turned out to be another's, if that one is done with it."""
+        await self._do(lambda connection: limits.let_go(connection, workflow))
+
     async def give_back(self, row: Row) -> bool:
         """To the others, since this worker has not its clip; gives whether there is another that may have it."""
         row.facts.unseen_by = [*{*row.facts.unseen_by, self.worker}]

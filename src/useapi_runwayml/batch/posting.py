@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable, Iterator
@@ -34,6 +35,8 @@ class Posting:
     async def __call__(self, request: httpx.Request) -> None:
         if request.method != "POST" or not self._now.get():
             return
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # it was interrupted, and something on the way here has lost the word of it
         if not await self._is_sure_now():
             raise httpx.ConnectError("this worker's lock cannot be made sure of", request=request)
         self._sent.add(self._now.get())

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import itertools
 import warnings
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -36,6 +36,8 @@ T = TypeVar("T")
 POLL_SECONDS = 0.3
 TIMEOUT = 60.0
 """Seconds of the machine's, for one call: what a client takes that nobody tells another."""
+GRACE = 20.0
+"""Seconds that an interrupted row has to record where it is, before it is interrupted again."""
 SELDOM = 5
 """Every how many beats a worker looks for rows that nobody works on."""
 UNBEGUN = "coroutine 'execute_dequeued_workflow.* was never awaited"
@@ -107,11 +109,15 @@ class Work:
                 DBOS.launch()
                 async with asyncio.TaskGroup() as group:
                     living = group.create_task(self._live(presence, engine, calls))
-                    while await self._is_open(engine, presence):
+
+                    def check() -> None:
                         pulse.check()
                         self.go_on()
                         if engine.defect is not None:
                             raise engine.defect
+
+                    while await _meanwhile(self._is_open(engine, presence), check):
+                        check()
                         await asyncio.sleep(POLL_SECONDS)
                     living.cancel()
                 await _let_end()
@@ -192,6 +198,17 @@ def _of(error: BaseException) -> BaseException:
     return error
 
 
+async def _meanwhile(waiting: Coroutine[Any, Any, T], check: Callable[[], None]) -> T:
+    """What it gives; as long as that takes it is looked now and then whether to go on."""
+    doing = asyncio.ensure_future(waiting)
+    try:
+        while not (await asyncio.wait([doing], timeout=POLL_SECONDS))[0]:
+            check()
+        return doing.result()
+    finally:
+        doing.cancel()
+
+
 async def _let_end() -> None:
     """Rows that are over are still to be recorded as such by DBOS."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -205,7 +222,10 @@ async def _stop_all() -> None:
     for each in others:
         if not each.cancelling():  # a second time would interrupt what it still records
             each.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    while others:  # none in most cases; but a library may lose the word, or a database not answer
+        _, others = await asyncio.wait(others, timeout=GRACE)
+        for each in others:
+            each.cancel()
 
 
 async def delete_assets(runway: AsyncRunwayClient, journal: Journal, ended: Sequence[Facts]) -> None:
@@ -270,10 +290,11 @@ def work(
     on_event: OnEvent = lambda job, state, why: None,
     http_client: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
     callbacks: Receiver | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> None:
     """Works on the batch of the journal, or on all of the database, for ever, or until nothing is open."""
     queues = journal.queues() if journal.batch else None
-    worker = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks, not until_done)
+    worker = Work(journal, clock or BatchClock(), on_event, http_client, queues, callbacks, not until_done, go_on=go_on)
     try:
         asyncio.run(worker.run())
     finally:

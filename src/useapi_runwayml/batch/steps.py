@@ -123,8 +123,6 @@ class Steps(Endings):
     async def create(self, row: Row, assets: Sequence[str], account: Account) -> dict[str, Any]:
         """One intent and its one POST, or, when an earlier worker may have sent one, the look for its task."""
         facts, intent, more = row.facts, row.facts.intent, dict[str, Any]()
-        if facts.task_id is not None:  # it was recorded with the row, and not as this step's
-            return {"kind": "created", "task_id": facts.task_id}
         if intent is None:
             reference = reference_of(row.job, facts.sends + 1)
             self._intended[reference] = row

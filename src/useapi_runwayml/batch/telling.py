@@ -101,11 +101,15 @@ class Stopped(Exception):
 class Listener:
     """Tells a caller's function, and keeps what it raises: that ends the run in an orderly way, and can do nothing to a row."""
 
-    def __init__(self, on_progress: Callable[[BatchProgress], object] | None, over: Collection[int], rows: int) -> None:
+    def __init__(self, on_progress: Callable[[BatchProgress], object] | None) -> None:
         self._on_progress = on_progress
-        self._over = set(over)
-        self._rows = rows
+        self._over: set[int] = set()
+        self._rows = 0
         self.error: BaseException | None = None
+
+    def begin(self, over: Collection[int], rows: int) -> None:
+        """These rows are over already, of so many."""
+        self._over, self._rows = set(over), rows
 
     def __call__(self, job: Job | None, state: str, why: str) -> None:
         if job is not None and state in ENDS:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from ..errors import UseapiError
 from .tables import DOUBTFUL, UPLOADS, WORKERS
 from .transactions import LOOK_SECONDS, Transactions
 
@@ -21,12 +22,17 @@ class Uploads:
         self._do = transactions.do
         self._worker = worker
         self._known: dict[Key, str] = {}
+        self._failures: dict[Key, UseapiError] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
 
     async def get(self, sha256: str, email: str | None, upload: Callable[[], Awaitable[str]]) -> str:
         """The asset of this content for this account: known, another worker's once it has it, or uploaded now."""
         key = sha256, email or ""
+        known_failure = self._failures.get(key)
         async with self._locks.setdefault(key, asyncio.Lock()):
+            failure = self._failures.get(key)
+            if failure is not None and failure is not known_failure:
+                raise failure  # another row has tried meanwhile, for as long as it is worth
             while key not in self._known:
                 asset_id = await self._do(lambda connection: self._claim(connection, key))
                 if asset_id is None:
@@ -48,7 +54,9 @@ class Uploads:
     async def _make(self, key: Key, upload: Callable[[], Awaitable[str]]) -> str:
         try:
             asset_id = await upload()
-        except BaseException:
+        except Exception as error:  # whoever is interrupted leaves it to those who know that this worker is gone
+            if isinstance(error, UseapiError):
+                self._failures[key] = error
             await self._do(lambda connection: connection.execute(delete(UPLOADS).where(*self._mine(key))))
             raise
         made = update(UPLOADS).where(*self._mine(key)).values(asset_id=asset_id)

@@ -123,7 +123,11 @@ class Deliveries:
         task = self._waiting.pop(task_id)
         try:
             await self._tell(task)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            worker = asyncio.current_task()
+            if worker is None or not worker.cancelling():  # what the handler waited for was cancelled, and not this
+                self._after_failure(task, error)
+                return
             if not self._is_draining:  # its loop ends: the next one's tells of it
                 self._waiting.setdefault(task_id, task)
             raise
@@ -151,7 +155,7 @@ class Deliveries:
         if is_final(said) and not is_final(task):
             raise NotYet(f"a read says that it is {task.status}")
 
-    def _after_failure(self, task: Task, error: Exception) -> None:
+    def _after_failure(self, task: Task, error: BaseException) -> None:
         """Tried again after a pause, unless it has failed too often. Something newer that has come takes its place, with tries of its own."""
         task_id, told = str(task.task_id), f"{type(error).__name__}: {error}"
         failures = self._failures.pop(task_id, 0) + 1
@@ -171,5 +175,13 @@ async def call(function: Callable[..., Any], *given: Any) -> Any:
     """What may block in a thread; what can be awaited, here."""
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
         return await function(*given)
-    found = await asyncio.to_thread(function, *given)
+    found = await asyncio.to_thread(_plain, function, *given)
     return await found if inspect.isawaitable(found) else found
+
+
+def _plain(function: Callable[..., Any], *given: Any) -> Any:
+    """StopIteration cannot leave a thread by a future, which would never end."""
+    try:
+        return function(*given)
+    except StopIteration as error:
+        raise RuntimeError("it raised StopIteration") from error

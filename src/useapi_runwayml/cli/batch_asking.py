@@ -50,7 +50,7 @@ def refuse(jobs: object, problems: list[str]) -> int:
 def ask(told: str, credits: float | None, *, yes: bool) -> None:
     """Tells what is to be paid, and asks a person at a terminal whether to spend it; Stop when nobody agrees."""
     output.say(told)
-    if not yes and not agreed(credits):
+    if not yes and not _agrees(told, credits):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
 
 
@@ -72,12 +72,16 @@ def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
         raise Stop(told, USAGE)
 
 
-def agreed(credits: float | None) -> bool:
-    """Whether a person at a terminal agrees."""
-    if output.is_json() or not sys.stdin.isatty():
+def _agrees(told: str, credits: float | None) -> bool:
+    """Whether a person at a terminal agrees, who sees the question there though the output goes elsewhere."""
+    if output.is_json() or not sys.stdin.isatty() or not sys.stderr.isatty():
         return False
+    if not sys.stdout.isatty():
+        output.remark(told)
     try:
-        told = f"about {amount(credits)} credits" if credits is not None else "credits, how many is not known"
-        return input(f"Spend {told}? [y/N] ").strip().lower() in ("y", "yes")
+        about = f"about {amount(credits)} credits" if credits is not None else "credits, how many is not known"
+        sys.stderr.write(f"Spend {about}? [y/N] ")
+        sys.stderr.flush()
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False

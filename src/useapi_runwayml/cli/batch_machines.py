@@ -61,11 +61,15 @@ def worker_command(
         if gone is not None:
             return _give_up(journal, gone)
         from ..batch.runner import work
-        from ..batch.telling import Listener
+        from ..batch.telling import Listener, Stopped
 
         with watching() as on_progress, receiving(called, needs_secret=where.needs_secret) as callbacks:
-            listener = Listener(on_progress, (), journal.count())
-            work(journal, until_done=until_done, on_event=listener, callbacks=callbacks)
+            listener = Listener(on_progress)
+            listener.begin((), journal.count())
+            with contextlib.suppress(Stopped):
+                work(journal, until_done=until_done, on_event=listener, callbacks=callbacks, go_on=listener.check)
+            if listener.error is not None:
+                raise listener.error
     return OK
 
 

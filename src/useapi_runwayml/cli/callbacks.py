@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import json
+import logging
+import os
 import shlex
+import shutil
 import signal
-import subprocess
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -15,6 +20,7 @@ from . import output
 from .exits import USAGE, Stop
 from .needs import extra
 from .receiving import serve_at, signer_of
+from .serving import serve
 
 Url = Annotated[
     str, Parameter(help="The address at which the callbacks arrive from outside, as https://example.com/runway.")
@@ -45,12 +51,11 @@ def serve_command(
 
         signer = signer_of(url, "--url", needs_secret=SHARED)
     words = _words(exec)
-    app = CallbackApp(signer, (lambda task: _run(words, task)) if words else _show)
+    logging.getLogger("useapi_runwayml.callbacks").setLevel(logging.WARNING)  # what is refused, and what fails
+    app = CallbackApp(signer, functools.partial(_run, words) if words else _show)
     server = serve_at(app, port, host)
     output.remark(f"Callbacks are taken on {host}, port {server.port}. Ctrl-C ends it.")
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: server.stop())
-    server.run()
+    serve(server)
     output.remark("The receiver has ended.")
 
 
@@ -76,15 +81,36 @@ def _words(exec: str | None) -> list[str]:
         raise Stop(f"--exec: {error}", USAGE) from None
     if exec is not None and not words:
         raise Stop("--exec names no command", USAGE)
+    if words and shutil.which(words[0]) is None:
+        raise Stop(f"--exec: there is no command {words[0]}", USAGE)
     return words
 
 
-def _run(words: list[str], task: Task) -> None:
-    """Raises when the command fails, so that it is run again."""
+async def _run(words: list[str], task: Task) -> None:
+    """Raises when the command fails, so that it is run again. It is given the time that a receiver takes to end, and then ended too."""
     told: dict[str, Any] = task.to_dict()
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, start_new_session=True)
+    )  # a session of its own, since Ctrl-C at a terminal is for the receiver
     try:
-        code = subprocess.run(words, input=json.dumps(told), text=True, check=False).returncode  # noqa: S603
+        process = await asyncio.shield(starting)
+        await process.communicate(json.dumps(told).encode())
     except OSError as error:
         raise RuntimeError(f"{words[0]}: {error.strerror or error}") from None
-    if code:
-        raise RuntimeError(f"{words[0]} ended with {code}")
+    finally:  # also of an end that comes while it is begun
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+    if process.returncode:
+        raise RuntimeError(f"{words[0]} ended with {process.returncode}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """A command, and all that it has begun."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    await process.wait()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import logging
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from cyclopts import Parameter
 from . import output
 from .exits import Stop
 from .needs import extra
+from .serving import serve
 
 AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks", "state")
 
@@ -121,9 +121,7 @@ def simulate(
     output.show({"base_url": server.base_url, "page": f"{server.origin}/", "token": shown}, lambda: None)
     say(f"The simulator is at {server.base_url} (page: {server.origin}/). Ctrl-C ends it.")
     say(f"Try it: export USEAPI_RUNWAYML_BASE_URL={server.base_url} USEAPI_TOKEN={shown}")
-    signal.signal(signal.SIGINT, lambda *_: server.stop())
-    signal.signal(signal.SIGTERM, lambda *_: server.stop())
-    server.run()
+    serve(server)
     say("The simulator has ended.")
 
 

@@ -84,8 +84,9 @@ class SimulatorApp:
                     return
                 answer = self._steering(request)
                 if answer is None:
-                    answer = self.simulator.handle(request, self.clock.now())
-                    seen = self.simulator.requests[-1]
+                    with self.simulator.lock:
+                        answer = self.simulator.handle(request, self.clock.now())
+                        seen = self.simulator.requests[-1]
             except OSError as error:
                 answer = error_answer(507, f"The simulator cannot keep this: {error.strerror or error}")
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 
 import httpx
 
@@ -15,6 +16,35 @@ from .world import Callback
 
 log: logging.Logger = logging.getLogger("useapi_runwayml.simulator")
 CALLBACK_PAUSE = 0.1
+CALLBACK_TIMEOUT = 5.0
+END_SECONDS = 1.0
+
+
+class Receivers:
+    """Those who get callbacks: each in order, in a task of its own, so that a slow one holds up nobody else."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._waiting: dict[str, deque[Callback]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def put(self, callback: Callback) -> None:
+        self._waiting.setdefault(callback.url, deque()).append(callback)
+        if callback.url not in self._tasks:
+            self._tasks[callback.url] = asyncio.create_task(self._tell(callback.url))
+
+    async def _tell(self, url: str) -> None:
+        while waiting := self._waiting[url]:
+            await _post(self._client, waiting.popleft())
+        del self._waiting[url], self._tasks[url]
+
+    async def end(self) -> None:
+        """Those that are slow hear no more."""
+        if tasks := [*self._tasks.values()]:
+            _, late = await asyncio.wait(tasks, timeout=END_SECONDS)
+            for each in late:
+                each.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 async def do_chores(
@@ -22,17 +52,17 @@ async def do_chores(
 ) -> None:
     """Until `stop` is set. A receiver that is slow holds up no other, and one that fails is not asked again."""
     trouble = ""
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=CALLBACK_TIMEOUT, trust_env=False) as client:
+        receivers = Receivers(client)
         while not stop.is_set():
-            by_url: dict[str, list[Callback]] = {}
             for callback in simulator.due_callbacks(origin, clock.now()):
-                by_url.setdefault(callback.url, []).append(callback)
-            await asyncio.gather(*(_post_all(client, each) for each in by_url.values()))
+                receivers.put(callback)
             if state_file is not None:
                 trouble = await _save(state_file, simulator, clock, trouble)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CALLBACK_PAUSE):
                     await stop.wait()
+        await receivers.end()
     if state_file is not None:
         await _save(state_file, simulator, clock, always=True)
 
@@ -51,19 +81,16 @@ async def _save(
     return ""
 
 
-async def _post_all(client: httpx.AsyncClient, found: list[Callback]) -> None:
-    """In order for one receiver, so that a slow one holds up no other."""
-    for callback in found:
-        await _post(client, callback)
-
-
 async def _post(client: httpx.AsyncClient, callback: Callback) -> None:
     place = callback.url.partition("?")[0]
     if not callback.allowed:
         log.warning("no callback to %s: only the loopback is allowed", place)
         return
     try:
-        answer = await client.post(callback.url, content=callback.body, headers={"Content-Type": "application/json"})
+        async with asyncio.timeout(CALLBACK_TIMEOUT):
+            answer = await client.post(
+                callback.url, content=callback.body, headers={"Content-Type": "application/json"}
+            )
         log.info("callback to %s -> %s", place, answer.status_code)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # an address may be whatever was given
         log.warning("callback to %s failed: %s", place, type(error).__name__)

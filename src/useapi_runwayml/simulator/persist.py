@@ -23,8 +23,12 @@ class StateFile:
     """A file that a simulator's state is written to whenever it has changed, and read from at the start."""
 
     def __init__(self, path: Path) -> None:
-        if not path.name or path.is_dir():
-            raise ValueError("state must be the name of a file, and no folder")
+        try:
+            if not path.name or path.is_dir():
+                raise ValueError("state must be the name of a file, and no folder")
+            path.exists()
+        except OSError as error:
+            raise ValueError(f"state cannot be read: {error.strerror or error}") from None
         self.path = path
         self.media: Path = path.with_name(f"{path.name}.media")
         self._last: tuple[int, int] | None = None

@@ -65,8 +65,9 @@ class Simulator(World):
 
     def reset(self) -> None:
         """Empties everything but the faults and the settings."""
-        super().reset()
-        self.requests: deque[Seen] = deque(maxlen=1000)
+        with self.lock:  # a request that is under way ends before, or comes after
+            super().reset()
+            self.requests: deque[Seen] = deque(maxlen=1000)
 
     # -- the two questions of an adapter --------------------------------------------------------------------------------
     def limit_for(self, request: Request) -> int:
