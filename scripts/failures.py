@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 M = TypeVar("M")
 
-NOTHING = (0, 4, 5)  # all passed; a test is not there any more; there is none
+NOTHING = (0, 5)  # all passed; there is none
 
 
 class First:
@@ -32,14 +32,31 @@ class First:
             self.failed = f"importing {report.nodeid}"
 
 
-def first_failure(arguments: Sequence[str]) -> str:
+class Chosen:
+    """The pytest plugin that leaves these tests, in this order. Named on its command line, one that is not there any more would end it."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self._ranks = {test: rank for rank, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        there = [item for item in items if item.nodeid in self._ranks]
+        items[:] = sorted(there, key=lambda item: self._ranks[item.nodeid])
+
+
+def first_failure(arguments: Sequence[str], *plugins: object) -> str:
     """The first of these tests that fails, or nothing. In a process that is used for nothing else."""
     import pytest
 
     first = First()
     fixed = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
-    code = pytest.main([*fixed, *arguments], plugins=[first])
+    code = pytest.main([*fixed, *arguments], plugins=[first, *plugins])
     return first.failed or ("" if code in NOTHING else f"pytest ended with {int(code)}")
+
+
+def first_failure_of(tests: Sequence[str]) -> str:
+    """The first of these that fails, in their order; those that are not there any more are nobody's."""
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    return first_failure([file for file in files if Path(file).exists()], Chosen(tests))
 
 
 def in_processes(

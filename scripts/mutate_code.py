@@ -36,14 +36,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import mutation_page  # noqa: E402
 from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
 from evidence import Evidence  # noqa: E402
-from failures import first_failure, in_processes  # noqa: E402
+from failures import first_failure_of, in_processes  # noqa: E402
 
 LIMIT_SECONDS = 150
 BUDGET_SECONDS = 40.0
 FIRST = 20
 GOALS = {"_core": 0.95, "_io": 0.95, "callbacks": 0.95, "batch": 0.95}
 OTHERS = 0.85
-FLOOR = 0.4
+FLOOR = 0.6
 PRELOADED = (
     "hypothesis.stateful",
     "respx",
@@ -55,6 +55,12 @@ PRELOADED = (
     "yaml",
     "sqlalchemy",
     "av",
+    "dbos",
+    "psycopg",
+    "schemathesis.pytest.plugin",
+    "django",
+    "sybil",
+    "trustme",
 )
 REASONS = ROOT / "scripts" / "code_reasons.toml"
 
@@ -72,7 +78,7 @@ def look(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
     except BaseException as error:  # noqa: BLE001  # with its change it cannot even be imported
         return f"importing {name}: {type(error).__name__}"
     tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
-    stages = (first_failure(each) for each in (tests[:FIRST], tests[FIRST:]) if each)
+    stages = (first_failure_of(each) for each in (tests[:FIRST], tests[FIRST:]) if each)
     return next(filter(None, stages), "")
 
 
@@ -103,6 +109,8 @@ def changed_lines(base: str) -> dict[str, set[int]]:
 def choose(options: argparse.Namespace) -> list[Mutant]:
     """Those that are asked for: of a sample and of a change each once."""
     mutants = all_mutants()
+    if unknown := {*(options.zone or ())} - {each.zone for each in mutants}:
+        raise SystemExit(f"mutate_code: there is no zone {' and no zone '.join(sorted(unknown))}")
     if options.zone:
         mutants = [each for each in mutants if each.zone in options.zone]
     if options.only:

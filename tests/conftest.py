@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import ipaddress
 import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from httpx._transports import default
 
 import useapi_runwayml
 from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
@@ -29,6 +32,22 @@ if TYPE_CHECKING:
 TOKEN = "user:4242-s3cr3tT0k3n"
 BASE_URL = "http://runway.simulator/v1/runwayml"
 MP4 = clip()
+_make_context = default.create_ssl_context
+
+
+@functools.cache
+def _context_of(trust_env: bool, *environment: str | None) -> ssl.SSLContext:
+    return _make_context(trust_env=trust_env)
+
+
+def shared_context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    """One for all clients of the tests: to read what a system trusts takes longer than most of them."""
+    if verify is not True or cert is not None:
+        return _make_context(verify, cert, trust_env)
+    return _context_of(trust_env, *map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+
+
+default.create_ssl_context = shared_context
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,8 @@ def test_an_upload_that_is_interrupted_asks_the_store_for_nothing(journal: Journ
     ("failure", "tries"), [(APIStatusError("503", status=503), 1), (FileNotFoundError(2, "gone"), 3)]
 )
 def test_rows_of_one_clip_share_its_failure(journal: Journal, failure: Exception, tries: int) -> None:
-    """Who waited for another's upload is told what that one was told; who comes later tries anew. A file that is gone is one row's alone."""
+    """Who waited through all of another's upload is told what that one was told; who comes in its midst, or later, tries anew. A file that is
+    gone is one row's alone."""
     tried = list[str]()
 
     async def main() -> None:
@@ -154,22 +156,27 @@ def test_rows_of_one_clip_share_its_failure(journal: Journal, failure: Exception
 
         rows = [asyncio.create_task(uploads.get("digest", ACCOUNT, upload)) for _ in range(3)]
         await soon(lambda: bool(tried))
+        amid = asyncio.create_task(uploads.get("digest", ACCOUNT, upload))
+        await asyncio.sleep(0)
         go_on.set()
-        assert await asyncio.gather(*rows, return_exceptions=True) == [failure] * 3
-        assert len(tried) == tries
+        assert await asyncio.gather(*rows, amid, return_exceptions=True) == [failure] * 4
+        assert len(tried) == tries + 1
         with pytest.raises(type(failure)):
             await uploads.get("digest", ACCOUNT, upload)
-        assert len(tried) == tries + 1
+        assert len(tried) == tries + 2
 
     asyncio.run(main())
 
 
 def test_a_task_that_is_there_is_fetched_whatever_ended_its_row() -> None:
-    """Also when its clip, which nobody needs any more, could not be uploaded again: it is never made anew."""
+    """Also when its clip, which nobody needed any more, could not be uploaded again, as an older version did: it is never made anew."""
     facts = Facts(Job(1, 2, "c.mp4", "x", "1.mp4"), task_id="t")
     facts.end({"state": "failed", "stage": "upload", "why": "it is not the file any more"})
     assert [job.task_id for job in to_resume([facts])] == ["t"]
     assert [job.task_id for job in to_retry([facts])] == ["t"]
+    facts.task_id = None
+    assert to_resume([facts]) == []
+    assert [job.task_id for job in to_retry([facts])] == [None]
 
 
 @pytest.mark.slow
@@ -230,21 +237,46 @@ def test_a_slot_of_a_row_that_is_over_is_given_back(journal: Journal) -> None:
 @pytest.mark.slow
 def test_a_run_is_stopped_from_another_thread(place: Place) -> None:
     """Ctrl-C does not come to a thread beside an event loop: `stop` ends it, nothing more is paid, and the next plan goes on."""
-    batch = place.batch(place.jobs("one", "two"), max_jobs=1)
+    batch = place.batch(place.jobs(*"abcdefghijkl"), max_jobs=1)
     batch.stop()  # there is none, and the next one begins
     waiting = threading.Event()
 
     async def main() -> None:
-        heard: list[Any] = [lambda told: waiting.set() if told.state == "waiting" else None]
-        running = asyncio.create_task(asyncio.to_thread(batch.run, batch.plan(), on_progress=heard[0]))
-        await asyncio.to_thread(waiting.wait, 20)
-        batch.stop()
-        with pytest.raises(BatchError, match="the run was stopped"):
-            await running
+        def heard(told: Any) -> None:
+            if told.state == "waiting":
+                waiting.set()
 
+        running = asyncio.create_task(asyncio.to_thread(batch.run, batch.plan(), on_progress=heard))
+        await asyncio.to_thread(waiting.wait, 20)
+        with pytest.raises(BatchError):
+            await asyncio.to_thread(batch.run, plan)  # a second one, which is refused, takes nothing from the first
+        batch.stop()
+        with pytest.raises(BatchError, match="the run was stopped") as caught:
+            await running
+        assert caught.value.maybe_sent
+
+    plan = batch.plan()
     asyncio.run(main())
-    assert sum(place.paid().values()) == 1
-    assert states(batch.run(batch.plan())) == ["done", "done"]
+    assert 1 <= sum(place.paid().values()) < 12
+    assert states(batch.run(batch.plan())) == ["done"] * 12
+    assert set(place.paid().values()) == {1}
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_whole_is_not_said_to_be_stopped(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that comes while its uploads are deleted leaves what is left of that, and the rows are given."""
+    batch = place.batch(place.jobs("one"), delete_assets=True)
+    delete = runner.delete_assets
+
+    async def stopped(*given: Any) -> None:
+        batch.stop()
+        await delete(*given)
+
+    monkeypatch.setattr(runner, "delete_assets", stopped)
+    place.sim.faults.add("latency", "deleteAsset", seconds=30.0)
+    begun = time.monotonic()
+    assert states(batch.run(batch.plan())) == ["done"]
+    assert time.monotonic() - begun < 25
 
 
 def test_a_worker_can_be_stopped(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,7 @@ def main() -> None:
 def _main() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if (
-            number and signal.getsignal(number) is not signal.SIG_IGN
-        ):  # as nohup has it, who ends then by nobody's going
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP: it stays so
             signal.signal(number, _interrupt)
     try:
         import cyclopts  # noqa: F401

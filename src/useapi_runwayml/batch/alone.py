@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from .refusals import BatchError
 
 _one = threading.Lock()
-IN_LOOP = "run blocks, and an event loop runs in this thread: await asyncio.to_thread(batch.run, plan)"
+IN_LOOP = "run blocks, and an event loop runs in this thread: await asyncio.to_thread(batch.run, plan), which batch.stop() ends"
 
 
 @contextlib.contextmanager

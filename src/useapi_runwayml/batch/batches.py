@@ -41,7 +41,7 @@ class Batch:
     between two calls, and can be made again at any time with the same arguments.
 
     `run` blocks; there is no awaiting twin, since what keeps the journal (DBOS) is one for each process and blocks as well. Beside an
-    event loop, as in a notebook, it is `await asyncio.to_thread(batch.run, plan)`. One batch at a time runs in a process.
+    event loop, as in a notebook, it is `await asyncio.to_thread(batch.run, plan)`, which `stop` ends. One batch at a time runs in a process.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Batch:
             "endpoint": endpoint,
             "credits_per_job": credits_per_job,
         }
-        self._listener: Listener | None = None
+        self._listeners: set[Listener] = set()
         self._service: Callable[..., Any] = lambda kind, **more: kind(token, base_url=base_url, **more)
 
     def __repr__(self) -> str:
@@ -234,24 +234,26 @@ class Batch:
                 )
             if listener.error is not None:
                 raise listener.error
-            return [told(each) for each in ended or ()]
+            if ended is None:
+                raise BatchError("the run was stopped: what was paid for goes on by the next plan", maybe_sent=True)
+            return [told(each) for each in ended]
 
     def stop(self) -> None:
-        """Ends a `run` of this batch that another thread is in, as Ctrl-C does: it raises BatchError soon, and what was paid for goes on by the next plan.
+        """Ends a `run` of this batch that another thread is in, as Ctrl-C does: it raises BatchError within seconds, and what was paid for goes on by the next plan.
 
         Of use where Ctrl-C does not come to that thread, as beside an event loop. Does nothing when no run goes on.
         """
-        if self._listener is not None and self._listener.error is None:
-            self._listener.error = BatchError("the run was stopped: what was paid for goes on by the next plan")
+        for each in tuple(self._listeners):
+            each.is_stopped = True
 
     @contextlib.contextmanager
     def _heard(self, listener: Listener) -> Iterator[None]:
         """While it runs it can be stopped."""
-        self._listener = listener
+        self._listeners.add(listener)
         try:
             yield
         finally:
-            self._listener = None
+            self._listeners.discard(listener)
 
     def put(self, plan: Plan, *, max_credits: float | None = None) -> int:
         """Puts the rows of a plan into the database, and gives how many attempts are there: `batch worker` runs them, on whichever machine.

@@ -10,7 +10,7 @@ from .checks import Job
 from .facts import Facts
 
 Decision = Literal["adopt", "send again", "give up"]
-TAKEN_UP_AGAIN = ("wait", "download")
+TAKEN_UP_AGAIN = ("upload", "wait", "download")  # with a task: an older version uploaded once more, in vain
 OPEN = ("queued", "uploaded", "submitting")
 
 

@@ -63,10 +63,9 @@ class Engine:
             finally:
                 self._here.discard(workflow)
             return {"state": row.facts.state, "why": row.facts.why}
-        except (
-            Lost
-        ):  # the row is another's, and stays as it is; nobody gives back a slot that was taken for it after its end
-            await self.steps.ledger.let_go(workflow)
+        except Lost:  # the row is another's, and stays as it is
+            with contextlib.suppress(StoreFailed, DBAPIError):
+                await self.steps.ledger.let_go(workflow)
             raise asyncio.CancelledError from None
         except StoreFailed:
             raise asyncio.CancelledError from None  # the process ends

@@ -98,7 +98,7 @@ class Facts:
             self.state = "uncertain"
         elif self.state == "failed" and self.job.decision == "adopt" and self.error == "NotFoundError":
             self.state, self.why = "uncertain", f"there is no task {self.job.task_id}"
-        if self.stage in ("batch", "upload") and self.task_id:
+        if self.stage == "batch" and self.task_id:
             self.stage = "wait"
 
 

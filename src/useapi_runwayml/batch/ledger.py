@@ -184,7 +184,7 @@ class Ledger:
         row.may_have_slot = False
 
     async def let_go(self, workflow: str) -> None:
-        """The slot of a row that turned out to be another's, if that one is done with it."""
+        """The slot of a row that turned out to be another's, if that one is done with it: nobody else would give it back."""
         await self._do(lambda connection: limits.let_go(connection, workflow))
 
     async def give_back(self, row: Row) -> bool:

@@ -29,6 +29,7 @@ from .ledger import Ledger, Lost, Row
 from .presence import BEAT, Presence
 from .pulse import Pulse
 from .steps import Settings, Steps
+from .telling import Stopped
 from .transactions import is_outage
 from .uploads import Uploads
 
@@ -98,11 +99,11 @@ class Work:
             http.event_hooks = {"request": [steps.posting, pulse.asked], "response": [service, pulse.answered]}
             calls = Calls(journal.transactions, self.callbacks, steps.waited_for) if self.callbacks else None
             await self._in_thread(presence.begin)
-            await steps.learn()
+            await _meanwhile(steps.learn(), self.go_on)
             _running.append(engine)
             try:
                 with contextlib.suppress(errors.UseapiError):
-                    await runway.scheduler.list()  # a read, for the service's date
+                    await _meanwhile(runway.scheduler.list(), self.go_on)  # a read, for the service's date
                 DBOS(config=journal.config(presence.worker))
                 if self.queues is not None:
                     DBOS.listen_queues(self.queues)
@@ -228,7 +229,9 @@ async def _stop_all() -> None:
             each.cancel()
 
 
-async def delete_assets(runway: AsyncRunwayClient, journal: Journal, ended: Sequence[Facts]) -> None:
+async def delete_assets(
+    runway: AsyncRunwayClient, journal: Journal, ended: Sequence[Facts], go_on: Callable[[], None] = lambda: None
+) -> None:
     """Deletes the uploads that no row needs any more: every row of their file is done."""
     files = [
         (asset_id, file, each)
@@ -246,7 +249,7 @@ async def delete_assets(runway: AsyncRunwayClient, journal: Journal, ended: Sequ
     for asset_id in dict.fromkeys(asset_id for asset_id, _, _ in files):
         if asset_id not in kept:
             with contextlib.suppress(errors.UseapiError):
-                await runway.assets.delete(asset_id)
+                await _meanwhile(runway.assets.delete(asset_id), go_on)
                 await Uploads(journal.transactions, NOBODY).forget(asset_id)
 
 
@@ -273,7 +276,8 @@ def run(
         ended = latest(journal.facts())
         if settings.delete_assets:
             async with work.connected(http_client()) as runway:
-                await delete_assets(runway, journal, ended)
+                with contextlib.suppress(Stopped):  # there is nothing else left to do
+                    await delete_assets(runway, journal, ended, go_on)
         return ended
 
     try:

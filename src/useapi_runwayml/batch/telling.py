@@ -106,6 +106,7 @@ class Listener:
         self._over: set[int] = set()
         self._rows = 0
         self.error: BaseException | None = None
+        self.is_stopped = False
 
     def begin(self, over: Collection[int], rows: int) -> None:
         """These rows are over already, of so many."""
@@ -123,6 +124,6 @@ class Listener:
             self.error = error
 
     def check(self) -> None:
-        """Stopped once the function has raised."""
-        if self.error is not None:
+        """Stopped once the function has raised, or somebody wants no more."""
+        if self.error is not None or self.is_stopped:
             raise Stopped

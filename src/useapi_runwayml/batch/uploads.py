@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,17 +23,18 @@ class Uploads:
         self._do = transactions.do
         self._worker = worker
         self._known: dict[Key, str] = {}
-        self._failures: dict[Key, UseapiError] = {}
+        self._begun = Counter[Key]()
+        self._failures: dict[Key, tuple[int, UseapiError]] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
 
     async def get(self, sha256: str, email: str | None, upload: Callable[[], Awaitable[str]]) -> str:
         """The asset of this content for this account: known, another worker's once it has it, or uploaded now."""
         key = sha256, email or ""
-        known_failure = self._failures.get(key)
+        begun = self._begun[key]
         async with self._locks.setdefault(key, asyncio.Lock()):
-            failure = self._failures.get(key)
-            if failure is not None and failure is not known_failure:
-                raise failure  # another row has tried meanwhile, for as long as it is worth
+            attempt, failure = self._failures.get(key, (0, None))
+            if failure is not None and attempt > begun:
+                raise failure  # another row has tried since this one waits, for as long as it is worth
             while key not in self._known:
                 asset_id = await self._do(lambda connection: self._claim(connection, key))
                 if asset_id is None:
@@ -52,11 +54,12 @@ class Uploads:
         await self._do(lambda connection: connection.execute(delete(UPLOADS).where(UPLOADS.c.asset_id == asset_id)))
 
     async def _make(self, key: Key, upload: Callable[[], Awaitable[str]]) -> str:
+        self._begun[key] += 1
         try:
             asset_id = await upload()
         except Exception as error:  # whoever is interrupted leaves it to those who know that this worker is gone
             if isinstance(error, UseapiError):
-                self._failures[key] = error
+                self._failures[key] = self._begun[key], error
             await self._do(lambda connection: connection.execute(delete(UPLOADS).where(*self._mine(key))))
             raise
         made = update(UPLOADS).where(*self._mine(key)).values(asset_id=asset_id)

@@ -73,15 +73,16 @@ def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
 
 
 def _agrees(told: str, credits: float | None) -> bool:
-    """Whether a person at a terminal agrees, who sees the question there though the output goes elsewhere."""
-    if output.is_json() or not sys.stdin.isatty() or not sys.stderr.isatty():
+    """Whether a person at a terminal agrees, who sees the question there though the output, or what is said aside, goes elsewhere."""
+    shown = next((stream for stream in (sys.stderr, sys.stdout) if stream.isatty()), None)
+    if output.is_json() or not sys.stdin.isatty() or shown is None:
         return False
     if not sys.stdout.isatty():
         output.remark(told)
     try:
         about = f"about {amount(credits)} credits" if credits is not None else "credits, how many is not known"
-        sys.stderr.write(f"Spend {about}? [y/N] ")
-        sys.stderr.flush()
+        shown.write(f"Spend {about}? [y/N] ")
+        shown.flush()
         return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False

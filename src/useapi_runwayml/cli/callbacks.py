@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -25,6 +26,7 @@ from .serving import serve
 Url = Annotated[
     str, Parameter(help="The address at which the callbacks arrive from outside, as https://example.com/runway.")
 ]
+OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows' word for a session
 SHARED = "whoever creates tasks and whoever receives their callbacks share a secret"
 
 
@@ -79,18 +81,22 @@ def _words(exec: str | None) -> list[str]:
         words = [] if exec is None else shlex.split(exec)
     except ValueError as error:
         raise Stop(f"--exec: {error}", USAGE) from None
-    if exec is not None and not words:
+    if exec is None:
+        return []
+    if not words:
         raise Stop("--exec names no command", USAGE)
-    if words and shutil.which(words[0]) is None:
+    if (command := shutil.which(words[0])) is None:
         raise Stop(f"--exec: there is no command {words[0]}", USAGE)
-    return words
+    return [command, *words[1:]]
 
 
 async def _run(words: list[str], task: Task) -> None:
     """Raises when the command fails, so that it is run again. It is given the time that a receiver takes to end, and then ended too."""
     told: dict[str, Any] = task.to_dict()
     starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, start_new_session=True)
+        asyncio.create_subprocess_exec(
+            *words, stdin=asyncio.subprocess.PIPE, start_new_session=True, creationflags=OWN_GROUP
+        )
     )  # a session of its own, since Ctrl-C at a terminal is for the receiver
     try:
         process = await asyncio.shield(starting)
@@ -105,7 +111,7 @@ async def _run(words: list[str], task: Task) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """A command, and all that it has begun."""
+    """A command, and, where there are groups of processes, all that it has begun."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
