@@ -36,7 +36,7 @@ def libraries(session: nox.Session, which: str) -> None:
         session.run("uv", "pip", "uninstall", "-q", "schemathesis", external=True)
         without = ["--ignore", "contract_tests/test_schemathesis.py"]
     session.run("uv", "pip", "list", external=True)
-    fast = ["-q", "-n", "2", "--dist", "loadgroup", "-m", "not slow and not proof"]
+    fast = ["-q", "-n", "4", "--dist", "loadgroup", "-m", "not slow and not proof"]
     session.run("python", "-m", "pytest", *fast, *without, *session.posargs)
 
 

@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=60, help="how many of a change at most")
     parser.add_argument("--zone", action="append", help='a folder of the package, or "the rest"; may be given again')
     parser.add_argument("--only", help="a word in the file or the line")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2 * (os.cpu_count() or 1), help="many tests wait")
     parser.add_argument("--list", action="store_true", help="only list them")
     options = parser.parse_args(arguments)
     mutants = choose(options)

@@ -7,11 +7,13 @@ import json
 import logging
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from useapi_runwayml import MediaWarning, ParameterError
+from useapi_runwayml._core import clips
 from useapi_runwayml.cli import app
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
 
@@ -60,6 +62,14 @@ def test_what_is_said_of_a_clip_wins(world: World) -> None:
     assert world.sim.state.assets[asset.asset_id].measures == {"duration": 7.5, "width": 64, "height": 1080}
     asset = runway.assets.upload(io.BytesIO(image(48, 32)), name="c.png")
     assert world.sim.state.assets[asset.asset_id].measures == {"width": 48, "height": 32}
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(9.85, True), (9.95, False)])
+def test_a_clip_that_is_a_frame_short_is_long_enough(seconds: float, is_told: bool) -> None:
+    """Players and the service round as they like: up to a tenth of a second nothing is said."""
+    asked = SimpleNamespace(crops_to=None, seconds=lambda values: values["seconds"])
+    found = [*clips.remarks(clips.Clip("MPEG-4", "video", seconds, 1280, 768), asked, {"seconds": 10})]  # type: ignore[arg-type]
+    assert bool(found) is is_told
 
 
 def test_without_the_extra_nothing_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

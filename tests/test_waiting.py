@@ -590,3 +590,11 @@ def test_what_a_leader_goes_through_changes_under_the_lock_alone(world: World) -
     assert [each.value[0] for each in ended] == ids
     assert [*core] == []
     assert not watch.open
+
+
+def test_news_are_told_in_the_order_in_which_they_came(world: World) -> None:
+    """A task that has newer news than it had stands behind those that came meanwhile."""
+    watch, _ = begun(world.client(), ["a", "b"])
+    for task_id, news in (("a", 1), ("b", 2), ("a", 3)):
+        watch.keep(task_id, news)
+    assert [*watch.news.items()] == [("b", 2), ("a", 3)]
