@@ -7,27 +7,32 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
-from useapi_runwayml import APIStatusError
+from useapi_runwayml import APIStatusError, ParameterError
 from useapi_runwayml.batch import BatchError, runner
+from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.changes import to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
-from useapi_runwayml.batch.clock import BatchClock
+from useapi_runwayml.batch.clock import BatchClock, ServiceClock
 from useapi_runwayml.batch.engine import Engine
 from useapi_runwayml.batch.facts import Facts
+from useapi_runwayml.batch.identity import known_to_service
 from useapi_runwayml.batch.journal import Journal
-from useapi_runwayml.batch.ledger import Ledger, Lost, Settings
+from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.posting import Posting
 from useapi_runwayml.batch.steps import Steps
-from useapi_runwayml.batch.tables import ROWS, SLOTS, UPLOADS
+from useapi_runwayml.batch.tables import ACCOUNTS, ROWS, SLOTS, UPLOADS
 from useapi_runwayml.batch.telling import Stopped
 from useapi_runwayml.batch.uploads import Uploads
+from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import TOKEN, soon
 from .test_batch_class import Place, place, states
@@ -293,3 +298,135 @@ def test_a_worker_can_be_stopped(journal: Journal, monkeypatch: pytest.MonkeyPat
 class Nowhere(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=[])
+
+
+def test_what_another_process_was_asked_to_wait_is_no_secret(journal: Journal) -> None:
+    """Rows that come to no slot for hours say why, where `status` finds it, and no more once they do."""
+    told = list[tuple[str, float]]()
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions, on_wait=lambda *given: told.append(given))
+        row = Row("b:row-1-1", "b", Facts(Job(1, 2, "c.mp4", "x", "1.mp4")), Settings(max_jobs=3))
+        await account._know(3)
+        await account.lower(7200)
+        waiting = asyncio.create_task(account.take(row))
+        await soon(lambda: bool(told))
+        journal.transactions.now(lambda connection: connection.execute(update(ACCOUNTS).values(busy_until=0)))
+        await account.wake()
+        await waiting
+
+    asyncio.run(main())
+    assert 7000 < told[0][1] <= 7200
+    assert told[-1] == (ACCOUNT, 0.0)
+    ledger, heard = Ledger(journal.transactions, "w", journal.root), list[Any]()
+    steps = Steps(None, BatchClock(), None, ledger, journal.transactions)  # type: ignore[arg-type]
+    steps.tell = lambda *given: heard.append(given)
+    for seconds in (7200, 29, 0):
+        steps._waits(ACCOUNT, seconds)
+    words = "the service asked to wait: nothing is begun for 2 h 0 min"
+    assert heard == [(None, f"account {ACCOUNT}", words), *[(None, f"account {ACCOUNT}", "")] * 2]
+
+
+def test_a_machines_clock_that_was_set_back_holds_up_nobody(journal: Journal) -> None:
+    """What an earlier process was asked to wait is written by that clock: the service is asked anew, and what a 429 has lowered stays."""
+
+    def look() -> Any:
+        return journal.transactions.now(lambda connection: connection.execute(select(ACCOUNTS)).one())
+
+    far = 4e9
+    journal.transactions.now(
+        lambda connection: connection.execute(
+            insert(ACCOUNTS).values(name=ACCOUNT, slots=1, busy_at=far, busy_until=far)
+        )
+    )
+    journal.place.presence(journal.engine).begin()
+    found = look()
+    assert found.busy_until == 0
+    assert found.slots == 1
+    assert 0 < found.busy_at < far
+
+
+def test_time_is_the_services_alone() -> None:
+    """A host that files lie on may have any date: a create is not taken for absent by it."""
+    clock = ServiceClock(BatchClock())
+
+    def heard(date: str, headers: dict[str, str]) -> float | None:
+        request = httpx.Request("GET", "https://h/x", headers=headers)
+        asyncio.run(clock(httpx.Response(200, headers={"date": date}, request=request)))
+        return clock.now()
+
+    assert heard("Fri, 02 Jan 2026 05:00:00 GMT", {}) is None
+    ours = heard("Fri, 02 Jan 2026 03:00:00 GMT", {"authorization": "x"})
+    assert ours is not None
+    later = heard("Fri, 02 Jan 2026 05:00:00 GMT", {})
+    assert later is not None
+    assert later - ours < 60
+
+
+@pytest.mark.slow
+def test_a_run_remembers_no_row_that_is_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty thousand rows have no more memory than twenty: of what is written down nothing is kept beside."""
+    made = list[Steps]()
+
+    class Seen(Steps):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            made.append(self)
+
+    monkeypatch.setattr(runner, "Steps", Seen)
+    batch = place.batch(place.jobs("one", "two"))
+    assert states(batch.run(batch.plan())) == ["done", "done"]
+    (steps,) = made
+    assert steps._intended == {}
+    assert steps.posting._sent == set()
+
+
+# -- another journal of the same jobs ----------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_a_batch_that_has_sent_nothing_looks_once_more(place: Place) -> None:
+    """Held before its first create; another journal of the same jobs ran meanwhile: it pays for none of them again."""
+    jobs = place.jobs("one", "two")
+    held, other = place.batch(jobs, "held"), place.batch(jobs, "other")
+    assert states(held.run(held.plan(), max_credits=1)) == ["held", "held"]
+    assert states(other.run(other.plan())) == ["done", "done"]
+    plan = held.plan()
+    (problem,) = plan.problems
+    assert (
+        "2 rows of this batch, the first is row 1, have a task at the service that this journal knows nothing of"
+        in problem.rule
+    )
+    with pytest.raises(ParameterError):
+        held.run(plan)
+    assert place.paid() == {"one": 1, "two": 1}
+    more = [*jobs, *place.jobs("three")]
+    added = place.batch(more, "other").plan(add=True)
+    assert (added.problems, added.jobs) == ((), 1), "what it has sent itself is its own"
+
+
+def test_rows_whose_account_nobody_names_are_not_paid_unseen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several accounts no list is given without an email: what they have already cannot be seen, and nothing is begun."""
+    with SimulatorServer(Simulator(accounts=["a@x.test", "b@x.test"]), clock=RunningClock(200)) as server:
+        monkeypatch.setenv("USEAPI_RUNWAYML_BASE_URL", server.base_url)
+        with pytest.raises(BatchError, match="each row has to name its email"):
+            place.batch(place.jobs("one")).plan()
+        named = [{**job, "email": "a@x.test"} for job in place.jobs("one")]
+        assert place.batch(named).plan().problems == ()
+
+
+def test_what_runs_now_is_seen_as_well() -> None:
+    """A task that no list shows yet: the scheduler has its replyRef."""
+    job = replace(Job(1, 2, "user:1-runwayml:a@b.test-asset:1", "x", "1.mp4"), key="k" * 32)
+
+    class Runway:
+        def __enter__(self) -> Any:
+            return SimpleNamespace(
+                tasks=SimpleNamespace(list=lambda email: []), scheduler=SimpleNamespace(list=self.tracked)
+            )
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def tracked(self) -> list[Any]:
+            return [SimpleNamespace(task_id="t", reply_ref=f"mine~batch-{job.key}-1.1")]
+
+    assert known_to_service([job], Runway) == {1: "t"}  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,25 @@ def test_tasks_of_the_web_application_prove_nothing_and_hide_nothing() -> None:
     assert verdict([WEB, OLDER]).kind == "absent"
     assert verdict([OLDER, {**WEB, "createdAt": "2026-01-02T02:00:00Z"}]).kind == "absent"
     assert verdict([{**WEB, "createdAt": "2026-01-02T02:00:00Z"}]).kind == "uncertain"
+
+
+@pytest.mark.parametrize(("hour", "kind"), [("01", "absent"), ("02", "uncertain")])
+def test_what_is_far_older_than_the_create_cannot_be_it(hour: str, kind: str) -> None:
+    """On an account that was used in the web application alone no task bears a replyRef: an hour before, it is another's all the same."""
+    web = {**WEB, "createdAt": f"2026-01-02T{hour}:59:00Z"}
+    assert verdict([web], is_whole=True).kind == kind
+    assert verdict([web, {**web, "createdAt": None}], is_whole=True).kind == "uncertain"
+    assert (
+        judge("ours", [], [Task.from_dict(web)], intended_at=None, elapsed=61, settle=60, is_whole=True).kind
+        == "uncertain"
+    )
+
+
+def test_a_reference_is_the_same_in_any_form_of_unicode() -> None:
+    """The service may keep it composed: its task is found, and not made again."""
+    listed = [Task.from_dict({"taskId": "t1", "replyRef": unicodedata.normalize("NFC", "café~batch")})]
+    ours = unicodedata.normalize("NFD", "café~batch")
+    assert judge(ours, [], listed, intended_at=AT, elapsed=61, settle=60, is_whole=True).task_id == "t1"
 
 
 def test_without_the_services_date_nothing_is_proved() -> None:

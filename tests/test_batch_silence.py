@@ -150,7 +150,8 @@ def test_what_an_answer_says_of_the_service(status: int, headers: dict[str, str]
     host = httpx.Request("GET", "https://b.test/secret.mp4?token=x")
     for request in (service, host):
         asyncio.run(pulse.answered(httpx.Response(status, headers=headers, request=request)))
-    assert set(found) == {"the service", "GET /v1/runwayml/tasks", "GET b.test"}
+    assert found.pop("the service", "") == ""
+    assert set(found) == {"GET /v1/runwayml/tasks", "GET b.test"}
     assert said in found["GET b.test"]
     assert bool(said) == bool(found["GET /v1/runwayml/tasks"])
 
@@ -183,6 +184,32 @@ def test_silence_is_that_of_the_oldest_read() -> None:
     assert at(500) == []
     assert at(500, read) == []
     assert at(530) != []
+
+
+def test_a_service_that_is_down_is_told() -> None:
+    """Hours of 503 without a Retry-After are no answers: half a minute after the last one that was, and until there is one again."""
+    now, found = [0.0], list[str]()
+
+    class Clock(BatchClock):
+        def monotonic(self) -> float:
+            return now[0]
+
+    pulse = Pulse(Clock(), lambda about, told: found.append(told))
+    read, sent = (
+        httpx.Request(method, "https://a.test/v1/x", headers={"authorization": "x"}) for method in ("GET", "POST")
+    )
+
+    def at(moment: float, status: int, request: httpx.Request = read) -> str:
+        now[0] = moment
+        asyncio.run(pulse.asked(request))
+        asyncio.run(pulse.answered(httpx.Response(status, request=request)))
+        pulse.check()
+        return next((each for each in reversed(found) if "no answer" not in each), "")
+
+    assert at(0, 503) == at(29, 502) == ""
+    assert at(30, 503) == at(3600, 503) == "it answers 503; it is asked again and again"
+    assert at(3700, 404) == ""
+    assert at(3800, 503, sent) == at(3900, 503, sent) == "", "a create's answer is its row's"
 
 
 def test_a_row_that_is_waited_for_no_more_is_known_as_such() -> None:

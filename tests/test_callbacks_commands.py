@@ -102,24 +102,27 @@ def test_a_batch_is_called_back(service: SimulatorServer, monkeypatch: pytest.Mo
         (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "70000"], "65535"),
         (["run", "c.mp4", "x", "-o", "o.mp4", "--callback-url", URL, "--callback-port", "TAKEN"], "cannot listen on"),
         (["batch", "worker", "--database", "DATABASE", "--callback-url", URL], VARIABLE),
+        (["batch", "run", "jobs.csv", "--callback-url", URL, "--callback-port", "TAKEN"], "cannot listen on"),
+        (["batch", "run", "jobs.csv", "--callback-port", "1"], "need --callback-url"),
     ],
 )
 def test_what_cannot_receive_is_said(
     service: SimulatorServer, postgres: Postgres, capsys: Any, words: list[str], told: str, tmp_path: Path
 ) -> None:
-    """In a line, before anything is sent."""
+    """In a line, before anything is sent, and before a price is told."""
     database = postgres.new()
+    Path("jobs.csv").write_text("video,prompt,output\nc.mp4,x,1.mp4\n", encoding="utf-8")
     if "DATABASE" in words:
-        Path("jobs.csv").write_text("video,prompt,output\nc.mp4,x,1.mp4\n", encoding="utf-8")
         assert command(["batch", "run", "jobs.csv", "--yes", "--no-work", "--database", database]) == 0
         capsys.readouterr()
         service.simulator.reset()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         chosen = {"TAKEN": str(taken.getsockname()[1]), "DATABASE": database}
         assert command([chosen.get(word, word) for word in words]) in (1, 2, 3)
-    found = capsys.readouterr().err
+    out, found = capsys.readouterr()
     assert told in found
     assert "Traceback" not in found
+    assert "credits" not in out + found
     assert not service.simulator.state.tasks
 
 

@@ -445,3 +445,40 @@ def test_a_token_that_the_service_repeats_is_not_shown(world: World, echo: str) 
     assert "s3cr3t" not in str(caught.value)
     assert "user:1-abc" not in str(caught.value)
     assert task_id("1") in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["a folder", "a token"])
+def test_what_is_wrong_after_the_payment_is_not_said_to_have_sent_nothing(
+    world: World, tmp_path: Path, what: str
+) -> None:
+    """A folder that went away, a token that expired: to mend it and run again would be a second video."""
+    folder, tokens = tmp_path / "share", [TOKEN]
+    folder.mkdir()
+
+    def on_created(task: Any) -> None:
+        if what == "a folder":
+            folder.rmdir()
+        else:
+            tokens[0] = ""
+
+    client = world.client(token=lambda: tokens[0])
+    with pytest.raises(errors.UseapiError) as caught:
+        client.video_to_video.run(world.asset(), "x", destination=folder / "out.mp4", on_created=on_created)
+    error = caught.value
+    (task,) = world.sim.state.tasks
+    assert not isinstance(error, errors.ParameterError)
+    assert "Nothing was sent" not in str(error)
+    assert f"Task {task} was started and goes on, but: " in str(error)
+    assert "would be paid again" in str(error)
+    assert error.task_id == task
+    assert any("replyRef" in each for each in getattr(error, "__notes__", []))
+
+
+def test_a_busy_service_is_no_advice_to_create_anew(world: World) -> None:
+    """A 429 of a read tells that its task goes on; that of a create, when to try again."""
+    busy = Response(429, json={"error": "slow down"}, headers={"Retry-After": "300"})
+    client = world.scripted(lambda request: busy, max_retries=0)
+    with pytest.raises(errors.RateLimitError, match="it goes on, and needs no new create"):
+        client.tasks.wait(task_id("9"), timeout=20)
+    with pytest.raises(errors.RateLimitError, match="Wait 10 to 30 seconds and try again"):
+        client.video_to_video.create(asset_id=ASSET, text_prompt="x", busy_timeout=0)

@@ -12,6 +12,8 @@ import pytest
 
 import useapi_runwayml
 from useapi_runwayml import errors
+from useapi_runwayml.batch import Batch
+from useapi_runwayml.callbacks import ReplyUrlSigner
 
 from .conftest import BASE_URL, TOKEN, Proxy, World
 
@@ -311,3 +313,86 @@ def test_nothing_of_a_real_connection_is_logged(world: World, caplog: pytest.Log
         (client.aclose if world.runner else client.close)()
     assert "receive_response_headers" in caplog.text
     assert SECRET not in caplog.text
+
+
+class Enough(BaseException):
+    """Ctrl-C, wherever it comes."""
+
+
+def test_an_interrupted_download_shows_no_secret_of_its_link(world: World, tmp_path: Path) -> None:
+    """Crash reporters send the frames of what ended it too."""
+    task = {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": LINK}]}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "cdn.test":
+            raise Enough
+        return httpx.Response(200, json=task)
+
+    with pytest.raises(Enough) as caught:
+        world.scripted(handler).tasks.download(TASK, tmp_path / "a.mp4")
+    frames = frames_of(caught.value)
+    assert "drivers.py" in frames
+    assert SIGNATURE not in frames
+
+
+def test_an_error_of_a_batch_shows_neither_token_nor_password(tmp_path: Path) -> None:
+    """In the frames of what is wrong with its arguments, and of a plan that makes a client."""
+    password = f"p%40{SIGNATURE}"
+    url = f"postgresql://user:{password}@host/name"
+    makes: list[Any] = [
+        lambda: Batch([], project=tmp_path / "p", token=TOKEN, max_jobs=0),
+        lambda: Batch([], project=tmp_path / "p", token=TOKEN, database=url),
+        lambda: Batch(
+            [{"video": "user:1-runwayml:a@b.test-asset:1", "prompt": "x"}],
+            project=tmp_path / "p",
+            token=TOKEN,
+            base_url="ftp://x",
+        ).plan(),
+    ]
+    for make in makes:
+        with pytest.raises(errors.ParameterError) as caught:
+            make()
+        frames = frames_of(caught.value)
+        assert "batches.py" in frames
+        assert SECRET not in frames
+        assert SIGNATURE not in frames
+
+
+def test_an_error_of_a_signer_shows_no_secret() -> None:
+    """Whoever has one can forge callbacks."""
+    with pytest.raises(errors.ParameterError) as caught:
+        ReplyUrlSigner([SIGNATURE * 3, SIGNATURE * 4], "no-address")
+    assert "signing.py" in frames_of(caught.value)
+    assert SIGNATURE not in frames_of(caught.value)
+
+
+def test_a_token_function_that_fails_is_an_outage(world: World) -> None:
+    """Nothing is sent, and it is asked again; a create whose answer was lost stays unknown, and is no connection error of somebody's."""
+    asked: list[str] = []
+    posts: list[str] = []
+
+    def vault() -> str:
+        asked.append("x")
+        if len(asked) in (1, 3):
+            raise ConnectionError(f"the vault is away: {TOKEN}")
+        return TOKEN
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            posts.append(request.url.path)
+            raise httpx.ReadError("broken", request=request)
+        return httpx.Response(200, json=[])
+
+    client = world.scripted(handler, token=vault)
+    with pytest.raises(errors.SubmissionUnknownError):
+        client.video_to_video.create(asset_id="user:1-runwayml:a@b.test-asset:1", text_prompt="x")
+    assert len(posts) == 1
+    assert len(asked) > 3
+    away = world.scripted(handler, token=lambda: {}["no such key"], max_retries=0)  # type: ignore[arg-type]
+    with pytest.raises(
+        errors.APIConnectionError, match=r"the token's function failed \(KeyError: 'no such key'\); nothing was sent"
+    ) as caught:
+        away.tasks.retrieve(TASK)
+    assert not caught.value.maybe_sent
+    assert caught.value.task_id == TASK
+    assert isinstance(caught.value.__cause__, KeyError)

@@ -12,6 +12,7 @@ from ._core.calls import as_problems
 from ._core.checks import is_async
 from ._core.clips import Clip, check_needs, is_no_video, measures_of, remarks, told
 from ._core.ids import email_of, is_asset_id
+from ._core.looking_up import same_reference
 from ._core.retry import is_transient
 from ._core.stages import Pace
 from ._core.surroundings import Callbacks
@@ -21,7 +22,7 @@ from ._core.uploading import media_type_of
 from ._core.words import amount, counted
 from ._io.clock import SystemClock
 from ._io.config import BASE_URL
-from ._io.files import partial_prefix, take_name
+from ._io.files import check_destination, partial_prefix, take_name
 from ._io.names import as_on_disk
 
 
@@ -58,6 +59,7 @@ __all__ = [
     "amount",
     "as_on_disk",
     "as_problems",
+    "check_destination",
     "check_needs",
     "counted",
     "email_of",
@@ -74,6 +76,7 @@ __all__ = [
     "redact",
     "remarks",
     "retry_after",
+    "same_reference",
     "take_name",
     "told",
     "wish_of",

@@ -161,6 +161,7 @@ class APIStatusError(UseapiError):
     """
 
     advice = ""
+    advice_for_task = ""
 
     def __init__(
         self,
@@ -177,7 +178,8 @@ class APIStatusError(UseapiError):
         told = f"{operation}: {status}" if operation else str(status)
         told = f"{told} {message}".rstrip(". ") if message else told
         about = f" (task {task_id})" if task_id else ""
-        super().__init__(f"{told}{about}{'. ' + self.advice if self.advice else ''}", task_id=task_id)
+        advice = self.advice_for_task if task_id and self.advice_for_task else self.advice
+        super().__init__(f"{told}{about}{'. ' + advice if advice else ''}", task_id=task_id)
         self.status = status
         self.message = message
         self.code = code
@@ -231,9 +233,10 @@ class ModerationError(APIStatusError, ContentModerated):
 
 
 class RateLimitError(APIStatusError):
-    """429: too much at once."""
+    """429: too much at once. Of a read with a `task_id` the task goes on."""
 
     advice = "Wait 10 to 30 seconds and try again"
+    advice_for_task = "Wait 10 to 30 seconds and ask for the task again: it goes on, and needs no new create"
 
 
 class AccountBusyError(RateLimitError):

@@ -159,6 +159,10 @@ def run(
             for asset_id in () if keep_asset else uploaded.values():
                 yield from _tidy(context, asset_id, options)
             yield from stages.end("done")
+        except ParameterError as error:  # which says that nothing was sent: a folder that was there before, a token
+            if task_id is None:
+                raise
+            raise _after_payment(error, task_id, intent.reply_ref) from None
         except BaseException as error:
             note(error.error if isinstance(error, Raised) else error, intent.reply_ref, task_id)
             if isinstance(error, UseapiError) and error.task_id is None:
@@ -174,6 +178,18 @@ def run(
         yield from stages.fail(error)
         raise
     raise theirs
+
+
+def _after_payment(error: ParameterError, task_id: str, reply_ref: str) -> UseapiError:
+    """The same in other words: to mend the values and run again would be a second video."""
+    told = "; ".join(str(problem) for problem in error.problems)
+    found = UseapiError(
+        f"Task {task_id} was started and goes on, but: {told}. When that is mended, wait for this task and download it: "
+        "to run again would be paid again",
+        task_id=task_id,
+    )
+    note(found, reply_ref, task_id)
+    return found
 
 
 def _upload(

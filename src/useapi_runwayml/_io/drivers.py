@@ -135,6 +135,9 @@ class SyncDriver:
                     response.close()
         except self._requests.link_failures as error:
             found = link_failure(error, fetch, request)
+        except BaseException as error:  # noqa: BLE001  # raised again, bare: a request shows the whole of its signed link
+            request = None
+            _without_frames(error)
         return found
 
 
@@ -262,6 +265,9 @@ class AsyncDriver:
                     await response.aclose()
         except self._requests.link_failures as error:
             found = link_failure(error, fetch, request)
+        except BaseException as error:  # noqa: BLE001  # raised again, bare: a request shows the whole of its signed link
+            request = None
+            _without_frames(error)
         return found
 
 
@@ -273,7 +279,7 @@ def _given(found: Answer | BaseException) -> Answer:
 
 
 def _without_frames(error: BaseException) -> NoReturn:
-    """Lets an interruption pass without httpx's frames, which hold the token."""
+    """Lets an interruption pass without httpx's frames, which hold the token, or a signed link."""
     error.__traceback__ = None
     error.__context__ = None
     raise error

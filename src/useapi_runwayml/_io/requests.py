@@ -15,7 +15,7 @@ from .._core.answers import redact
 from .._core.effects import Answer, Call, Fetch, Options
 from .._core.surroundings import Settings
 from .._version import VERSION
-from ..errors import APIConnectionError, APITimeoutError
+from ..errors import APIConnectionError, APITimeoutError, UseapiError
 from .limits import Limits
 from .network import C
 from .once import has_begun, trace_of
@@ -87,8 +87,22 @@ class Requests(Generic[C]):
             self._foreign or call.params or call.files or call.content or call.headers or call.options.extra_headers
         )
         request = self._plain(call, limits) if plain else self._whole(call, limits)
-        request.headers["Authorization"] = f"Bearer {self._token()}"  # last, so that no frame that can fail holds it
+        request.headers["Authorization"] = (
+            f"Bearer {self._token_for(call)}"  # last, so that no frame that can fail holds it
+        )
         return request
+
+    def _token_for(self, call: Call) -> str:
+        """APIConnectionError when a function that gives it fails: nothing is sent then, and it is asked again as after any outage."""
+        try:
+            return self._token()
+        except UseapiError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever keeps secrets
+            told = f"{call.name}: the token's function failed ({type(error).__name__}: {redact(str(error))}); nothing was sent"
+            found = APIConnectionError(told, maybe_sent=False, task_id=call.task_id)
+            found.__cause__ = _bare(error)
+        raise found
 
     def _plain(self, call: Call, limits: Limits) -> httpx.Request:
         return httpx.Request(

@@ -25,11 +25,13 @@ class Account:
         transactions: Transactions,
         real: Callable[[float], float] = lambda seconds: seconds,
         on_close: Callable[[str, str], None] = lambda account, why: None,
+        on_wait: Callable[[str, float], None] = lambda account, seconds: None,
     ) -> None:
         self.name = name
         self._do = transactions.do
         self._real = real
         self._on_close = on_close
+        self._on_wait = on_wait
         self._known = 0
         self._changed = asyncio.Condition()
         self._news = 0
@@ -57,6 +59,7 @@ class Account:
                 left = 0.0 if row.has_slot else self._until((seen, most))
                 if left <= 0:
                     gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
+                    self._on_wait(self.name, gate.seconds if gate.why and not gate.is_closed else 0.0)
                     _check(gate)
                     left = min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS)
                     if gate.why or gate.is_full:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,17 @@ from useapi_runwayml_api.creations.registry import CREATIONS
 
 from ..errors import Problem
 from .rows import OWN_COLUMNS, parameters
+
+
+class Login:
+    """Makes clients with a token that it does not show."""
+
+    def __init__(self, token: str | Callable[[], str] | None, base_url: str | None) -> None:
+        self._token = token
+        self._base_url = base_url
+
+    def __call__(self, kind: Callable[..., Any], **more: Any) -> Any:
+        return kind(self._token, base_url=self._base_url, **more)
 
 
 def absolute(given: str | os.PathLike[str] | None) -> Path | None:

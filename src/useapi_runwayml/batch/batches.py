@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._seam import DEFAULT_CREATION, is_async
 from ..errors import ParameterError, Problem
 from .alone import alone, check_no_loop
-from .arguments import absolute, amounts, options
+from .arguments import Login, absolute, amounts, options
 from .changes import Decision, resolved, unfit
 from .comparing import Difference, Reading
 from .facts import latest
@@ -85,6 +85,10 @@ class Batch:
         """
         path = absolute(jobs) if isinstance(jobs, (str, os.PathLike)) else None
         database = database or (None if project is not None else os.environ.get(DATABASE) or None)
+        self._where = Whereabouts(path, absolute(project), database, name, absolute(root))
+        self._service = Login(token, base_url)
+        has_database = bool(database)
+        del token, database  # whoever sends tracebacks sends what stands in their frames
         given = {
             "max_jobs": max_jobs,
             "poll_interval": poll_interval,
@@ -92,17 +96,18 @@ class Batch:
             "credits_per_job": credits_per_job,
         }
         problems = [*amounts(**given), *options(endpoint, defaults)]
-        if project is not None and database:
+        if project is not None and has_database:
             problems.append(Problem("project", str(project), "a batch is kept in a project or in a database"))
-        if name is not None and not database:
+        if name is not None and not has_database:
             problems.append(Problem("name", name, "it names a batch in a database, and there is none"))
         if name is not None and "/" in name:
             problems.append(Problem("name", name, "takes no /"))
-        if path is None and not (name if database else project):
-            problems.append(Problem("name" if database else "project", None, "it is missing: there is no jobs file"))
+        if path is None and not (name if has_database else project):
+            problems.append(
+                Problem("name" if has_database else "project", None, "it is missing: there is no jobs file")
+            )
         if problems:
             raise ParameterError(problems)
-        self._where = Whereabouts(path, absolute(project), database, name, absolute(root))
         try:
             self._where.place()
         except Unusable as error:
@@ -123,7 +128,6 @@ class Batch:
             "credits_per_job": credits_per_job,
         }
         self._listeners: set[Listener] = set()
-        self._service: Callable[..., Any] = lambda kind, **more: kind(token, base_url=base_url, **more)
 
     def __repr__(self) -> str:
         return f"<Batch {self._where.jobs or self._where.name or self._where.project}>"

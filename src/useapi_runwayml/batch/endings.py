@@ -97,7 +97,7 @@ class Endings:
                 await self._patiently(
                     row, "downloading", lambda: self.runway.tasks.download(row.ended or task_id, place, overwrite=True)
                 )
-                row.facts.fetched = await asyncio.to_thread(results.measure, place)
+                row.facts.fetched, row.ended = await asyncio.to_thread(results.measure, place), None
                 break
             except OVER as error:
                 gone = await self._is_gone(row, task_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import uuid
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .. import RunwayClient, errors
 from .._seam import ACCOUNT_ERRORS, email_of, is_asset_id, is_transient
@@ -59,24 +61,36 @@ def reference_of(job: Job, number: int) -> str:
 
 
 def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = RunwayClient) -> dict[int, str]:
-    """Rows that the service has a task of already, with the newest one's id: as far as its lists reach back.
+    """Rows that the service has a task of already, with the newest one's id: as far as its lists reach back, and what runs now.
 
-    A list that there is not tells nothing. One that cannot be read now does not tell that there is no task: BatchError, or the account's error.
+    A list that there is not tells nothing. One that cannot be read does not tell that there is no task: BatchError, or the account's error.
     """
     rows = {job.key: job.row for job in jobs}
     found: dict[int, str] = {}
+
+    def look(tasks: Iterable[Any]) -> None:
+        for task in tasks:
+            key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
+            if key in rows and task.task_id and getattr(task, "status", None) not in ("FAILED", "CANCELLED"):
+                found.setdefault(rows[key], task.task_id)
+
     with client() as runway:
         for email in dict.fromkeys(job.email or email_of(job.video) for job in jobs):
             try:
-                for task in runway.tasks.list(email=email):
-                    key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
-                    if key in rows and task.task_id and task.status not in ("FAILED", "CANCELLED"):
-                        found.setdefault(rows[key], task.task_id)
+                look(runway.tasks.list(email=email))
             except ACCOUNT_ERRORS:
                 raise
+            except errors.NotFoundError:
+                continue
             except errors.UseapiError as error:
-                if is_transient(error):
-                    raise BatchError(f"{UNKNOWN}: {error}") from error
+                whose = (
+                    ""
+                    if email or is_transient(error)
+                    else "; where there are several accounts, each row has to name its email"
+                )
+                raise BatchError(f"{UNKNOWN}: {error}{whose}") from error
+        with contextlib.suppress(errors.UseapiError):  # the lists have all that it shows, if a moment later
+            look(runway.scheduler.list())
     return found
 
 

@@ -19,7 +19,10 @@ class Notices:
         """Puts it in the place of what this worker said before; no words mean that it is over. Gives whether anything changed."""
         if self._known.get(about, "") == told:
             return False
-        self._known[about] = told
+        if told:
+            self._known[about] = told
+        else:
+            del self._known[about]
         with self._engine.begin() as connection:
             connection.execute(delete(NOTICES).where(NOTICES.c.worker == self.worker, NOTICES.c.about == about))
             if told:

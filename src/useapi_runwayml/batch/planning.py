@@ -107,6 +107,21 @@ class Known:
             return jobs, known, [Problem("jobs", None, rule)]
         return jobs, known, []
 
+    def elsewhere(self, paid: Sequence[Job], facts: Sequence[Facts]) -> list[Problem]:
+        """Rows that this journal has sent nothing of, and of which the service has a task all the same: another journal's of the same jobs."""
+        sent = {each.job.row for each in facts if each.sends or each.has_begun}
+        unsent = [job for job in paid if job.row not in sent]
+        known = {} if self.is_check or not unsent else identity.known_to_service(unsent, self.client)
+        if not known:
+            return []
+        first = min(known)
+        rule = (
+            f"{counted(len(known), 'row')} of this batch, the first is row {first}, {'has' if len(known) == 1 else 'have'} a task at the service "
+            f"that this journal knows nothing of ({known[first]}): another journal of the same jobs was run meanwhile. Begin one in "
+            "another place, which takes such tasks (adopt), or pays for them again (anew)"
+        )
+        return [Problem("jobs", None, rule)]
+
 
 def beginning(source: Source, reading: Reading, shared_root: Path | None, known: Known) -> Plan:
     """Of jobs that no batch has yet. OSError when they, or their clips, cannot be read."""
@@ -146,6 +161,8 @@ def going_on(
     terms = Terms(is_retry, known.is_check, jobs=jobs)
     again = terms.more(rows)
     paid = to_pay(rows, again)
+    if not problems:
+        problems += known.elsewhere([job for job in paid if job not in jobs], records.facts())
     begun_again = {job.row for job in again}
     left = [each for each in rows if not each.is_over and each.job.row not in begun_again]
     working = sorted([*left, *map(Facts.of, again)], key=lambda each: each.job.row)

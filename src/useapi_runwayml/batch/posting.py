@@ -50,6 +50,9 @@ class Posting:
             if awake() - asked < FRESH:
                 return True
 
+    def forget(self, reference: str) -> None:
+        self._sent.discard(reference)
+
     def was_sent(self, reference: str) -> bool:
         return reference in self._sent
 

@@ -15,7 +15,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from .tables import DOUBTFUL, INHERITED, LIVING, NOTICES, OVER, WORKERS, now
+from .tables import ACCOUNTS, DOUBTFUL, INHERITED, LIVING, NOTICES, OVER, WORKERS, now
 
 BEAT = 1.0
 STALE = 3.0
@@ -72,6 +72,8 @@ class Alone:
         with self._engine.begin() as connection:
             connection.execute(update(WORKERS).where(WORKERS.c.life < OVER).values(life=OVER))
             connection.execute(insert(WORKERS).values(id=self.worker))
+            # by this machine's clock, which may have been set since: the service is asked anew, and says so again
+            connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.busy_at > 0).values(busy_until=0, busy_at=now()))
             connection.execute(delete(NOTICES))
 
     def is_sure(self) -> bool:

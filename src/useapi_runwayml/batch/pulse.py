@@ -1,4 +1,4 @@
-"""What the answers of the service say of the service: that it asks to wait, or that there are none."""
+"""What the answers of the service say of the service: that it asks to wait, that it is down, or that there are none."""
 
 from __future__ import annotations
 
@@ -19,23 +19,29 @@ class Pulse:
         self._clock = clock
         self._tell = tell
         self._since: float | None = None
+        self._status = 0
 
     async def asked(self, request: httpx.Request) -> None:
         if self._since is None and request.method == "GET":  # an upload may take its time
             self._since = self._clock.monotonic()
 
     async def answered(self, response: httpx.Response) -> None:
-        self._since = None
-        self._tell(SILENT, "")
         wish = retry_after(response.headers, None) if response.status_code >= 400 else None
         is_long = wish is not None and wish >= LONG
+        is_ours = "authorization" in response.request.headers
+        if response.status_code < 500 or is_long or not is_ours:
+            self._since, self._status = None, 0
+            self._tell(SILENT, "")
+        elif response.request.method == "GET":
+            self._status = response.status_code
         told = f"{response.status_code}, and it asks to wait {lasting(wish or 0)}" if is_long else ""
         self._tell(place_of(response.request), told)
 
     def check(self) -> None:
         """To be called now and then."""
         if self._since is not None and self._clock.monotonic() - self._since >= LONG:
-            self._tell(SILENT, "no answer, or no connection; it is asked again and again")
+            why = f"it answers {self._status}" if self._status else "no answer, or no connection"
+            self._tell(SILENT, f"{why}; it is asked again and again")
 
 
 SILENT = "the service"

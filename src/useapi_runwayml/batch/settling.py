@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from .._seam import same_reference
 
 if TYPE_CHECKING:
     from useapi_runwayml_api.models.scheduled_task import ScheduledTask
     from useapi_runwayml_api.models.task import Task
 
 CLOCK_SLACK = 5.0  # a Date header tells whole seconds
+LONG_AGO = 3600.0
+"""Seconds before the intent: what is older is not ours, by whosever clock it was dated."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def judge(
         *((each.task_id, each.reply_ref) for each in tracked),
         *((each.task_id, each.reply_ref) for each in listed),
     ]
-    bearing = {task_id for task_id, reference in entries if reference == reply_ref and task_id}
+    bearing = {task_id for task_id, reference in entries if same_reference(reference, reply_ref) and task_id}
     if len(bearing) == 1:
         return Verdict("found", task_id=str(bearing.pop()))
     if bearing:
@@ -52,7 +57,9 @@ def judge(
         )
     if elapsed is None or elapsed < settle:
         return Verdict("early")
-    if listed and not any(each.reply_ref for each in listed):
+    after = -math.inf if intended_at is None else intended_at - LONG_AGO
+    may_be_ours = any(not each.created_at or each.created_at.timestamp() >= after for each in listed)
+    if may_be_ours and not any(each.reply_ref for each in listed):
         return Verdict("uncertain", why="the list of tasks shows no replyRef, so that it proves nothing")
     if is_whole:
         return Verdict("absent")

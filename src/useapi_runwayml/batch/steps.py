@@ -18,13 +18,13 @@ from .._seam import TASKS_PAGE, email_of, is_transient, wish_of
 from . import results
 from .accounts import Account
 from .clock import BatchClock, ServiceClock
-from .endings import CLOSING, LONGEST_PAUSE, Endings, stage_of, told
+from .endings import CLOSING, LONGEST_PAUSE, PATIENCE, Endings, stage_of, told
 from .identity import reference_of
 from .ledger import Ledger, Row
 from .ledger import Settings as Settings
 from .limits import Held
 from .posting import Posting
-from .pulse import lasting
+from .pulse import LONG, lasting
 from .records import about_account, until_resume
 from .settling import judge
 from .transactions import Transactions
@@ -66,6 +66,11 @@ class Steps(Endings):
             if not self.posting.was_sent(reference) and (row.facts.intent or {}).get("reply_ref") == reference
         ]
 
+    def _done_with(self, row: Row) -> None:
+        """What became of its create is written down: twenty thousand rows would be remembered for nothing."""
+        self._intended.pop(row.facts.reply_ref or "", None)
+        self.posting.forget(row.facts.reply_ref or "")
+
     async def learn(self) -> None:
         """What earlier workers have found out of the account of rows without an email."""
         asset_id = await self.uploads.any_without_email()
@@ -85,11 +90,16 @@ class Steps(Endings):
         name = email or self._home
 
         if name not in self._accounts:
-            self._accounts[name] = Account(name, self._transactions, self.clock.real, self._closed)
+            self._accounts[name] = Account(name, self._transactions, self.clock.real, self._closed, self._waits)
         return self._accounts[name]
 
     def _closed(self, account: str, why: str) -> None:
         self.tell(None, about_account(account), until_resume(why))
+
+    def _waits(self, account: str, seconds: float) -> None:
+        """The service has asked to wait, another process perhaps: rows that come to no slot for long say why."""
+        told = f"the service asked to wait: nothing is begun for {lasting(seconds)}" if seconds >= LONG else ""
+        self.tell(None, about_account(account), told)
 
     async def upload(self, row: Row, path: str, sha256: str, email: str | None) -> dict[str, Any]:
         """The asset of a row's file, which is the one that its batch has seen: `unseen` when it is to be uploaded, and this machine has it not."""
@@ -145,6 +155,7 @@ class Steps(Endings):
             facts.task_id, facts.intent, facts.paid, facts.state = outcome["task_id"], None, True, "waiting"
             try:
                 await self.ledger.save(row)
+                self._done_with(row)
             except BaseException:
                 words = f"its task is {facts.task_id} (replyRef {facts.reply_ref}), which could not be recorded"
                 log.warning("row %s: %s", row.job.row, words)
@@ -153,6 +164,7 @@ class Steps(Endings):
         elif outcome["kind"] != "uncertain":
             facts.absent += outcome["kind"] == "absent" and outcome.get("was_sent", False)
             await self.ledger.drop(row)
+            self._done_with(row)
         return {**outcome, "times": facts.absent} if outcome["kind"] == "absent" else outcome
 
     async def _post(self, row: Row, assets: Sequence[str], reference: str, account: Account) -> dict[str, Any]:
@@ -207,7 +219,7 @@ class Steps(Endings):
                 return {**intent, **told("uncertain", error)}
             except errors.UseapiError as error:
                 tries += 1
-                if self.clock.monotonic() - begun >= settle and tries > 3:
+                if self.clock.monotonic() - begun >= max(PATIENCE, settle) and tries > 3:
                     return {**intent, "kind": "uncertain", "why": f"the service cannot be read: {error}"}
                 await self.clock.asleep(max(min(5.0 * tries, LONGEST_PAUSE), wish_of(error)))
                 continue

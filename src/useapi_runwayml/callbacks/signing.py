@@ -39,10 +39,11 @@ class ReplyUrlSigner:
     def __init__(self, secrets: str | Sequence[str], base_url: str, max_age: float | timedelta = EIGHT_DAYS) -> None:
         chosen = [secrets] if isinstance(secrets, str) else [*(secrets or ())]
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+        self._base_url = base_url if isinstance(base_url, str) else ""
         if problems := [*_problems(chosen, base_url, seconds)]:
+            del secrets, chosen  # whoever sends tracebacks sends what stands in their frames
             raise ParameterError(problems)
         self._signer = Signer([*reversed(chosen)], "useapi-runwayml.reply-url", digest_method=hashlib.sha256)
-        self._base_url = base_url
         self._seconds = seconds
         self._now: Callable[[], float] = time.time
 

@@ -157,7 +157,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _traceback(arguments: Sequence[str]) -> None:
-    if "--debug" in arguments:
+    if "--debug" in exits.before_dashes(arguments):
         output.remark(redact(traceback.format_exc()).rstrip("\n"))
 
 

@@ -13,6 +13,7 @@ from .._seam import as_on_disk, is_no_video, look_at, remarks, told
 from . import output
 from .exits import Stop, at_least
 from .telling import telling
+from .values import Whole
 
 COLUMNS = ("asset", "name", "kind", "bytes", "created")
 
@@ -27,7 +28,7 @@ def show(asset: Asset) -> None:
     output.show(asset.to_dict(), lambda: output.fields(dict(zip(COLUMNS, row_of(asset), strict=True))))
 
 
-def list_command(*, email: str | None = None, media_type: str | None = None, limit: int = 100) -> None:
+def list_command(*, email: str | None = None, media_type: str | None = None, limit: Whole = 100) -> None:
     """Lists the assets of an account.
 
     Parameters
@@ -84,8 +85,8 @@ def upload_command(
     media_type: str | None = None,
     email: str | None = None,
     duration: float | None = None,
-    width: int | None = None,
-    height: int | None = None,
+    width: Whole | None = None,
+    height: Whole | None = None,
 ) -> None:
     """Uploads a file.
 

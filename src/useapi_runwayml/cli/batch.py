@@ -20,12 +20,14 @@ from .batch_view import show_rows, tell, tell_price, tell_remarks, watching
 from .exits import OK, USAGE, Stop, at_least, hinting, json_object
 from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
+from .values import Whole
 
 if TYPE_CHECKING:
     from ..batch import Batch, BatchProgress, BatchRow, Plan
+    from ..callbacks import CallbackApp
 
 
-Most = Annotated[int | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
+Most = Annotated[Whole | None, Parameter(help="Another limit than the one that `batch run` was given, for this time.")]
 
 
 def run_command(
@@ -34,8 +36,8 @@ def run_command(
     defaults: str = "{}",
     output_dir: Path | None = None,
     poll_interval: float | None = None,
-    max_jobs: int = 5,
-    max_credits: int | None = None,
+    max_jobs: Whole = 5,
+    max_credits: Whole | None = None,
     settle: float = 60,
     credits_per_job: float | None = None,
     endpoint: str = DEFAULT_CREATION,
@@ -107,12 +109,15 @@ def run_command(
     tell_remarks(plan.warnings)
     if dry_run:
         return tell_price(plan)
-    if plan.jobs:
-        ask(str(plan), plan.credits, yes=yes)
-    return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, called, max_credits)
+    with receiving(
+        called, needs_secret=begun.where.needs_secret
+    ) as callbacks:  # what it lacks is told before the price
+        if plan.jobs:
+            ask(str(plan), plan.credits, yes=yes)
+        return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, callbacks, max_credits)
 
 
-def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None = None) -> int:
+def go(batch: Batch, plan: Plan, begun: Begun, callbacks: CallbackApp | None, max_credits: int | None = None) -> int:
     """Runs what was planned, and tells what became of it."""
     has_begun = False
 
@@ -124,11 +129,7 @@ def go(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int 
             return "Nothing was sent, and nothing is paid for: run it again."
         return f"Tasks that were started go on at the service. Resume with: {begun.again('resume')}"
 
-    with (
-        hinting(hint),
-        watching() as on_progress,
-        receiving(called, needs_secret=begun.where.needs_secret) as callbacks,
-    ):
+    with hinting(hint), watching() as on_progress:
 
         def seen(now: BatchProgress) -> None:
             nonlocal has_begun
@@ -214,9 +215,10 @@ def retry_failed_command(
 
 
 def _go_on(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None, *, yes: bool) -> int:
-    if plan.jobs:
-        ask(str(plan), plan.credits, yes=yes)
-    return go(batch, plan, begun, called, max_credits)
+    with receiving(called, needs_secret=begun.where.needs_secret) as callbacks:
+        if plan.jobs:
+            ask(str(plan), plan.credits, yes=yes)
+        return go(batch, plan, begun, callbacks, max_credits)
 
 
 def status_command(jobs: Jobs | None = None, *, where: Options = ANYWHERE) -> int:

@@ -49,7 +49,7 @@ def refuse(jobs: object, problems: list[str]) -> int:
 
 def ask(told: str, credits: float | None, *, yes: bool) -> None:
     """Tells what is to be paid, and asks a person at a terminal whether to spend it; Stop when nobody agrees."""
-    output.say(told)
+    _tell(told)
     if not yes and not _agrees(told, credits):
         raise Stop("nothing was sent: say --yes to spend these credits", USAGE)
 
@@ -60,16 +60,21 @@ def decided(plan: Plan, *, adopt: bool, anew: bool) -> None:
         return
     known, lines = len(plan.known), {row.row: row.line for row in plan.rows}
     has, takes = ("has", "takes it, --anew pays for it") if known == 1 else ("have", "takes them, --anew pays for them")
-    output.say(
+    _tell(
         f"{known} of {counted(len(lines), 'row')} {has} a task at the service already, of a batch whose journal is not this one:"
     )
     for row, task_id in list(plan.known.items())[:SHOWN]:
-        output.say(f"  row {row} (line {lines[row]}): {task_id}")
+        _tell(f"  row {row} (line {lines[row]}): {task_id}")
     if known > SHOWN:
-        output.say(f"  and {known - SHOWN} more")
+        _tell(f"  and {known - SHOWN} more")
     if not adopt and not anew:
         told = f"{counted(known, 'row')} {has} a task already: --adopt {takes} again. Nothing was sent"
         raise Stop(told, USAGE)
+
+
+def _tell(line: str) -> None:
+    """What is to be paid is told to machines too, aside."""
+    (output.remark if output.is_json() else output.say)(line)
 
 
 def _agrees(told: str, credits: float | None) -> bool:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def resolve_command(
-    *which: Annotated[str, Parameter(help="The jobs file, unless --name tells the batch, and the number of a row.")],
+    *which: Annotated[
+        str, Parameter(help="The jobs file, unless --project or --name tells the batch, and the number of a row.")
+    ],
     adopt: str | None = None,
     send_again: bool = False,
     give_up: bool = False,
@@ -64,10 +66,10 @@ def resolve_command(
 
 def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
     """The batch, and the row if one is meant."""
-    words = list(which)
-    if not words and not (where.database and where.name):
-        raise Stop("which batch? Give its jobs file, or its --name in a --database", USAGE)
-    jobs = None if where.database and where.name and (not words or words[0].isdecimal()) else Path(words.pop(0))
+    words, is_known = list(which), bool(where.project or (where.database and where.name))
+    if not words and not is_known:
+        raise Stop("which batch? Give its jobs file, its --project, or its --name in a --database", USAGE)
+    jobs = None if is_known and (not words or words[0].isdecimal()) else Path(words.pop(0))
     if len(words) > 1 or (words and not words[0].isdecimal()):
         raise Stop(f"{words[-1]}: give the jobs file and, to decide, the number of one row", USAGE)
     return Begun(jobs, where), int(words[0]) if words else None

@@ -50,14 +50,16 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     states = {each.state for each in rows}
     if is_moderated := {each.stage for each in rows if each.state == "failed"} == {"moderation"}:
         states.discard("failed")  # to try them again would come to the same
-    steps = {
-        "uncertain": begun.again("resolve"),
-        "held": begun.again("resume"),
-        "failed": begun.again("retry-failed"),
-    }
-    if any(each.state == "held" and each.error == "Budget" for each in rows):
-        steps["held"] += " --max-credits N"  # as it is, it would come to the same
-    hints = [f"{state}: {next_step}" for state, next_step in steps.items() if state in states]
+    has_no_room = any(
+        each.state == "held" and each.error == "Budget" for each in rows
+    )  # as it is, it would come to the same
+    steps = [
+        ("uncertain", begun.again("resume")),  # which looks once more, for nothing
+        ("uncertain", begun.again("resolve")),
+        ("held", begun.again("resume") + (" --max-credits N" if has_no_room else "")),
+        ("failed", begun.again("retry-failed")),
+    ]
+    hints = [f"{state}: {next_step}" for state, next_step in steps if state in states]
 
     def lines() -> None:
         output.put(f"{counted(len(rows), 'row')}: {counts(rows)}", *hints)

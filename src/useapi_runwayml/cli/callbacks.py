@@ -22,6 +22,7 @@ from .exits import USAGE, Stop
 from .needs import extra
 from .receiving import serve_at, signer_of
 from .serving import serve
+from .values import Whole
 
 Url = Annotated[
     str, Parameter(help="The address at which the callbacks arrive from outside, as https://example.com/runway.")
@@ -33,7 +34,7 @@ SHARED = "whoever creates tasks and whoever receives their callbacks share a sec
 def serve_command(
     *,
     url: Url,
-    port: int = 8080,
+    port: Whole = 8080,
     host: str = "127.0.0.1",
     exec: str | None = None,
 ) -> None:

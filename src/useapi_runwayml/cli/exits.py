@@ -102,6 +102,8 @@ def json_object(option: str, text: str) -> dict[str, Any]:
     """What an option gives as JSON, or what @FILE has."""
     try:
         found = json.loads(Path(text[1:]).read_text(encoding="utf-8-sig") if text.startswith("@") else text)
+    except OSError as error:
+        raise Stop(f"{option} {text}: {error.strerror or error}", USAGE) from None
     except (ValueError, RecursionError) as error:
         raise Stop(f"{option} is no JSON: {error}", USAGE) from None
     if not isinstance(found, dict):

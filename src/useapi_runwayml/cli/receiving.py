@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from .exits import USAGE, Stop
 from .needs import extra
+from .values import Whole
 
 if TYPE_CHECKING:
     from ..callbacks import CallbackApp, ReplyUrlSigner
@@ -33,7 +34,7 @@ class Called:
             help="The address at which this machine is reached from outside, as https://example.com/runway: the service tells there when a task has ended, and fewer reads are needed."
         ),
     ] = None
-    callback_port: Annotated[int, Parameter(help="The port that listens for them.")] = 8080
+    callback_port: Annotated[Whole, Parameter(help="The port that listens for them.")] = 8080
     callback_host: Annotated[
         str, Parameter(help="The address to listen on; other machines reach any but the loopback.")
     ] = "127.0.0.1"

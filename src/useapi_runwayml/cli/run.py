@@ -20,8 +20,9 @@ from .receiving import NOWHERE, Called, receiving
 from .receiving import Options as CallbackOptions
 from .reuse import Reuse
 from .telling import resuming, telling
+from .values import Place, Whole
 
-TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
+TYPES: dict[str, Any] = {"integer": Whole, "number": float, "boolean": bool, "string": str}
 
 
 def __getattr__(name: str) -> Any:
@@ -64,7 +65,7 @@ def _parameters(creation: Creation) -> list[inspect.Parameter]:
     return [
         told("video", str, "The clip: a path, or the id of an asset."),
         told("prompt", str, creation.prompt.help),
-        told("destination", Path, "The file, or a folder that exists, for the result.", name=["--output", "-o"]),
+        told("destination", Place, "The file, or a folder that exists, for the result.", name=["--output", "-o"]),
         told("overwrite", bool, "Replace a file that exists, once the result is there.", False),
         *([told("image", str | None, creation.image.help + " A path, or an id.", None)] if creation.image else []),
         *map(own, creation.options),

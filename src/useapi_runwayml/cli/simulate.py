@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,25 +16,26 @@ from . import output
 from .exits import Stop
 from .needs import extra
 from .serving import serve
+from .values import Whole
 
 AS_OPTIONS = ("speed", "max_jobs", "credits", "web_tasks", "state")
 
 
 def simulate(
     *,
-    port: int = 8787,
+    port: Whole = 8787,
     host: str = "127.0.0.1",
     speed: float = 1.0,
     accounts: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
-    max_jobs: int = 5,
-    credits: int = 2250,
-    seed: int = 0,
+    max_jobs: Whole = 5,
+    credits: Whole = 2250,
+    seed: Whole = 0,
     token: str | None = None,
     state: Path | None = None,
     strict: bool = False,
     fault: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     allow_remote_callbacks: bool = False,
-    web_tasks: int = 0,
+    web_tasks: Whole = 0,
     storage: float = 4,
     allow_host: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     print_env: bool = False,
@@ -113,7 +115,7 @@ def simulate(
     logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
     if not _is_loopback(host):
         output.remark(f"WARNING: other machines can reach this simulator, since it listens on {host}.")
-    shown = "user:4242-simulated" if token is None else "<your --token>"
+    shown = "user:4242-simulated" if token is None else shlex.quote(token) if print_env else "<your --token>"
     say = output.say
     if print_env and not output.is_json():
         say = output.remark

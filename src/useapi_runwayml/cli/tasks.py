@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from .. import RunwayClient, Task, errors
+from .._seam import check_destination
 from . import output
 from .exits import Stop, at_least, command, hinting
 from .telling import LOST, Story, telling
+from .values import Place, Whole
 
-Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
+Output = Annotated[Place | None, Parameter(name=["--output", "-o"])]
 COLUMNS = ("task", "status", "done", "created", "replyRef")
 
 
@@ -43,7 +45,7 @@ def show(task: Task) -> None:
     output.show(task.to_dict(), lines)
 
 
-def list_command(*, email: str | None = None, statuses: str | None = None, limit: int = 100) -> None:
+def list_command(*, email: str | None = None, statuses: str | None = None, limit: Whole = 100) -> None:
     """Lists the tasks of an account.
 
     Parameters
@@ -111,6 +113,8 @@ def wait_command(task: str, *, destination: Output = None, overwrite: bool = Fal
     more: list[Any] = ["-o", destination, *(["--overwrite"] if overwrite else [])] if destination else []
     resume = f"Resume with: {command('tasks', 'wait', task, *more)}"
     passing = (errors.TaskFailedError, errors.TaskCancelledError, errors.NotFoundError, errors.ParameterError)
+    if destination is not None:
+        check_destination(destination, overwrite=overwrite)  # before an hour of waiting
     with hinting(lambda error: "" if isinstance(error, passing) else resume), RunwayClient() as runway:
         with telling() as story:
             done = runway.tasks.wait(task, timeout=timeout, on_progress=story)
