@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -74,6 +75,8 @@ def own_logs() -> Iterator[None]:
     for each, (level, handlers) in zip(loggers, before, strict=True):
         each.setLevel(level)
         each.handlers[:] = handlers
+    if output := sys.modules.get("useapi_runwayml.cli.output"):
+        output.use_json(False)
 
 
 @pytest.fixture(autouse=True)

@@ -96,7 +96,7 @@ def test_rows_are_decided_by_name_and_number(shell: Shell) -> None:
     """Where there is no jobs file, the number alone is said."""
     shell("run", "jobs.csv", "--database", shell.url, "--no-work", *QUICK)
     assert shell("resolve", "--database", shell.url)[2] == (
-        "useapi-runwayml: which batch? Give its jobs file, or its --name in a --database\n"
+        "useapi-runwayml: which batch? Give its jobs file, its --project, or its --name in a --database\n"
     )
     for words in (["jobs.csv", "2"], ["2", "--name", "jobs"]):
         code, _, told = shell("resolve", *words, "--give-up", "--database", shell.url)

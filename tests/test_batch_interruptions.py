@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -430,3 +431,24 @@ def test_what_runs_now_is_seen_as_well() -> None:
             return [SimpleNamespace(task_id="t", reply_ref=f"mine~batch-{job.key}-1.1")]
 
     assert known_to_service([job], Runway) == {1: "t"}  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_results_that_were_kept_hide_no_journal_that_was_lost(place: Place) -> None:
+    """Its files stand in their places: what is paid is seen and taken, and what is a stranger's is still refused."""
+    batch = place.batch(place.jobs("one", "two"))
+    assert states(batch.run(batch.plan())) == ["done", "done"]
+    shutil.rmtree(place.folder / "p" / ".useapi-runwayml", ignore_errors=True)
+    for each in (place.folder / "p").iterdir():
+        if each.name != "results":
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+    assert not batch.is_begun()
+    (*taken, known) = batch.plan().problems
+    assert [each.rule.rpartition(": ")[2] for each in taken] == ["it exists already"] * 2
+    assert "2 of 2 rows have a task at the service already" in known.rule
+    plan = batch.plan(adopt=True)
+    assert (plan.problems, plan.jobs) == ((), 0)
+    assert states(batch.run(plan)) == ["done", "done"]
+    assert place.paid() == {"one": 1, "two": 1}
+    other = place.batch(place.jobs("one", "three"), "q", output_dir=place.folder / "p" / "results")
+    assert [each.rule.rpartition(": ")[2] for each in other.plan(adopt=True).problems] == ["it exists already"]

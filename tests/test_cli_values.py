@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,6 @@ import pytest
 from useapi_runwayml.batch import Batch
 from useapi_runwayml.simulator import SimulatorServer
 
-from .conftest import spawn
 from .test_cli import Run, folder, run, server
 
 __all__ = ["folder", "run", "server"]
@@ -113,19 +109,9 @@ def test_an_uncertain_row_is_decided_where_its_batch_is_named_by_its_folder(
     assert "its --project" in run("batch", "resolve")[2]
 
 
-def test_the_environment_of_a_simulator_can_be_read_by_a_shell(folder: Path) -> None:
-    """With a token of one's own too, whatever is in it."""
-    token = "user:1-it's mine"
-    command = [sys.executable, "-m", "useapi_runwayml", "simulate", "--port", "0", "--print-env", "--token", token]
-    with spawn(command) as process:
-        try:
-            assert process.stdout is not None
-            lines = process.stdout.readline() + process.stdout.readline()
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
-    done = subprocess.run(
-        ["sh", "-c", f'{lines}\nprintf %s "$USEAPI_TOKEN"'], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == token
-    assert shlex.split(lines.splitlines()[1]) == [f"USEAPI_TOKEN={token}"]
+def test_a_name_names_nothing_without_a_database(run: Run, folder: Path) -> None:
+    """It is told as such, and not left out."""
+    (folder / "jobs.csv").write_text("video,prompt,seconds\nc.mp4,one,5\n")
+    for words in (["run", "jobs.csv", "--dry-run"], ["status", "jobs.csv"], ["run", "jobs.csv", "--yes"]):
+        code, _, told = run("batch", *words, "--name", "n")
+        assert (code, "--name needs a --database" in told) == (2, True)

@@ -18,6 +18,7 @@ from .._seam import DEFAULT_CREATION, amount, as_on_disk, as_problems, counted, 
 from ..errors import ParameterError
 from .rows import OWN_COLUMNS, Jobs, Row, parameters
 
+EXISTS = "it exists already"
 LONGEST_REFERENCE = 960  # of the 1024 that the service takes; the rest makes it unique
 
 
@@ -151,7 +152,7 @@ def check(
         output = output_of(values.get("output"), video, number, output_dir)
         said += (f"{row}: {each}" for each in _output_problems(output, row, taken))
         problems += said
-        if not said:
+        if all(each.endswith(EXISTS) for each in said):  # which may be its own, of a journal that was lost
             more = {name: value for name, value in values.items() if name not in OWN_COLUMNS}
             texts = str(video), values["prompt"], str(output), values.get("email"), row.endpoint
             found.append(Job(number, row.line, *texts, more, None if image is None else str(image), credits_if_unknown))
@@ -281,7 +282,7 @@ def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
     try:
         yield from (f"output {output}: {each}" for each in taken.put(output, str(row)))
         os.lstat(output)
-        yield f"output {output}: it exists already"
+        yield f"output {output}: {EXISTS}"
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:

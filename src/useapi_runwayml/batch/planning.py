@@ -11,7 +11,7 @@ from .._seam import counted, is_asset_id
 from ..errors import Problem
 from . import clips, identity
 from .changes import to_pay, to_resume, to_retry
-from .checks import Estimate, Job, estimate
+from .checks import EXISTS, Estimate, Job, estimate
 from .clips import Remark
 from .comparing import Difference, Reading
 from .facts import Facts, latest
@@ -129,9 +129,13 @@ def beginning(source: Source, reading: Reading, shared_root: Path | None, known:
     remarks, more = clips.look(jobs, source.unit)
     problems = [*map(as_problem, [*said, *more, *outside(jobs, shared_root, source.unit)])]
     found = dict[int, str]()
-    if not problems:
+    if all(
+        each.rule.endswith(EXISTS) for each in problems
+    ):  # results of a journal that was lost stand in the way of nothing
         jobs = jobs if known.is_check else identity.with_keys(jobs)
-        jobs, found, problems = known.of(jobs)
+        jobs, found, undecided = known.of(jobs)
+        adopted = {f"{source.unit} {job.line}" for job in jobs if job.task_id is not None}
+        problems = [*(each for each in problems if each.field not in adopted), *undecided]
     paid = [job for job in jobs if job.task_id is None]
     terms = Terms(False, known.is_check, _attempts(paid), jobs, reading)
     rows = tuple(told(Facts.of(job)) for job in jobs)

@@ -31,7 +31,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
-RUN = "One clip, the whole way: upload, create, wait, download."
+RUN = "One clip, the whole way: upload, one create, which is paid, wait, download. It does not ask."
 SINGLE = {
     "features": "What the plan of an account permits and has used.",
     "doctor": "Whether token, service and versions are in order; --live reports where the service differs from the document.",

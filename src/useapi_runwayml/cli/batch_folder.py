@@ -113,6 +113,8 @@ class Begun:
             raise Stop("a batch is kept in a --project or in a --database: give one of them", USAGE)
         if not where.database and not where.project and self.jobs is None:
             raise Stop("which batch? Give its jobs file", USAGE)
+        if where.name and not where.database:
+            raise Stop("--name needs a --database, where it names the batch", USAGE)
         with extra("batch"):
             from ..batch import Batch
         kept = {"database": where.database, "name": self.name} if where.database else {"project": where.project}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import logging
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -115,7 +114,7 @@ def simulate(
     logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
     if not _is_loopback(host):
         output.remark(f"WARNING: other machines can reach this simulator, since it listens on {host}.")
-    shown = "user:4242-simulated" if token is None else shlex.quote(token) if print_env else "<your --token>"
+    shown = "user:4242-simulated" if token is None else "<your --token>"
     say = output.say
     if print_env and not output.is_json():
         say = output.remark
