@@ -322,10 +322,10 @@ def test_what_another_process_was_asked_to_wait_is_no_secret(journal: Journal) -
     ledger, heard = Ledger(journal.transactions, "w", journal.root), list[Any]()
     steps = Steps(None, BatchClock(), None, ledger, journal.transactions)  # type: ignore[arg-type]
     steps.tell = lambda *given: heard.append(given)
-    for seconds in (7200, 29, 0):
+    for seconds in (7200, 7199, 7180, 90, 29, 0):
         steps._waits(ACCOUNT, seconds)
-    words = "the service asked to wait: nothing is begun for 2 h 0 min"
-    assert heard == [(None, f"account {ACCOUNT}", words), *[(None, f"account {ACCOUNT}", "")] * 2]
+    words = [f"the service asked to wait: nothing is begun for {long}" for long in ("2 h 0 min", "90 s")]
+    assert heard == [(None, f"account {ACCOUNT}", told) for told in (*words, "")], "once each, and not each second"
 
 
 def test_a_machines_clock_that_was_set_back_holds_up_nobody(journal: Journal) -> None:
@@ -402,6 +402,8 @@ def test_a_batch_that_has_sent_nothing_looks_once_more(place: Place) -> None:
     more = [*jobs, *place.jobs("three")]
     added = place.batch(more, "other").plan(add=True)
     assert (added.problems, added.jobs) == ((), 1), "what it has sent itself is its own"
+    again = held.plan(anew=True)
+    assert (again.problems, again.jobs) == ((), 2), "who says so pays again"
 
 
 def test_rows_whose_account_nobody_names_are_not_paid_unseen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

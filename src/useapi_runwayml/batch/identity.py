@@ -71,7 +71,7 @@ def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = R
     def look(tasks: Iterable[Any]) -> None:
         for task in tasks:
             key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
-            if key in rows and task.task_id and getattr(task, "status", None) not in ("FAILED", "CANCELLED"):
+            if key and key in rows and task.task_id and getattr(task, "status", None) not in ("FAILED", "CANCELLED"):
                 found.setdefault(rows[key], task.task_id)
 
     with client() as runway:

@@ -107,18 +107,22 @@ class Known:
             return jobs, known, [Problem("jobs", None, rule)]
         return jobs, known, []
 
-    def elsewhere(self, paid: Sequence[Job], facts: Sequence[Facts]) -> list[Problem]:
-        """Rows that this journal has sent nothing of, and of which the service has a task all the same: another journal's of the same jobs."""
-        sent = {each.job.row for each in facts if each.sends or each.has_begun}
-        unsent = [job for job in paid if job.row not in sent]
-        known = {} if self.is_check or not unsent else identity.known_to_service(unsent, self.client)
+    def elsewhere(self, paid: Sequence[Job], records: Records) -> list[Problem]:
+        """Rows that this journal has sent nothing of, and of which the service has a task all the same: another journal's of the same jobs.
+
+        What it has sent is read once more after that: a worker may have been at it meanwhile, and writes that down before.
+        """
+        sent = set() if self.anew or self.is_check or not paid else sent_rows(records)
+        unsent = [] if self.anew or self.is_check else [job for job in paid if job.row not in sent]
+        known = identity.known_to_service(unsent, self.client) if unsent else {}
+        known = {row: task_id for row, task_id in known.items() if row not in sent_rows(records)} if known else {}
         if not known:
             return []
         first = min(known)
         rule = (
             f"{counted(len(known), 'row')} of this batch, the first is row {first}, {'has' if len(known) == 1 else 'have'} a task at the service "
             f"that this journal knows nothing of ({known[first]}): another journal of the same jobs was run meanwhile. Begin one in "
-            "another place, which takes such tasks (adopt), or pays for them again (anew)"
+            "another place, which takes such tasks (adopt); anew pays for them again here"
         )
         return [Problem("jobs", None, rule)]
 
@@ -166,7 +170,8 @@ def going_on(
     again = terms.more(rows)
     paid = to_pay(rows, again)
     if not problems:
-        problems += known.elsewhere([job for job in paid if job not in jobs], records.facts())
+        joining = {job.row for job in jobs}
+        problems += known.elsewhere([job for job in paid if job.row not in joining], records)
     begun_again = {job.row for job in again}
     left = [each for each in rows if not each.is_over and each.job.row not in begun_again]
     working = sorted([*left, *map(Facts.of, again)], key=lambda each: each.job.row)
@@ -180,6 +185,11 @@ def going_on(
         estimate(paid),
         replace(terms, paid=_attempts(paid)),
     )
+
+
+def sent_rows(records: Records) -> set[int]:
+    """Rows of which a create was intended, or that have a task."""
+    return {each.job.row for each in records.facts() if each.sends or each.has_begun}
 
 
 MOST = 10

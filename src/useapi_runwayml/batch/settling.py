@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from useapi_runwayml_api.models.task import Task
 
 CLOCK_SLACK = 5.0  # a Date header tells whole seconds
-LONG_AGO = 3600.0
-"""Seconds before the intent: what is older is not ours, by whosever clock it was dated."""
+LONG_AGO = 26 * 3600.0
+"""Seconds before the intent: what is older is not ours, by whosever clock, and in whatever time zone, it was dated."""
 
 
 @dataclass(frozen=True)

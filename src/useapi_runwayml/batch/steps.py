@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ class Steps(Endings):
         self._transactions = transactions
         self._accounts: dict[str, Account] = {}
         self._home = ""
+        self._ends: dict[str, float] = {}
         self._intended: dict[str, Row] = {}
 
     def never_sent(self) -> list[Row]:
@@ -81,6 +83,7 @@ class Steps(Endings):
         """Remembers which account the uploads of rows without an email belong to: who waits for it goes on waiting, by its name."""
         self._home = email_of(asset_id) or ""
         if self._home and "" in self._accounts:
+            self._waits("", 0.0)
             nameless = self._accounts.pop("")
             nameless.rename(self._home)
             self._accounts.setdefault(self._home, nameless)
@@ -98,8 +101,14 @@ class Steps(Endings):
 
     def _waits(self, account: str, seconds: float) -> None:
         """The service has asked to wait, another process perhaps: rows that come to no slot for long say why."""
-        told = f"the service asked to wait: nothing is begun for {lasting(seconds)}" if seconds >= LONG else ""
-        self.tell(None, about_account(account), told)
+        end = self.clock.monotonic() + seconds
+        if seconds >= LONG and abs(end - self._ends.get(account, -math.inf)) >= LONG:
+            self._ends[account] = end
+            self.tell(
+                None, about_account(account), f"the service asked to wait: nothing is begun for {lasting(seconds)}"
+            )
+        elif seconds < LONG and self._ends.pop(account, None) is not None:
+            self.tell(None, about_account(account), "")
 
     async def upload(self, row: Row, path: str, sha256: str, email: str | None) -> dict[str, Any]:
         """The asset of a row's file, which is the one that its batch has seen: `unseen` when it is to be uploaded, and this machine has it not."""

@@ -109,12 +109,7 @@ def run_command(
     tell_remarks(plan.warnings)
     if dry_run:
         return tell_price(plan)
-    with receiving(
-        called, needs_secret=begun.where.needs_secret
-    ) as callbacks:  # what it lacks is told before the price
-        if plan.jobs:
-            ask(str(plan), plan.credits, yes=yes)
-        return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, callbacks, max_credits)
+    return _go_on(batch, plan, begun, called, max_credits, yes=yes, no_work=no_work)
 
 
 def go(batch: Batch, plan: Plan, begun: Begun, callbacks: CallbackApp | None, max_credits: int | None = None) -> int:
@@ -211,14 +206,21 @@ def retry_failed_command(
     begun = Begun(jobs, where)
     batch = begun.begun()
     plan = batch.plan(retry_failed=True, add=False)
+    if problems := problems_of(plan):
+        return refuse(begun, problems)
     return _go_on(batch, plan, begun, called, max_credits, yes=yes)
 
 
-def _go_on(batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None, *, yes: bool) -> int:
-    with receiving(called, needs_secret=begun.where.needs_secret) as callbacks:
+def _go_on(
+    batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None, *, yes: bool, no_work: bool = False
+) -> int:
+    called = NOWHERE if no_work else called  # a worker's are its own
+    with receiving(
+        called, needs_secret=begun.where.needs_secret
+    ) as callbacks:  # what it lacks is told before the price
         if plan.jobs:
             ask(str(plan), plan.credits, yes=yes)
-        return go(batch, plan, begun, callbacks, max_credits)
+        return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, callbacks, max_credits)
 
 
 def status_command(jobs: Jobs | None = None, *, where: Options = ANYWHERE) -> int:
