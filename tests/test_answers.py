@@ -15,6 +15,7 @@ import useapi_runwayml
 from useapi_runwayml import errors
 from useapi_runwayml._core.answers import STATUS_ERRORS, decode, redact, text_of
 from useapi_runwayml._core.retry import delay
+from useapi_runwayml.simulator import ManualClock
 
 from .conftest import World
 from .test_document import DOCUMENT
@@ -26,19 +27,46 @@ def read(world: World, answer: Any, **settings: Any) -> Any:
     return world.scripted(lambda request: answer, max_retries=0, **settings).tasks.retrieve(TASK)
 
 
-@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 1000)])
-def test_every_status_is_one_class(status: int) -> None:
+def test_every_status_is_one_class() -> None:
     """Each status from 100 to 999 but the 2xx maps to exactly the class of the design, with its body."""
-    world = World("sync", __import__("useapi_runwayml.simulator", fromlist=["ManualClock"]).ManualClock())
-    expected = STATUS_ERRORS.get(status, errors.ServerError if 500 <= status < 600 else errors.APIStatusError)
-    if status == 429:
-        expected = errors.UpstreamBusyError
-    with pytest.raises(errors.APIStatusError) as caught:
-        read(world, httpx.Response(status, json={"error": "why", "code": status}))
-    assert type(caught.value) is expected
-    assert (caught.value.status, caught.value.code, caught.value.message) == (status, status, "why")
-    assert caught.value.body == {"error": "why", "code": status}
-    assert caught.value.task_id == TASK
+    world = World("sync", ManualClock())
+    for status in (*range(100, 200), *range(300, 1000)):
+        expected = STATUS_ERRORS.get(status, errors.ServerError if 500 <= status < 600 else errors.APIStatusError)
+        if status == 429:
+            expected = errors.UpstreamBusyError
+        with pytest.raises(errors.APIStatusError) as caught:
+            read(world, httpx.Response(status, json={"error": "why", "code": status}))
+        assert type(caught.value) is expected, status
+        assert (caught.value.status, caught.value.code, caught.value.message) == (status, status, "why")
+        assert caught.value.body == {"error": "why", "code": status}
+        assert caught.value.task_id == TASK
+
+
+@pytest.mark.parametrize(("status", "is_done"), [(200, True), (299, True), (199, False), (300, False)])
+def test_a_deletion_is_done_by_any_success(status: int, is_done: bool) -> None:
+    """And by nothing else."""
+    client = World("sync", ManualClock()).scripted(lambda request: httpx.Response(status), max_retries=0)
+    if is_done:
+        client.tasks.delete(TASK)
+    else:
+        with pytest.raises(errors.APIStatusError):
+            client.tasks.delete(TASK)
+
+
+@pytest.mark.parametrize(("status", "requests"), [(499, 1), (408, 2), (500, 2)])
+def test_a_create_that_was_refused_is_not_looked_for(status: int, requests: int) -> None:
+    """Each 4xx but 408 says that no task was made; after any other answer nobody knows."""
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.method)
+        return httpx.Response(status) if request.method == "POST" else httpx.Response(200, json=[])
+
+    client = World("sync", ManualClock()).scripted(handler, max_retries=0)
+    with pytest.raises(errors.UseapiError) as caught:
+        client.video_to_video.create(asset_id="user:1-runwayml:a@b.test-asset:1", text_prompt="x")
+    assert isinstance(caught.value, errors.SubmissionUnknownError) is (requests > 1)
+    assert (sent.count("POST"), len(sent) > 1) == (1, requests > 1)
 
 
 def test_the_table_is_the_designs() -> None:

@@ -101,7 +101,9 @@ def test_nothing_is_ignored_without_a_word(server: SimulatorServer, folder: Path
         assert "jobs.csv is not as it was when its batch began:" in error
         assert "  line 3 is row 2: changed (prompt); the batch goes on with it as it was\n  line 4: added\n" in error
         assert "New rows: useapi-runwayml batch resume jobs.csv --add" in error
-    code, out, _ = run("batch", "resume", "jobs.csv", "--add")
+    code, out, error = run("batch", "resume", "jobs.csv", "--add")
+    assert error.count("; it joins as a new row\n") == 2, error
+    assert "New rows" not in error
     assert (code, "2 rows join the batch\n2 jobs, 10 seconds" in out) == (2, True), "they would be paid"
     process = child("batch", "resume", "jobs.csv", "--add", "--yes")
     out, error = process.communicate(timeout=60)

@@ -543,10 +543,10 @@ def test_tasks_that_only_the_scheduler_shows_are_asked_for_as_seldom_as_others(
 
 
 # -- what others see of a wait --------------------------------------------------------------------------------------------
-def begun(client: Any, task_ids: list[str]) -> tuple[Watch, Any]:
+def begun(client: Any, task_ids: list[str], timeout: float = 3600) -> tuple[Watch, Any]:
     """A wait of this client, which its test runs step by step."""
     group = client._group._target
-    watch = Watch(group.context, task_ids, Terms(3600, None, None, Options()))
+    watch = Watch(group.context, task_ids, Terms(timeout, None, None, Options()))
     return watch, as_they_end(group, watch)
 
 
@@ -559,6 +559,9 @@ def test_a_leader_that_was_interrupted_as_it_left_holds_nobody_up(world: World) 
     parked = next(second)
     assert isinstance(parked, Park)
     assert parked.seconds <= 60
+    _, third = begun(client, ids[1:], 5)
+    assert next(third).seconds <= 5, "none is parked beyond its own end"
+    third.close()
     client._group.remove(leader)  # and the interruption comes
     assert isinstance(second.send(None), Sleep), "it leads now"
     second.close()

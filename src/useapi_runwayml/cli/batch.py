@@ -181,8 +181,7 @@ def resume_command(
     either(adopt=adopt, anew=anew)
     begun = Begun(jobs, where)
     batch = begun.begun()
-    if not add:
-        tell_changes(batch, begun)
+    tell_changes(batch, begun, add=add)
     plan = batch.plan(add=add, adopt=adopt, anew=anew)
     decided(plan, adopt=adopt, anew=anew)
     if problems := problems_of(plan):

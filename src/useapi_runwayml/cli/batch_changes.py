@@ -12,17 +12,20 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 AS_IT_WAS = ("changed", "gone")
+AS_BEFORE = "; the batch goes on with it as it was"
+JOINS = "; it joins as a new row"
 
 
-def tell_changes(batch: Batch, begun: Begun) -> None:
-    """Each row that is changed, added or gone, and that the batch goes on without that; nothing when the file is the same."""
+def tell_changes(batch: Batch, begun: Begun, *, add: bool = False) -> None:
+    """Each row that is changed, added or gone, and what the batch makes of that; nothing when the file is the same."""
     changes = batch.changes()
     if not changes:
         return
     output.remark(f"{begun} is not as it was when its batch began:")
     for each in changes[:SHOWN]:
-        output.remark(f"  {each}{'; the batch goes on with it as it was' if each.kind in AS_IT_WAS else ''}")
+        joins = add and each.kind != "gone"
+        output.remark(f"  {each}{JOINS if joins else AS_BEFORE if each.kind in AS_IT_WAS else ''}")
     if len(changes) > SHOWN:
         output.remark(f"  and {len(changes) - SHOWN} more")
-    if {each.kind for each in changes} & {"changed", "added"}:
+    if not add and {each.kind for each in changes} & {"changed", "added"}:
         output.remark(f"New rows: {begun.again('resume')} --add")
