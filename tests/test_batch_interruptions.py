@@ -25,7 +25,7 @@ from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock, ServiceClock
 from useapi_runwayml.batch.engine import Engine
 from useapi_runwayml.batch.facts import Facts
-from useapi_runwayml.batch.identity import known_to_service
+from useapi_runwayml.batch.identity import AtService, anew, known_to_service, with_keys
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.posting import Posting
@@ -432,7 +432,18 @@ def test_what_runs_now_is_seen_as_well() -> None:
         def tracked(self) -> list[Any]:
             return [SimpleNamespace(task_id="t", reply_ref=f"mine~batch-{job.key}-1.1")]
 
-    assert known_to_service([job], Runway) == {1: "t"}  # type: ignore[arg-type]
+    assert known_to_service([job], Runway).rows == {1: "t"}  # type: ignore[arg-type]
+
+
+def test_who_pays_again_gets_the_next_number() -> None:
+    """A row's key is a digest whatever is asked: that of the next equal row that neither the service nor the batch knows."""
+    job = Job(1, 2, "user:1-runwayml:a@b.test-asset:1", "x", "1.mp4")
+    keys = [each.key for each in with_keys([replace(job, row=row) for row in range(1, 6)])]
+    two = with_keys([job, replace(job, row=2)])
+    assert [each.key for each in two] == keys[:2]
+    found = anew(two, AtService({1: "t"}, {keys[0], keys[2], ""}))
+    assert [each.key for each in found] == [keys[3], keys[1]]
+    assert [each.key for each in anew(two, AtService({1: "t", 2: "u"}, set(keys[:2])))] == keys[2:4]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import RunwayClient, errors
 from .._seam import ACCOUNT_ERRORS, email_of, is_asset_id, is_transient
@@ -60,19 +60,27 @@ def reference_of(job: Job, number: int) -> str:
     return f"{given}~{own}" if given else own
 
 
-def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = RunwayClient) -> dict[int, str]:
-    """Rows that the service has a task of already, with the newest one's id: as far as its lists reach back, and what runs now.
+class AtService(NamedTuple):
+    """Rows that have a task there already, with the newest one's id, and the keys of all rows, of whichever batch, that have."""
+
+    rows: dict[int, str]
+    keys: set[str]
+
+
+def known_to_service(jobs: Sequence[Job], client: Callable[[], RunwayClient] = RunwayClient) -> AtService:
+    """What the service has of these rows: as far as its lists reach back, and what runs now.
 
     A list that there is not tells nothing. One that cannot be read does not tell that there is no task: BatchError, or the account's error.
     """
     rows = {job.key: job.row for job in jobs}
-    found: dict[int, str] = {}
+    found = AtService({}, set())
 
     def look(tasks: Iterable[Any]) -> None:
         for task in tasks:
             key = (task.reply_ref or "").rpartition("~")[2].removeprefix("batch-").partition("-")[0]
+            found.keys.add(key)
             if key and key in rows and task.task_id and getattr(task, "status", None) not in ("FAILED", "CANCELLED"):
-                found.setdefault(rows[key], task.task_id)
+                found.rows.setdefault(rows[key], task.task_id)
 
     with client() as runway:
         for email in dict.fromkeys(job.email or email_of(job.video) for job in jobs):
@@ -99,6 +107,8 @@ def adopted(jobs: Iterable[Job], known: dict[int, str]) -> list[Job]:
     return [replace(job, task_id=known[job.row], decision="adopt") if job.row in known else job for job in jobs]
 
 
-def anew(jobs: Iterable[Job], known: dict[int, str]) -> list[Job]:
-    """The same jobs; those that the service knows are told apart from what it knows, and are paid again."""
-    return [replace(job, key=uuid.uuid4().hex[:LENGTH]) if job.row in known else job for job in jobs]
+def anew(jobs: Sequence[Job], known: AtService) -> list[Job]:
+    """The same jobs; those that the service knows get the next number of equal ones that it does not know, and are paid again."""
+    taken = {*known.keys, *(job.key for job in jobs)}
+    keys = {job.row: job.key for job in with_keys([job for job in jobs if job.row in known.rows], taken)}
+    return [replace(job, key=keys.get(job.row, job.key)) for job in jobs]

@@ -93,11 +93,14 @@ class Known:
 
     def of(self, jobs: list[Job]) -> tuple[list[Job], dict[int, str], list[Problem]]:
         """The jobs, as they are to be run, those that the service knows, and what is still to be decided."""
-        known = {} if self.is_check or not jobs else identity.known_to_service(jobs, self.client)
+        if self.is_check or not jobs:
+            return jobs, {}, []
+        found = identity.known_to_service(jobs, self.client)
+        known = found.rows
         if self.adopt:
             jobs = identity.adopted(jobs, known)
         elif self.anew:
-            jobs = identity.anew(jobs, known)
+            jobs = identity.anew(jobs, found)
         elif known:
             has, them = ("has", "it") if len(known) == 1 else ("have", "them")
             rule = (
@@ -114,7 +117,7 @@ class Known:
         """
         sent = set() if self.anew or self.is_check or not paid else sent_rows(records)
         unsent = [] if self.anew or self.is_check else [job for job in paid if job.row not in sent]
-        known = identity.known_to_service(unsent, self.client) if unsent else {}
+        known = identity.known_to_service(unsent, self.client).rows if unsent else {}
         known = {row: task_id for row, task_id in known.items() if row not in sent_rows(records)} if known else {}
         if not known:
             return []
