@@ -134,3 +134,24 @@ def test_a_database_that_cannot_hold_a_journal_is_told_in_a_line(
         journal.prepare()
     assert info.value.filename == str(tmp_path)
     journal.close()
+
+
+def test_a_file_that_another_program_holds_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup, a browser of databases: after half a minute the process ends by that, without a line of SQL."""
+    assert store.BUSY_MILLISECONDS == 30_000
+    monkeypatch.setattr(store, "BUSY_MILLISECONDS", 10)
+    failed = list[store.StoreFailed]()
+    engine = store.open_store(tmp_path / "j.sqlite", failed.append)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table t (x)")
+    other = sqlite3.connect(tmp_path / "j.sqlite", isolation_level=None)
+    other.execute("begin exclusive")
+    with pytest.raises(store.StoreFailed) as caught, engine.begin() as connection:
+        connection.exec_driver_sql("insert into t values (1)")
+    assert (
+        str(caught.value.strerror)
+        == "the journal cannot be used: database is locked; another program holds it: end that one"
+    )
+    assert failed == [caught.value]
+    other.close()
+    engine.dispose()

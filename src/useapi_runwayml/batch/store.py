@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 GONE_WRONG = {  # by SQLite's code
+    5: "another program holds it: end that one",
     8: "may it be written to?",
     10: "is the disk full?",
     11: "the file is broken",
