@@ -632,6 +632,7 @@ def test_numbers_stand_in_words(place: Place, shell: Any, capsys: Any, monkeypat
         assert capsys.readouterr().out.splitlines()[-1] == last
     plan: Any = SimpleNamespace(added=1, warnings=(), problems=(), known={}, changes=())
     monkeypatch.setattr(Batch, "is_begun", lambda self: True)
+    monkeypatch.setattr(Batch, "changes", lambda self: [])
     monkeypatch.setattr(Batch, "plan", lambda self, **how: plan)
     monkeypatch.setattr("useapi_runwayml.cli.batch._go_on", lambda *given, **more: 0)
     assert shell("resume", "jobs.csv", "--add")[1] == "1 row joins the batch\n"
