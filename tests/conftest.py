@@ -89,10 +89,10 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
-    """A process whose output is read as text, and that hears Ctrl-C also where the tests do not: in a shell's background, under nohup."""
+    """A process whose output is read as text, and that hears Ctrl-C and SIGHUP also where the tests do not: in a shell's background, under nohup."""
     hears: dict[str, Any] = {}
     if os.name != "nt":
-        hears["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        hears["preexec_fn"] = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGHUP)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
 
