@@ -338,12 +338,12 @@ def test_what_is_on_its_way_counts_as_stored(caplog: pytest.LogCaptureFixture) -
         slow.sendall(f"{head}Content-Type: video/mp4\r\nContent-Length: 1900000\r\n\r\n".encode() + part)
 
         def upload() -> httpx.Response:
+            for each in [*server.simulator.state.assets]:  # so that what is refused is by what is on its way
+                httpx.delete(f"{server.base_url}/assets/{each}", headers=AUTH)
             return httpx.post(f"{server.base_url}/assets/?name=x", content=part, headers=headers)
 
         refused = until(upload, lambda answer: answer.status_code == 413)
         assert "--storage" in refused.text
-        for each in [*server.simulator.state.assets]:
-            httpx.delete(f"{server.base_url}/assets/{each}", headers=AUTH)
         assert upload().status_code == 413
         slow.close()
         until(upload, lambda answer: answer.status_code == 200)
