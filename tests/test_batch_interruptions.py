@@ -74,7 +74,7 @@ def test_no_create_leaves_after_an_interruption_that_was_lost() -> None:
 
 def test_what_loses_its_interruption_is_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end waits for nobody for ever, and interrupts nobody twice who is on the way."""
-    monkeypatch.setattr(runner, "GRACE", 0.2)
+    monkeypatch.setattr(runner, "GRACE", 1.0)
     heard = list[str]()
 
     async def deaf() -> None:
