@@ -87,9 +87,8 @@ class Requests(Generic[C]):
             self._foreign or call.params or call.files or call.content or call.headers or call.options.extra_headers
         )
         request = self._plain(call, limits) if plain else self._whole(call, limits)
-        request.headers["Authorization"] = (
-            f"Bearer {self._token_for(call)}"  # last, so that no frame that can fail holds it
-        )
+        # last, so that no frame that can fail holds it
+        request.headers["Authorization"] = f"Bearer {self._token_for(call)}"
         return request
 
     def _token_for(self, call: Call) -> str:

@@ -110,15 +110,18 @@ class Known:
             return jobs, known, [Problem("jobs", None, rule)]
         return jobs, known, []
 
-    def elsewhere(self, paid: Sequence[Job], records: Records) -> list[Problem]:
+    def elsewhere(self, paid: Sequence[Job], facts: Sequence[Facts], records: Records) -> list[Problem]:
         """Rows that this journal has sent nothing of, and of which the service has a task all the same: another journal's of the same jobs.
 
         What it has sent is read once more after that: a worker may have been at it meanwhile, and writes that down before.
         """
-        sent = set() if self.anew or self.is_check or not paid else sent_rows(records)
-        unsent = [] if self.anew or self.is_check else [job for job in paid if job.row not in sent]
-        known = identity.known_to_service(unsent, self.client).rows if unsent else {}
-        known = {row: task_id for row, task_id in known.items() if row not in sent_rows(records)} if known else {}
+        sent = sent_rows(facts)
+        unsent = [job for job in paid if job.row not in sent]
+        if self.anew or self.is_check or not unsent:
+            return []
+        known = identity.known_to_service(unsent, self.client).rows
+        sent = sent_rows(records.facts()) if known else sent
+        known = {row: task_id for row, task_id in known.items() if row not in sent}
         if not known:
             return []
         first = min(known)
@@ -136,9 +139,8 @@ def beginning(source: Source, reading: Reading, shared_root: Path | None, known:
     remarks, more = clips.look(jobs, source.unit)
     problems = [*map(as_problem, [*said, *more, *outside(jobs, shared_root, source.unit)])]
     found = dict[int, str]()
-    if all(
-        each.rule.endswith(EXISTS) for each in problems
-    ):  # results of a journal that was lost stand in the way of nothing
+    # results of a journal that was lost stand in the way of nothing
+    if all(each.rule.endswith(EXISTS) for each in problems):
         jobs = jobs if known.is_check else identity.with_keys(jobs)
         jobs, found, undecided = known.of(jobs)
         adopted = {f"{source.unit} {job.line}" for job in jobs if job.task_id is not None}
@@ -153,7 +155,8 @@ def going_on(
     records: Records, source: Source | None, shared_root: Path | None, known: Known, *, is_retry: bool, add: bool | None
 ) -> Plan:
     """Of a batch that has begun: what is open, held or failed. OSError when the jobs are to be read, and cannot be."""
-    rows, reading = latest(records.facts()), records.reading()
+    facts, reading = records.facts(), records.reading()
+    rows = latest(facts)
     have = [each.job for each in rows]
     differences, new = compared(source, reading, lambda: have)
     problems, jobs, remarks, found = list[Problem](), list[Job](), list[Remark](), dict[int, str]()
@@ -174,7 +177,7 @@ def going_on(
     paid = to_pay(rows, again)
     if not problems:
         joining = {job.row for job in jobs}
-        problems += known.elsewhere([job for job in paid if job.row not in joining], records)
+        problems += known.elsewhere([job for job in paid if job.row not in joining], facts, records)
     begun_again = {job.row for job in again}
     left = [each for each in rows if not each.is_over and each.job.row not in begun_again]
     working = sorted([*left, *map(Facts.of, again)], key=lambda each: each.job.row)
@@ -190,9 +193,9 @@ def going_on(
     )
 
 
-def sent_rows(records: Records) -> set[int]:
+def sent_rows(facts: Sequence[Facts]) -> set[int]:
     """Rows of which a create was intended, or that have a task."""
-    return {each.job.row for each in records.facts() if each.sends or each.has_begun}
+    return {each.job.row for each in facts if each.sends or each.has_begun}
 
 
 MOST = 10

@@ -214,9 +214,8 @@ def _go_on(
     batch: Batch, plan: Plan, begun: Begun, called: Called, max_credits: int | None, *, yes: bool, no_work: bool = False
 ) -> int:
     called = NOWHERE if no_work else called  # a worker's are its own
-    with receiving(
-        called, needs_secret=begun.where.needs_secret
-    ) as callbacks:  # what it lacks is told before the price
+    # what a receiver lacks is told before the price
+    with receiving(called, needs_secret=begun.where.needs_secret) as callbacks:
         if plan.jobs:
             ask(str(plan), plan.credits, yes=yes)
         return put(batch, plan, begun, max_credits) if no_work else go(batch, plan, begun, callbacks, max_credits)

@@ -50,9 +50,8 @@ def tell(rows: list[BatchRow], begun: Begun) -> int:
     states = {each.state for each in rows}
     if is_moderated := {each.stage for each in rows if each.state == "failed"} == {"moderation"}:
         states.discard("failed")  # to try them again would come to the same
-    has_no_room = any(
-        each.state == "held" and each.error == "Budget" for each in rows
-    )  # as it is, it would come to the same
+    # with the same limit it would come to the same
+    has_no_room = any(each.state == "held" and each.error == "Budget" for each in rows)
     steps = [
         ("uncertain", begun.again("resume")),  # which looks once more, for nothing
         ("uncertain", begun.again("resolve")),

@@ -26,7 +26,6 @@ class StateFile:
         try:
             if not path.name or path.is_dir():
                 raise ValueError("state must be the name of a file, and no folder")
-            path.exists()
         except OSError as error:
             raise ValueError(f"state cannot be read: {error.strerror or error}") from None
         self.path = path
