@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -100,15 +100,29 @@ class Mutant:
         return mutate_code(read(self.file), operator(self.operator), self.occurrence) or ""
 
     @cached_property
+    def source_in_place(self) -> str:
+        """With empty lines for those that went, so that all that follows stays in its line."""
+        lines = self.source.splitlines()
+        gone = read(self.file).count("\n") - self.source.count("\n")
+        return "\n".join([*lines[: self.line], *[""] * gone, *lines[self.line :], ""])
+
+    @cached_property
     def change(self) -> str:
         """The lines before and after, for a person, and to find it again when lines have moved."""
-        before, after = read(self.file).splitlines(), self.source.splitlines()
-        told = [each for each in difflib.ndiff(before, after) if each[:2] in ("- ", "+ ")]
-        return "  ->  ".join(" ".join(each[2:].split()) for each in told)
+        sides = [read(self.file).splitlines(), self.source.splitlines()]
+        begins = sum(1 for _ in takewhile(_is_one, zip(*sides, strict=False)))
+        sides = [each[begins:] for each in sides]
+        ends = sum(1 for _ in takewhile(_is_one, zip(*map(reversed, sides), strict=False)))
+        told = [line for each in sides for line in each[: len(each) - ends]]
+        return "  ->  ".join(" ".join(line.split()) for line in told)
 
     @property
     def name(self) -> str:
         return f"{self.file}: {self.change}"
+
+
+def _is_one(pair: tuple[str, str]) -> bool:
+    return pair[0] == pair[1]
 
 
 def operator(name: str) -> Any:

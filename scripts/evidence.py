@@ -61,16 +61,19 @@ class Evidence:
             by_file[test.partition("::")[0]].append(test)
         ranked = {test: rank * SPREAD for tests in by_file.values() for rank, test in enumerate(tests)}
         chosen, spent = [], 0.0
-        for test in sorted(ranked, key=lambda each: (ranked[each] + self._cost(each)[0], each)):
-            spent += self._cost(test)[0] + 0.02
+        for test in sorted(ranked, key=lambda each: (ranked[each] + self.seconds_of(each), each)):
+            spent += self.seconds_of(test) + 0.02
             if chosen and spent > budget:
                 break
             chosen.append(test)
         return chosen
 
-    def _cost(self, test: str) -> tuple[float, str]:
+    def seconds_of(self, test: str) -> float:
         """How long it took."""
-        return self._times.get(test, 1.0), test
+        return self._times.get(test, 1.0)
+
+    def _cost(self, test: str) -> tuple[float, str]:
+        return self.seconds_of(test), test
 
     def _through(self, file: str, line: int) -> Sequence[str]:
         """In a function: through that statement, or, of its head, through any; nothing where no test goes. Elsewhere: who uses what it gives."""

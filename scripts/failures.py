@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 M = TypeVar("M")
 
 NOTHING = (0, 5)  # all passed; there is none
+FIXED = ("-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain")
 
 
 class First:
@@ -48,8 +50,7 @@ def first_failure(arguments: Sequence[str], *plugins: object) -> str:
     import pytest
 
     first = First()
-    fixed = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
-    code = pytest.main([*fixed, *arguments], plugins=[first, *plugins])
+    code = pytest.main([*FIXED, *arguments], plugins=[first, *plugins])
     return first.failed or ("" if code in NOTHING else f"pytest ended with {int(code)}")
 
 
@@ -93,3 +94,24 @@ def _child(mutant: M, folder: Path, limit: int, look: Callable[[M, Path], Any]) 
         os.dup2(nowhere.fileno(), 2)
         found = look(mutant, folder)
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def told_by(work: Callable[[Callable[[object], None]], None]) -> Iterator[Any]:
+    """What a process of its own tells, as it does."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        try:
+            with os.fdopen(writing, "w") as out:
+                work(lambda each: print(json.dumps(each), file=out, flush=True))
+            os._exit(0)
+        except BaseException:  # noqa: BLE001  # whichever: a forked process is not to go on as the one that it was made of
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        yield from map(json.loads, lines)
+    if os.waitpid(pid, 0)[1]:
+        raise SystemExit("what the other process was to tell is not complete")

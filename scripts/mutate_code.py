@@ -26,17 +26,19 @@ import sys
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import mutation_page  # noqa: E402
-from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
+import warm  # noqa: E402
+from code_mutants import PACKAGE, Mutant, all_mutants, read  # noqa: E402
 from evidence import Evidence  # noqa: E402
-from failures import first_failure_of, in_processes  # noqa: E402
+from failures import first_failure_of, in_processes, told_by  # noqa: E402
 
 LIMIT_SECONDS = 150
 BUDGET_SECONDS = 40.0
@@ -65,13 +67,19 @@ PRELOADED = (
 REASONS = ROOT / "scripts" / "code_reasons.toml"
 
 
-def look(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
-    """What notices the package with its change: the import of the module, or a test. In a process of its own."""
-    shutil.copytree(PACKAGE, folder / PACKAGE.name)
+def put(mutant: Mutant, folder: Path) -> None:
+    """The package with its change, for this process and those that a test starts."""
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / PACKAGE.name / mutant.file).write_text(mutant.source, encoding="utf-8")
     os.chdir(ROOT)
     sys.path.insert(0, str(folder))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
+
+
+def look_anew(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
+    """What notices the package with its change: the import of the module, or a test. In a process of its own."""
+    put(mutant, folder)
     name = ".".join((PACKAGE.name, *Path(mutant.file).with_suffix("").parts)).removesuffix(".__init__")
     try:
         importlib.import_module(name)
@@ -80,6 +88,56 @@ def look(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
     tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
     stages = (first_failure_of(each) for each in (tests[:FIRST], tests[FIRST:]) if each)
     return next(filter(None, stages), "")
+
+
+def look_quickly(mutant: Mutant, folder: Path, evidence: Evidence, collected: warm.Collected) -> str:
+    """Which test notices the change of a function, where all is imported already. In a process of its own."""
+    put(mutant, folder)
+    has_run = collected.change(functions_of(mutant))
+    tests = evidence.tests_of(mutant.file, mutant.line, BUDGET_SECONDS)
+    found = collected.first_failure_of([(test, evidence.seconds_of(test)) for test in tests])
+    return found or (warm.UNTRIED if has_run else "")
+
+
+def functions_of(mutant: Mutant) -> list[tuple[CodeType, CodeType]]:
+    return warm.changed_functions(str(PACKAGE / mutant.file), read(mutant.file), mutant.source_in_place)
+
+
+def try_all(mutants: Sequence[Mutant], processes: int, evidence: Evidence) -> list[tuple[Mutant, str]]:
+    """What notices each of them: quickly, if the change is one of functions, and anew where that says nothing."""
+    results: dict[Mutant, str] = {}
+
+    def keep(mutant: Mutant, answer: object) -> None:
+        found = results[mutant] = "no end in time" if answer is None else str(answer)
+        print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
+
+    quick, anew = [], []
+    for mutant in mutants:
+        try:
+            functions_of(mutant)
+            quick.append(mutant)
+        except (warm.Unchangeable, SyntaxError):
+            anew.append(mutant)
+    for number, answer in told_by(functools.partial(try_quickly, quick, processes, evidence)):
+        if answer == warm.UNTRIED:
+            anew.append(quick[number])
+        else:
+            keep(quick[number], answer)
+    for mutant, answer in in_processes(anew, processes, LIMIT_SECONDS, functools.partial(look_anew, evidence=evidence)):
+        keep(mutant, answer)
+    return [*results.items()]
+
+
+def try_quickly(mutants: Sequence[Mutant], processes: int, evidence: Evidence, tell: Callable[[object], None]) -> None:
+    """In a process that has imported everything."""
+    numbers = {mutant: number for number, mutant in enumerate(mutants)}
+
+    def then(collected: warm.Collected) -> None:
+        looking = functools.partial(look_quickly, evidence=evidence, collected=collected)
+        for mutant, answer in in_processes(mutants, processes, LIMIT_SECONDS, looking):
+            tell((numbers[mutant], answer))
+
+    warm.collect(PACKAGE, then)
 
 
 def reason_of(mutant: Mutant, reasons: Sequence[dict[str, str]]) -> str:
@@ -213,13 +271,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     for name in PRELOADED:
         __import__(name)
-    begun, results = time.monotonic(), []
-    looking = functools.partial(look, evidence=evidence)
-    for mutant, answer in in_processes(mutants, options.processes, LIMIT_SECONDS, looking):
-        found = f"no end within {LIMIT_SECONDS} s" if answer is None else str(answer)
-        results.append((mutant, found))
-        print(f"{len(results):4}/{len(mutants)}  {mutant.name}  ->  {found or 'SURVIVED'}", flush=True)
+    begun = time.monotonic()
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
+    explained = [each for each in mutants if reason_of(each, reasons)]
+    results = [(each, "") for each in explained]
+    results += try_all([each for each in mutants if each not in {*explained}], options.processes, evidence)
     is_sample, zones = bool(options.sample or options.changed), by_zone(results, reasons)
     for zone in zones:
         print(f"\n{zone.name}: {zone.told()}")
