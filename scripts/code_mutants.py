@@ -48,7 +48,7 @@ CHOSEN = (
     *(f"ReplaceBinaryOperator_{each}" for each in SUMS),
 )
 BEYOND = {"ExceptionReplacer": ".", "AddNot": ":="}  # what they make no Python of
-WITHOUT_EFFECT = re.compile(r"\s*(log|_log|warnings)\.|.*# pragma: no cover")
+WITHOUT_EFFECT = re.compile(r"\s*(log|_log|warnings)\.|\s*raise AssertionError|.*# pragma: no cover")
 
 
 class DropStatement(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
@@ -162,7 +162,7 @@ def _leaf_line(node: Any, start: tuple[int, int]) -> int:
 
 
 def _silent(nodes: list[Any], lines: list[str]) -> Iterator[int]:
-    """Lines that nothing is to notice: for checkers of types alone, log lines, what is said not to be covered."""
+    """Lines that nothing is to notice: for checkers of types alone, log lines, what is said not to be covered, and where nobody comes."""
     for node in nodes:
         if node.type == "if_stmt" and node.children[1].get_code().strip() == "TYPE_CHECKING":
             yield from range(node.start_pos[0], node.children[3].end_pos[0] + 1)

