@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="makes the chance")
     parser.add_argument("--changed", action="store_true", help="those that the last change touches")
     parser.add_argument("--base", default="HEAD~1", help="the commit before that change")
-    parser.add_argument("--most", type=int, default=60, help="how many of a change at most")
+    parser.add_argument("--most", type=int, default=300, help="how many of a change at most")
     parser.add_argument("--again", action="store_true", help="those that the page names without a reason")
     parser.add_argument("--zone", action="append", help='a folder of the package, or "the rest"; may be given again')
     parser.add_argument("--only", help="a word in the file or the line")
