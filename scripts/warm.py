@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from failures import FIXED, NOTHING, First
 
-LIMIT_SECONDS, PATIENCE = 15, 10  # a test without an end uses a processor as long
+LIMIT_SECONDS, PATIENCE = 10, 10  # a test without an end uses a processor as long
 
 UNTRIED = "untried"
 
