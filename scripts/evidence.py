@@ -35,6 +35,8 @@ class Evidence:
         self._times = times
         self._sources = sources
         self._heads: dict[str, list[Function]] = {}
+        self.budget = 40.0
+        """Seconds."""
 
     @classmethod
     def load(cls, root: Path) -> Evidence | None:
@@ -50,8 +52,8 @@ class Evidence:
             sources[name] = Path(measured).read_text(encoding="utf-8").splitlines()
         return cls(by_file, json.loads((root / TIMES).read_text(encoding="utf-8")), sources)
 
-    def tests_of(self, file: str, line: int, budget: float) -> list[str]:
-        """As many as end within so many seconds, one at least, if there is any: the quickest first, and of each file of tests some.
+    def tests_of(self, file: str, line: int) -> list[str]:
+        """As many as end within the budget, one at least, if there is any: the quickest first, and of each file of tests some.
 
         Through a line of every request thousands go, and those that look at it may be of any file.
         """
@@ -63,7 +65,7 @@ class Evidence:
         chosen, spent = [], 0.0
         for test in sorted(ranked, key=lambda each: (ranked[each] + self.seconds_of(each), each)):
             spent += self.seconds_of(test) + 0.02
-            if chosen and spent > budget:
+            if chosen and spent > self.budget:
                 break
             chosen.append(test)
         return chosen

@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="those that the page names without a reason")
     parser.add_argument("--zone", action="append", help='a folder of the package, or "the rest"; may be given again')
     parser.add_argument("--only", help="a word in the file or the line")
+    parser.add_argument("--budget", type=float, default=40.0, help="seconds of tests that a mutant is given")
     parser.add_argument("--processes", type=int, default=2 * (os.cpu_count() or 1), help="many tests wait")
     parser.add_argument("--list", action="store_true", help="only list them")
     options = parser.parse_args(arguments)
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    evidence.budget = options.budget
     begun = time.monotonic()
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
     explained = [each for each in mutants if reason_of(each, reasons)]
