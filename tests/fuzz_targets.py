@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+import httpx
 from useapi_runwayml_api.api.assets import list_assets
 from useapi_runwayml_api.api.features import get_features
 from useapi_runwayml_api.api.scheduler import list_scheduler
@@ -56,7 +57,7 @@ def answer(data: bytes) -> None:
     for request in CALLS:
         for status in STATUSES:
             try:
-                found = read(Answer(status, {}, data), request)
+                found = read(Answer(status, httpx.Headers(), data), request)
             except errors.UseapiError as error:
                 told = str(error)
                 assert told.isprintable()

@@ -53,6 +53,17 @@ def test_a_deletion_is_done_by_any_success(status: int, is_done: bool) -> None:
             client.tasks.delete(TASK)
 
 
+@pytest.mark.parametrize(("status", "is_read"), [(199, False), (200, True), (201, True), (299, True), (300, False)])
+def test_a_task_is_read_of_any_success(status: int, is_read: bool) -> None:
+    """Of an answer with another status none is read, whatever its body looks like."""
+    answer = httpx.Response(status, json={"taskId": TASK, "status": "RUNNING"})
+    if is_read:
+        assert read(World("sync", ManualClock()), answer).status == "RUNNING"
+    else:
+        with pytest.raises(errors.APIStatusError):
+            read(World("sync", ManualClock()), answer)
+
+
 @pytest.mark.parametrize(("status", "requests"), [(499, 1), (408, 2), (500, 2)])
 def test_a_create_that_was_refused_is_not_looked_for(status: int, requests: int) -> None:
     """Each 4xx but 408 says that no task was made; after any other answer nobody knows."""
@@ -126,12 +137,17 @@ def test_both_shapes_of_429_are_told_apart(world: World, body: Any, kind: type[e
         (b'{"error": "plain"}', "plain"),
         (b'{"error": {"code": 3, "message": "deep", "status": "S", "details": []}}', "deep"),
         (b'{"error": {"error": {"message": "deeper"}}}', "deeper"),
+        (b'{"error": {"error": {"error": {"message": "deepest"}}}}', "deepest"),
+        (b'{"error": {"error": {"error": {"error": {"message": "x"}}}}}', '{"message": "x"}'),
         (b'{"message": "other"}', "other"),
         (b"error code: 522", "error code: 522"),
         (
             b"<html><head><style>p{}</style><title>502</title></head><body><h1>Bad &amp; broken</h1></body></html>",
             "502 Bad & broken",
         ),
+        (b"<SCRIPT>\nrun()\n</SCRIPT>Not here", "Not here"),
+        (b"x" * 200, "x" * 200),
+        (b"x" * 201, "x" * 200 + "…"),
         (b"", ""),
         (b"null", ""),
         (b"[1, 2]", "[1, 2]"),
@@ -159,6 +175,7 @@ def test_a_2xx_of_no_use_is_an_error_of_its_own(world: World, content: bytes) ->
         read(world, httpx.Response(200, content=content))
     assert (caught.value.status, caught.value.body) == (200, decode(content))
     assert caught.value.task_id == TASK
+    assert str(caught.value).endswith(f"of no use: {text_of(decode(content)) or 'nothing'}")
 
 
 def test_a_deep_or_huge_body_is_survived(world: World) -> None:
@@ -176,7 +193,7 @@ def test_a_deep_or_huge_body_is_survived(world: World) -> None:
 
 
 def test_retry_after_in_all_its_forms(world: World) -> None:
-    """Seconds, an HTTP date against the service's own Date, or the moment in the body; nonsense is None."""
+    """Seconds, a date of whatever zone against the service's own Date, or the moment in the body; nonsense is None."""
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     date = {"Date": format_datetime(now, usegmt=True)}
     later = format_datetime(now + timedelta(seconds=30), usegmt=True)
@@ -186,6 +203,8 @@ def test_retry_after_in_all_its_forms(world: World) -> None:
         ({"Retry-After": later, **date}, {}, 30.0),
         (date, {"retryAfter": "2026-01-02T03:04:15Z"}, 10.0),
         ({"Retry-After": format_datetime(now, usegmt=True), **date}, {}, 0.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 04:04:35 +0100", **date}, {}, 30.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:04:35 -0000", **date}, {}, 30.0),
         ({"Retry-After": "soon"}, {}, None),
         ({"Retry-After": "-1"}, {}, None),
         ({}, {"retryAfter": 7}, None),

@@ -74,7 +74,7 @@ def test_a_list_that_was_refused_is_asked_again_by_later_waits(world: World) -> 
 def test_what_is_shown_is_short_and_no_secret() -> None:
     """An address without a query has none; an answer shows neither its headers nor its body; a failure without a reason names none."""
     assert redact("see https://a.test/x and https://a.test/y?z=1#f") == "see https://a.test/x and https://a.test/y?…"
-    assert "s3cret" not in repr(Answer(200, {"x": "s3cret"}, b"s3cret"))
+    assert "s3cret" not in repr(Answer(200, httpx.Headers({"x": "s3cret"}), b"s3cret"))
     bare = failed(Task.from_dict({"taskId": TASK, "status": "FAILED"}), TASK)
     assert str(bare) == f"Task {TASK} failed: no reason was given"
     told = failed(Task.from_dict({"status": "FAILED", "error": {"reason": "X.1", "errorMessage": "It broke"}}), TASK)

@@ -84,10 +84,7 @@ def info_of(answer: Answer) -> AnswerInfo:
     """How the answer came, without its body: small, since models keep it."""
     from useapi_runwayml_api.types import AnswerInfo
 
-    raw = getattr(answer.headers, "raw", None)
-    if raw is None:
-        raw = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-    head = b"\n".join(b"%b: %b" % each for each in raw)
+    head = b"\n".join(b"%b: %b" % each for each in answer.headers.raw)
     if b"user:" in head:
         head = _TOKEN_IN_BYTES.sub(b"user:...", head)
     return AnswerInfo(answer.status, answer.seconds, answer.tries, head)
@@ -150,7 +147,7 @@ def text_of(body: Any) -> str:
     if isinstance(found, bytes):
         found = found.decode(errors="replace")
     if found is None or isinstance(found, (Mapping, list)):
-        found = _dumped(found) if found else ""
+        found = json.dumps(found) if found else ""
     text = str(found)[:4_000]
     if "<" in text:
         text = html.unescape(
@@ -161,13 +158,6 @@ def text_of(body: Any) -> str:
     )
     text = " ".join(text.split())
     return redact(text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…")
-
-
-def _dumped(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except (ValueError, TypeError, RecursionError):
-        return ""
 
 
 def redact(text: str) -> str:

@@ -45,7 +45,7 @@ class Answer:
     """An HTTP answer, whole. What stands in it is not shown: tracebacks are sent to others."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
     content: bytes = field(repr=False)
     seconds: float = 0.0
     tries: int = 1
