@@ -271,6 +271,28 @@ def test_further_callbacks_do_not_shorten_a_wish_to_wait(called: Called) -> None
     assert all(after - before >= 39 for before, after in pairwise(at)), at
 
 
+def test_a_callback_does_not_shorten_a_wish_that_a_poll_was_told(called: Called) -> None:
+    """A 429 to a wait that asked by itself counts for what callbacks ask for, too."""
+    client = called.called()
+    task = begin(called, client, reply_url=f"{HOOK}/mine")
+    called.clock.deliver = lambda: called.calls("getTask") and called.app.wake(task.task_id)  # type: ignore[attr-defined]
+    called.clock.advance(61)
+    called.faults.add("status", "getTask", nth=[1], status=429, retry_after="40", body="{}")
+    begun = called.clock.now()
+    assert client.tasks.wait(task).status == "SUCCEEDED"
+    assert 40 <= called.clock.now() - begun < 50
+    assert called.reads() == 2
+
+
+def test_two_ends_at_once_are_read_by_their_ids(called: Called) -> None:
+    """No list is asked for so few."""
+    client = called.called()
+    tasks = [begin(called, client) for _ in "ab"]
+    called.clock.advance(70)
+    assert len([*client.tasks.as_completed(tasks)]) == 2
+    assert (called.calls("getTask"), called.calls("listTasks")) == (2, 0)
+
+
 def test_it_is_asked_for_ever_more_seldom() -> None:
     """After 15 s, 45 s, 105 s, and each minute from then on."""
     pauses = [interval(None, elapsed, None, is_called_back=True) for elapsed in (0, 15, 45, 105, 1e6)]

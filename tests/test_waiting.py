@@ -204,6 +204,13 @@ def test_what_has_ended_costs_one_request_or_none(world: World) -> None:
     assert len(asked) == 1
 
 
+def test_an_interval_may_be_short(world: World) -> None:
+    """Of half a second, too, for whoever asks for it."""
+    client, asked = scripted(world, [{"status": "RUNNING"}, {"status": "SUCCEEDED"}])
+    assert client.tasks.wait(TASK, poll_interval=0.5).status == "SUCCEEDED"
+    assert 0.5 <= asked[1] - asked[0] <= 0.6
+
+
 @pytest.mark.parametrize("bad", [{"timeout": -1}, {"timeout": True}, {"poll_interval": 0}, {"poll_interval": "5"}])
 def test_odd_terms_are_refused(world: World, bad: dict[str, Any]) -> None:
     """Times that are no times send nothing."""
@@ -379,6 +386,59 @@ def test_one_deadline_does_not_end_the_others() -> None:
     assert [each.status for each in done[::2]] == ["SUCCEEDED"] * 2
 
 
+def test_waits_for_the_same_task_do_not_disturb_each_other() -> None:
+    """One hears of the progress, one has less time, and all of what they wait for; then nothing is left of them."""
+    _, ids, client = async_world(1, 60)
+    seen: list[useapi_runwayml.Progress] = []
+
+    async def main() -> list[Any]:
+        terms: list[dict[str, Any]] = [{}, {"timeout": 20}, {"on_progress": seen.append}]
+        return await asyncio.gather(*(client.tasks.wait(ids[0], **each) for each in terms), return_exceptions=True)
+
+    plain, short, told = asyncio.run(main())
+    assert (plain.status, told.status) == ("SUCCEEDED", "SUCCEEDED")
+    assert isinstance(short, errors.WaitTimeoutError)
+    assert short.task is not None
+    assert seen[0].status != "SUCCEEDED"
+    assert client._group.watching == {}
+
+
+@pytest.mark.parametrize(("times", "is_told"), [(1, False), (None, True)])
+def test_the_last_trouble_is_told_to_all_who_wait(times: int | None, is_told: bool) -> None:
+    """At the deadline each hears of it, unless the task was read since."""
+    world, ids, client = async_world(1, 60)
+    world.faults.add("status", "getTask", status=503, times=times)
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(client.tasks.wait(ids[0], timeout=20) for _ in "ab"), return_exceptions=True)
+
+    for error in asyncio.run(main()):
+        assert isinstance(error, errors.WaitTimeoutError)
+        assert ("the last look failed" in str(error)) is is_told
+
+
+def test_each_who_waits_has_an_error_of_its_own() -> None:
+    """What one caller notes on it, or how it was raised there, is not seen by another."""
+    _, _, client = async_world(1, 60)
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(client.tasks.wait(TASK) for _ in "ab"), return_exceptions=True)
+
+    one, other = asyncio.run(main())
+    assert (type(one), type(other)) == (errors.NotFoundError, errors.NotFoundError)
+    assert one is not other
+
+
+def test_what_one_has_been_given_another_may_wait_for(world: World) -> None:
+    """An iteration that goes on with other tasks keeps nobody from the one that it has had."""
+    ids = [*many(world, 1, 10), *many(world, 1, 600)]
+    client = world.client()
+    tasks = client.tasks.as_completed(ids)
+    assert next(tasks).task_id == ids[0]
+    assert client.tasks.wait(ids[0], timeout=20).status == "SUCCEEDED"
+    assert next(tasks).task_id == ids[1]
+
+
 def test_threads_share_a_client() -> None:
     """Waits from many threads on one client all end, and share their rounds."""
     from concurrent.futures import ThreadPoolExecutor
@@ -464,7 +524,7 @@ def test_reads_that_are_answered_slowly_end_a_round(world: World) -> None:
     assert len(list(world.client().tasks.as_completed(ids))) == 40
     assert world.calls("getTask") == 40
     assert world.calls("listTasks") > 10
-    assert world.clock.now() - begun < 40 * 2 + 20
+    assert world.clock.now() - begun == pytest.approx(40 * 2), "none of the rounds waits for the next"
 
 
 def test_a_service_that_asks_to_wait_is_not_read_on(world: World) -> None:
@@ -491,6 +551,23 @@ def test_a_scheduler_that_is_never_done_loses_no_end(world: World, monkeypatch: 
     assert len(list(world.client().tasks.as_completed(ids))) == 20
 
 
+@pytest.mark.parametrize(("is_tracked", "reads"), [(True, 2), (False, 10)])
+def test_what_no_list_shows_is_read_at_leisure_while_it_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_tracked: bool, reads: int
+) -> None:
+    """Two in each round, or all if the scheduler shows none of them; and five seconds are between two rounds."""
+    ids = many(world, 10, 600)
+    for task_id in ids:
+        world.sim.state.tasks[task_id].in_list = False
+    world.faults.add("latency", "getTask", seconds=0.1)
+    if not is_tracked:
+        monkeypatch.setattr(type(world.sim.state), "tracked", lambda self, email, now: [])
+    with pytest.raises(errors.WaitTimeoutError):
+        next(world.client().tasks.as_completed(ids, timeout=59))
+    assert 2 < world.calls("listScheduler") <= 12
+    assert world.calls("getTask") <= reads * world.calls("listScheduler")
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_without_lists_and_scheduler_every_end_is_told(world: World, status: int) -> None:
     """Single reads are the last way, and they pause between their rounds."""
@@ -499,6 +576,15 @@ def test_without_lists_and_scheduler_every_end_is_told(world: World, status: int
     ids = many(world, 40, 60)
     assert len(list(world.client().tasks.as_completed(ids))) == 40
     assert world.calls("getTask") <= 40 * 16
+
+
+@pytest.mark.parametrize(("count", "operation"), [(1, "getTask"), (2, "listTasks")])
+def test_one_is_read_and_two_are_looked_up_in_a_list(world: World, count: int, operation: str) -> None:
+    """So that each look is one request, whichever it is."""
+    ids = many(world, count, 60)
+    with pytest.raises(errors.WaitTimeoutError):
+        next(world.client().tasks.as_completed(ids, timeout=30))
+    assert {seen.operation for seen in world.sim.requests} == {operation}
 
 
 def test_the_scheduler_is_asked_for_many_only(world: World) -> None:
@@ -566,6 +652,20 @@ def test_a_leader_that_was_interrupted_as_it_left_holds_nobody_up(world: World) 
     assert isinstance(second.send(None), Sleep), "it leads now"
     second.close()
     assert client.tasks.wait(ids[0]).status == "SUCCEEDED"
+
+
+def test_the_lead_goes_to_one_that_is_parked(world: World) -> None:
+    """Not to one that has joined and is still busy."""
+    ids = many(world, 3, 60)
+    client = world.client()
+    group = client._group._target
+    (leader, first), (busy, _), (_, third) = (begun(client, [each]) for each in ids)
+    next(first)
+    group.join(busy)
+    parked = next(third)
+    group.leave(leader)
+    assert isinstance(parked, Park)
+    assert parked.gate.is_set()
 
 
 def test_what_a_leader_goes_through_changes_under_the_lock_alone(world: World) -> None:

@@ -138,8 +138,7 @@ class Asker:
             left = self.unanswered()
             self.turns = {task_id: turn for task_id, turn in self.turns.items() if task_id in self.watching}
         survey = Survey(self.context, self.refused, lambda: self._options(leader), self.tell)
-        if len(left) > 1:
-            left = yield from survey.ask(left)
+        left = yield from survey.ask(left)
         self.tracked = survey.tracked
         going_on = [task_id for task_id in left if task_id in self.tracked]
         unknown = [task_id for task_id in left if task_id not in self.tracked]
@@ -176,7 +175,7 @@ class Asker:
         return sorted(left, key=lambda task_id: self.turns.get(task_id, 0))
 
     def _one_by_one(self, task_ids: Sequence[str], leader: Watch, until: float) -> Core[tuple[int, float]]:
-        """Reads each by its id, at the pace of the answers, until a moment or a wish to wait; gives how many, and the wish."""
+        """Reads each by its id, at the pace of the answers, until a moment or a wish to wait; gives how many came before that, and the wish."""
         from useapi_runwayml_api.api.tasks import get_task
 
         last = max(self.turns.values(), default=0)
@@ -192,7 +191,7 @@ class Asker:
             except UseapiError as error:
                 self.tell(task_id, error)
                 if wish := wish_of(error):
-                    return number + 1, wish
+                    return number, wish
             else:
                 self.tell(task_id, task)
         return len(task_ids), 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from typing import Any
@@ -55,7 +56,8 @@ def limited(context: Context, options: Options, deadline: float = math.inf) -> O
 def fetch(context: Context, request: Call) -> Core[Any]:
     """The model that a read gives, tried again as the rules and its time allow; then its last error is raised."""
     request.options = limited(context, request.options)
-    for attempt in range(context.settings.max_retries + 1):
+    attempt = 0
+    while True:
         try:
             answer: Answer = yield Send(request, attempt)
             return read(answer, request)
@@ -65,7 +67,7 @@ def fetch(context: Context, request: Call) -> Core[Any]:
                 raise
             log.info("%s: %s; trying again in %.1f s", request.name, type(error).__name__, pause)
         yield Sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
+        attempt += 1
 
 
 def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float) -> float | None:
@@ -78,7 +80,7 @@ def delete(context: Context, request: Call) -> Core[None]:
     """A deletion. Tried again after a lost answer; "not found" then means that the first try worked."""
     lost = False
     request.options = limited(context, request.options)
-    for attempt in range(context.settings.max_retries + 1):
+    for attempt in itertools.count():
         try:
             answer: Answer = yield Send(request, attempt)
             if not 200 <= answer.status < 300:
