@@ -64,7 +64,7 @@ def test_a_task_is_read_of_any_success(status: int, is_read: bool) -> None:
             read(World("sync", ManualClock()), answer)
 
 
-@pytest.mark.parametrize(("status", "requests"), [(499, 1), (408, 2), (500, 2)])
+@pytest.mark.parametrize(("status", "requests"), [(399, 2), (400, 1), (499, 1), (408, 2), (500, 2)])
 def test_a_create_that_was_refused_is_not_looked_for(status: int, requests: int) -> None:
     """Each 4xx but 408 says that no task was made; after any other answer nobody knows."""
     sent: list[str] = []

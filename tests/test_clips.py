@@ -64,12 +64,20 @@ def test_what_is_said_of_a_clip_wins(world: World) -> None:
     assert world.sim.state.assets[asset.asset_id].measures == {"width": 48, "height": 32}
 
 
-@pytest.mark.parametrize(("seconds", "is_told"), [(9.85, True), (9.95, False)])
+@pytest.mark.parametrize(("seconds", "is_told"), [(9.85, True), (9.9, False), (9.95, False)])
 def test_a_clip_that_is_a_frame_short_is_long_enough(seconds: float, is_told: bool) -> None:
     """Players and the service round as they like: up to a tenth of a second nothing is said."""
     asked = SimpleNamespace(crops_to=None, seconds=lambda values: values["seconds"])
     found = [*clips.remarks(clips.Clip("MPEG-4", "video", seconds, 1280, 768), asked, {"seconds": 10})]  # type: ignore[arg-type]
     assert bool(found) is is_told
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, None), (None, 768), (1280, 0)])
+def test_a_picture_of_which_half_is_known_is_none(width: int | None, height: int | None) -> None:
+    """A clip with a width and no height has no picture to speak of."""
+    asked = SimpleNamespace(crops_to=1280 / 768, seconds=lambda values: 10)
+    found = [*clips.remarks(clips.Clip("MPEG-4", "video", 10, width, height), asked, {})]  # type: ignore[arg-type]
+    assert found == ["no video track is found in it, it may be cut off"]
 
 
 def test_without_the_extra_nothing_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +198,29 @@ def test_both_shapes_of_metadata_tell_the_measures(world: World) -> None:
         return Response(200, json={"taskId": "user:1-runwayml:a@b.test-task:1"})
 
     assert world.scripted(handler).aleph.create(video_asset_id="a", text_prompt="x").task_id
+
+
+@pytest.mark.parametrize(
+    ("metadata", "missing"),
+    [
+        (None, "duration, width, height"),
+        ({"duration": 5}, "width, height"),
+        ({"duration": 5, "width": 9}, "height"),
+        ({"duration": 5, "height": 9}, "width"),
+        ({"duration": 5, "size": {}}, "width, height"),
+        ({"duration": 5, "size": {"width": 9}}, "height"),
+        ({"duration": 5, "size": {"height": 9}}, "width"),
+    ],
+)
+def test_measures_that_an_asset_lacks_are_named(world: World, metadata: dict[str, Any] | None, missing: str) -> None:
+    """In either shape, whichever are missing; and nothing is created."""
+    from httpx import Request, Response
+
+    def handler(request: Request) -> Response:
+        return Response(200, json={"assetId": "a", "metadata": metadata}) if request.method == "GET" else Response(500)
+
+    with pytest.raises(ParameterError, match=f"and {missing} cannot be told"):
+        world.scripted(handler).aleph.create(video_asset_id="a", text_prompt="x")
 
 
 # -- the command line and the batch ------------------------------------------------------------------------------------

@@ -285,11 +285,14 @@ def test_tasks_find_recovers_later(world: World) -> None:
 def test_find_gives_the_newest_that_has_ended(world: World) -> None:
     """Of several ended tasks with one reference, the newest is found on the list."""
     client, asset_id = world.client(), world.asset()
+    before = create(world, client, asset_id=asset_id, reply_ref="before").task_id
+    world.clock.advance(100)
     made = []
     for _ in range(3):
         made.append(create(world, client, asset_id=asset_id, reply_ref="again").task_id)
         world.clock.advance(100)
     assert client.tasks.find("again").task_id == made[-1]
+    assert client.tasks.find("before").task_id == before, "it looks past the others"
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])

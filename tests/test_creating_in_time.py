@@ -77,6 +77,15 @@ def test_what_was_never_sent_is_tried_again_ever_later(world: World) -> None:
     assert gaps(again.times("create")) == [0, 0, 0, 0]
 
 
+def test_a_busy_answer_begins_the_tries_anew(world: World) -> None:
+    """The service was reached: after it, what is not sent is tried as often as if nothing had been, however often it was before."""
+    busy = httpx.Response(429, json={"error": "busy"}, headers={"Retry-After": "7"})
+    service = Service(world, create=[httpx.ConnectError("no"), busy, httpx.ConnectError("no")])
+    with pytest.raises(errors.APIConnectionError):
+        service.create()
+    assert gaps(service.times("create")) == [0.5, 7, 0.5, 1, 2, 4]
+
+
 @pytest.mark.parametrize(("header", "pick", "pause"), [("0", 1, 1), ("7", 1, 7), (None, 0, 10), (None, 1, 30)])
 def test_a_busy_account_is_asked_again_after_a_while(world: World, header: str | None, pick: int, pause: int) -> None:
     """As long as it says, a second at least; where it says nothing, 10 to 30 seconds by chance."""

@@ -133,6 +133,22 @@ def test_who_leaves_in_the_midst_is_heard_by_the_core() -> None:
     assert caught.value.__notes__ == ["a receipt"]
 
 
+def test_who_has_had_enough_ends_the_core() -> None:
+    """A course that is left in its midst leaves nothing of the core open, whoever else holds it."""
+    heard: list[str] = []
+
+    def core() -> Any:
+        try:
+            yield Sleep(1)
+        finally:
+            heard.append("over")
+
+    held = core()
+    with Course(held) as course:
+        next(course)
+    assert heard == ["over"]
+
+
 def test_what_was_given_out_is_remembered_within_bounds() -> None:
     """Ten thousand tasks; the oldest goes first. For a minute a task is new."""
     given = GivenOut()
