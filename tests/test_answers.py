@@ -178,6 +178,12 @@ def test_a_2xx_of_no_use_is_an_error_of_its_own(world: World, content: bytes) ->
     assert str(caught.value).endswith(f"of no use: {text_of(decode(content)) or 'nothing'}")
 
 
+@pytest.mark.parametrize(("levels", "kind"), [(64, list), (65, str)])
+def test_a_body_is_read_down_to_its_sixty_fourth_level(levels: int, kind: type) -> None:
+    """One that goes deeper is kept as text, which nobody has to follow."""
+    assert type(decode(b"[" * levels + b"]" * levels)) is kind
+
+
 def test_a_deep_or_huge_body_is_survived(world: World) -> None:
     """Ten megabytes, a number of 5,000 digits, and brackets without end are kept, not choked on."""
     for content in (

@@ -417,6 +417,19 @@ def test_the_last_trouble_is_told_to_all_who_wait(times: int | None, is_told: bo
         assert ("the last look failed" in str(error)) is is_told
 
 
+def test_the_turn_of_a_task_is_forgotten_with_its_wait() -> None:
+    """A client that always waits for something does not grow by what it has waited for."""
+    world, ids, client = async_world(2, 60)
+    for task_id in ids:
+        world.sim.state.tasks[task_id].in_list = False
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(client.tasks.wait(each) for each in ids))
+
+    assert [task.task_id for task in asyncio.run(main())] == ids
+    assert list(client._group.turns) == ids[1:]
+
+
 def test_each_who_waits_has_an_error_of_its_own() -> None:
     """What one caller notes on it, or how it was raised there, is not seen by another."""
     _, _, client = async_world(1, 60)
