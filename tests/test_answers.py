@@ -270,10 +270,11 @@ def test_pauses_between_retries() -> None:
     assert [delay(broken, attempt, max_retries=9, uniform=top) for attempt in range(6)] == [0.5, 1, 2, 4, 8, 8]
     assert delay(broken, 0, max_retries=9, uniform=lambda low, high: low) == 0
     assert delay(broken, 4, max_retries=4) is None
-    assert delay(broken, 4, max_retries=9, remaining=3, uniform=top) is None
-    asked = errors.RateLimitError("x", status=429, retry_after=59)
-    assert delay(asked, 0, max_retries=1) == 59
-    assert delay(asked, 0, max_retries=1, remaining=58) is None
+    assert delay(broken, 4, max_retries=9, remaining=8, uniform=top) == 8
+    assert delay(broken, 4, max_retries=9, remaining=7.9, uniform=top) is None
+    asked = errors.RateLimitError("x", status=429, retry_after=60)
+    assert delay(asked, 0, max_retries=1) == delay(asked, 0, max_retries=1, remaining=60) == 60
+    assert delay(asked, 0, max_retries=1, remaining=59) is None
     assert delay(errors.RateLimitError("x", status=429, retry_after=61), 0, max_retries=1) is None
 
 

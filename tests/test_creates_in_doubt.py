@@ -192,3 +192,55 @@ def test_the_newest_task_is_found_though_it_cannot_be_read_yet(world: World) -> 
 
     found = world.scripted(answer).tasks.find("tag")
     assert (found.task_id, found.status) == (T, None)
+
+
+def test_a_task_that_turns_out_to_be_anothers_is_no_candidate(world: World) -> None:
+    """What could not be read at first, and then shows another prompt, is not named as perhaps one's own."""
+    read: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            raise httpx.ReadTimeout("lost", request=request)
+        if request.url.path.endswith("/"):
+            return httpx.Response(200, json=[{"taskId": T, "replyRef": "tag"}])
+        read.append(T)
+        if len(read) == 1:
+            return httpx.Response(404, json={"error": "Not found", "code": 404})
+        return httpx.Response(200, json={"taskId": T, "replyRef": "tag", "options": {"text_prompt": "another"}})
+
+    with pytest.raises(SubmissionUnknownError, match="no task that bears it is known yet") as caught:
+        world.scripted(answer, lookup_timeout=3).video_to_video.create(**CREATE)
+    assert caught.value.candidates == ()
+
+
+def slow(world: World, ids: list[str], read: list[str]) -> Callable[[httpx.Request], httpx.Response]:
+    """A service that takes a minute for each answer, loses that of the create, and has these tasks of its reference."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        world.clock.advance(60)
+        if request.method == "POST":
+            raise httpx.ReadTimeout("lost", request=request)
+        task_id = request.url.path.rpartition("/")[2]
+        if task_id:
+            read.append(task_id)
+            return httpx.Response(200, json={"taskId": task_id, "replyRef": "tag", "options": {"text_prompt": "x"}})
+        return httpx.Response(200, json=[{"taskId": each, "replyRef": "tag"} for each in ids])
+
+    return answer
+
+
+def test_one_task_is_read_however_late_it_is(world: World) -> None:
+    """The first that a list shows after the time for it is over: it is most likely what was paid for."""
+    read: list[str] = []
+    assert world.scripted(slow(world, [T], read)).video_to_video.create(**CREATE).task_id == T
+    assert read == [T]
+
+
+def test_what_there_was_no_time_to_read_may_be_the_task_as_well(world: World) -> None:
+    """It is not read, but it bears the reference too: which of them is one's own is not known, and both are named."""
+    read: list[str] = []
+    other = T[:-1] + "2"
+    with pytest.raises(SubmissionUnknownError, match=f"2 tasks bear it, 1 of them not confirmed .{other}") as caught:
+        world.scripted(slow(world, [T, other], read)).video_to_video.create(**CREATE)
+    assert caught.value.candidates == (T, other)
+    assert read == [T]

@@ -339,6 +339,8 @@ def test_a_parameter_that_there_is_not_is_named(world: World, tmp_path: Path, cl
     client = world.client()
     with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'sed'"):
         client.video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", sed=7)
+    with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'sed'"):
+        client.video_to_video.run(clip, "x", destination=tmp_path / "o.mp4", zed=7, sed=7)
     with pytest.raises(TypeError, match=r"create\(\) got an unexpected keyword argument 'sed'"):
         client.video_to_video.create(asset_id="a", text_prompt="x", sed=7)
     assert not world.sim.requests
@@ -364,6 +366,13 @@ def test_a_name_is_cut_only_where_it_is_too_long() -> None:
     fits, long = "a" * 176 + ".mp4", "a" * 177 + ".mp4"
     assert safe_name(fits, "x.mp4") == fits
     assert safe_name(long, "x.mp4") == "a" * 169 + ".mp4"
+
+
+@pytest.mark.parametrize(("letters", "stays"), [(16, True), (17, False)])
+def test_an_ending_has_sixteen_letters_at_the_most(letters: int, stays: bool) -> None:
+    """What is longer is no ending, and is cut with the rest of a name that is too long."""
+    ending = "." + "e" * letters
+    assert safe_name("a" * 180 + ending, "x.mp4").endswith(ending) is stays
 
 
 @pytest.mark.parametrize("how", ["create", "run"])
@@ -412,12 +421,13 @@ def test_the_seconds_of_a_transfer_are_its_own(world: World) -> None:
     assert [(each.bytes_done, each.elapsed_seconds, each.seconds_left) for each in seen] == [(4, 0, None), (5, 2, 2)]
 
 
-def test_an_error_names_three_tasks_and_counts_the_rest(world: World) -> None:
+@pytest.mark.parametrize(("count", "rest"), [(3, ""), (4, " and 1 more"), (5, " and 2 more")])
+def test_an_error_names_three_tasks_and_counts_the_rest(world: World, count: int, rest: str) -> None:
     """What a wait for many did not see ending; `task_ids` has them all."""
     client = world.client()
-    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x").task_id for _ in range(5)]
+    made = [client.video_to_video.create(asset_id=world.asset(), text_prompt="x").task_id for _ in range(count)]
     with pytest.raises(
-        errors.WaitTimeoutError, match=rf"of {made[0]}, {made[1]}, {made[2]} and 2 more\. It goes"
+        errors.WaitTimeoutError, match=rf"of {made[0]}, {made[1]}, {made[2]}{rest}( \(last seen \w+\))?\. It goes"
     ) as caught:
         list(client.tasks.as_completed(made, timeout=1))
     assert list(caught.value.task_ids) == made
@@ -447,6 +457,16 @@ def test_a_prompt_that_is_shown_cut_is_the_same_only_if_it_is_long(shown: int, i
     """A short one that another begins with is another: its task is not taken for ours."""
     task = Task.from_dict({"taskId": TASK, "options": {"text_prompt": "y" * shown}})
     assert shows_other_values(task, {"text_prompt": "y" * 300}) is not is_ours
+
+
+@pytest.mark.parametrize(
+    ("shown", "sent", "is_ours"),
+    [("7", 7, False), (7, "7", False), (7, 7.0000001, True), ([1, 2], [1, 2], True), ([1, 2], [2, 1], False)],
+)
+def test_what_is_of_another_kind_is_another_value(shown: Any, sent: Any, is_ours: bool) -> None:
+    """A text is no number; a list is compared as it stands, for options that are yet to come."""
+    task: Any = SimpleNamespace(options=SimpleNamespace(some=shown))
+    assert shows_other_values(task, {"some": sent}) is not is_ours
 
 
 def test_behind_a_short_list_there_is_nothing(world: World) -> None:

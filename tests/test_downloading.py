@@ -440,6 +440,7 @@ def test_safe_names() -> None:
     assert safe_name("user:1-runwayml:a@b-task:u", "f") == "user_1-runwayml_a@b-task_u"
     assert len(safe_name("é" * 300 + ".mp4", "f").encode()) <= 180
     assert safe_name("é" * 300 + ".mp4", "f").endswith(".mp4")
+    assert safe_name("folder/other\\a.mp4", "f") == "a.mp4"
 
 
 def test_a_full_disk_is_told_in_a_line(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,7 +451,7 @@ def test_a_full_disk_is_told_in_a_line(world: World, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("useapi_runwayml._core.downloading.Target.write", full)
     client, _ = scripted(world, [whole()])
-    with pytest.raises(DownloadError, match="No space left") as caught:
+    with pytest.raises(DownloadError, match=r"a\.mp4: No space left on device\. Download task") as caught:
         client.tasks.download(TASK, tmp_path / "a.mp4")
     assert caught.value.task_id == TASK
     assert parts(tmp_path) == []
@@ -711,6 +712,13 @@ def test_a_task_of_a_short_list_is_read_before_it_has_nothing(world: World, tmp_
         client.tasks.download(Task.from_dict({**_ended(""), "artifacts": []}), tmp_path / "none.mp4")
     assert client.tasks.wait(Task.from_dict({**_ended(""), "artifacts": []})).artifacts == []
     assert asked == []
+
+
+def test_a_task_of_a_short_list_is_what_it_came_to(world: World, tmp_path: Path) -> None:
+    """If it turns out to have failed when it is read, that is told with its reason, and not that there is nothing to download."""
+    client, _ = scripted(world, [whole()], [task_json(status="FAILED", error={"reason": "SOME_REASON"})])
+    with pytest.raises(TaskFailedError, match="SOME_REASON"):
+        client.tasks.download(Task.from_dict({"taskId": TASK, "status": "SUCCEEDED"}), tmp_path / "out.mp4")
 
 
 def test_who_cannot_reach_a_host_is_not_told_of_base_url(world: World, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from useapi_runwayml import errors
 from useapi_runwayml._core.answers import retry_after
 from useapi_runwayml._core.downloading import Link, Target, _fill
-from useapi_runwayml._core.effects import Fetch, Options
+from useapi_runwayml._core.effects import Fetch, Options, Sleep
 from useapi_runwayml._core.surroundings import Context, Settings
 from useapi_runwayml._io.files import Disk
 from useapi_runwayml._io.timeouts import cut
@@ -81,6 +82,93 @@ def test_a_rest_is_asked_for_by_what_is_sure(given: dict[str, str], validator: s
     asked = found.headers()
     assert asked.get("If-Range") == validator
     assert asked.get("Range") == (None if validator is None else "bytes=3-")
+
+
+@pytest.mark.parametrize(
+    ("size", "span", "body", "why"),
+    [
+        (None, "bytes 0-4/5", b"12345", ""),
+        (None, "bytes 0-3/5", b"1234", "4 of 5 bytes came"),
+        (5, "bytes 0-3/*", b"1234", "4 of 5 bytes came"),
+        (None, "bytes 1-4/5", b"", None),
+    ],
+)
+def test_a_part_that_nobody_asked_for_is_the_file_if_it_begins_it(
+    size: int | None, span: str, body: bytes, why: str | None
+) -> None:
+    """A host may answer the first request so: it counts from the file's first byte on, and is all if its length says so."""
+    found = target(size)
+    assert found.accept(206, {"content-range": span}) is (why is not None)
+    if why is not None:
+        found.write(body)
+        assert found.lacks() == why
+
+
+def test_a_rest_does_not_end_where_the_answer_before_would_have() -> None:
+    """Chunks prove the end of their own answer only: a rest without them is measured by the task."""
+    found = target(9)
+    found.accept(200, {"etag": '"v1"', "transfer-encoding": "chunked"})
+    found.write(b"123")
+    assert found.accept(206, {"content-range": "bytes 3-8/*"})
+    found.write(b"45")
+    assert found.lacks() == "5 of 9 bytes came"
+
+
+def test_a_host_that_has_no_such_rest_is_asked_for_the_whole() -> None:
+    """After a 416 the next request names neither a range nor a version."""
+    found = target()
+    found.accept(200, {"etag": '"v1"'})
+    found.write(b"123")
+    assert not found.accept(416, {})
+    assert found.headers() == {"Accept-Encoding": "identity"}
+
+
+def course(deadline: float, chance: float = 0.0) -> tuple[Any, Target]:
+    """A download that ends at this moment, at its first request; its clock begins at 1000, and chance is none, all, or between."""
+    clock = ManualClock(1000)
+    context = Context(Settings("http://x.test", 60, 4, 20), clock, object, Disk(), awaits=False)
+    context.uniform = lambda least, most: least + chance * (most - least)
+    file = target()
+    core = _fill(context, file, Link("http://x.test/a", None, None), "task-1", Options(), deadline)
+    assert isinstance(next(core), Fetch)
+    return core, file
+
+
+@pytest.mark.parametrize(
+    ("deadline", "chance", "wish", "pause"),
+    [
+        (1030, 0, "20", 20),
+        (1030, 0, "30", 30),
+        (1030, 0, "31", None),
+        (math.inf, 0, "60", 60),
+        (math.inf, 0, "61", None),
+        (1030, 0.5, "", 0.25),
+        (1000.25, 1, "", 0.25),
+    ],
+)
+def test_a_download_waits_no_longer_than_it_has_time(
+    deadline: float, chance: float, wish: str, pause: float | None
+) -> None:
+    """As long as the host asks if that fits, and as chance says if it does not ask; what does not fit is told at once."""
+    core, file = course(deadline, chance)
+    file.accept(503, {"retry-after": wish} if wish else {})
+    if pause is None:
+        with pytest.raises(errors.DownloadError, match=f"Download it again in {wish} s"):
+            core.send(None)
+    else:
+        assert core.send(None) == Sleep(pause)
+
+
+@pytest.mark.parametrize(("status", "is_final"), [(299, False), (300, True), (499, True), (500, False)])
+def test_a_refusal_of_a_host_is_final_and_its_trouble_is_not(status: int, is_final: bool) -> None:
+    """What it answers from 300 to 499 would be the same again; other answers are asked for once more."""
+    core, file = course(math.inf)
+    file.accept(status, {})
+    if is_final:
+        with pytest.raises(errors.DownloadError, match=f"the host answered {status}"):
+            core.send(None)
+    else:
+        assert isinstance(core.send(None), Sleep)
 
 
 def test_the_time_of_a_download_ends_wherever_it_is() -> None:

@@ -82,6 +82,38 @@ def test_a_list_that_nobody_changes_costs_a_request_a_page(world: World) -> None
     assert len(shelf.asked) == 11
 
 
+def test_a_list_of_one_is_asked_for_twice(world: World) -> None:
+    """Once for it, and once to see that there is no more."""
+    shelf = Shelf(1)
+    assert [each.asset_id for each in world.scripted(shelf).assets.list()] == ["a0"]
+    assert shelf.asked == [(0, 50)] * 2
+
+
+@pytest.mark.parametrize("gone", [1, 2, 49, 50, 51])
+def test_whatever_few_are_gone_before_a_page_what_is_behind_it_is_shown(world: World, gone: int) -> None:
+    """Also when what is left of the known ends where the page that shows nothing known begins."""
+    shelf = Shelf(250)
+    shown = []
+    for asset in world.scripted(shelf).assets.list():
+        shown.append(asset.asset_id)
+        if len(shown) == 99:
+            del shelf.ids[:gone]
+    assert shown == [f"a{number}" for number in range(250)]
+
+
+def test_far_behind_few_requests_find_the_way_back(world: World) -> None:
+    """Each goes back twice as far as the one before: five of them for nine hundred entries that are gone."""
+    shelf = Shelf(1000)
+    shown, before = [], 0
+    for asset in world.scripted(shelf).assets.list():
+        shown.append(asset.asset_id)
+        if len(shown) == 932:
+            del shelf.ids[:900]
+            before = len(shelf.asked)
+    assert shown == [f"a{number}" for number in range(1000)]
+    assert len(shelf.asked) - before <= 11
+
+
 @pytest.mark.slow
 def test_more_than_the_service_lists_ends(world: World) -> None:
     """Offset 1,000 is the last; what is behind it is not reached, and the list ends."""

@@ -102,6 +102,7 @@ class Target:
         """Looks at the head of an answer; anything but the file itself is refused."""
         self.refused = self.wish = None
         self.page = status == 200 and is_page(headers.get("content-type", ""))
+        self.framed = "chunked" in headers.get("transfer-encoding", "").lower()
         version = headers.get("etag", ""), headers.get("last-modified", "")
         if status == 206 and (found := re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))):
             total = int(found[2]) if found[2].isdigit() else None
@@ -114,7 +115,6 @@ class Target:
             length = headers.get("content-length", "")
             self.total = int(length) if plain and length.isdigit() else None
             self.version = version if plain else ("", "")
-            self.framed = "chunked" in headers.get("transfer-encoding", "").lower()
             return True
         if status in (206, 416):
             self.restart()

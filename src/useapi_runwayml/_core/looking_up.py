@@ -95,8 +95,8 @@ def _gather(
 ) -> Core[None]:
     """One round: what the scheduler and the list show with our replyRef.
 
-    `others` are tasks of older creates, as are those that this client has given out. A candidate that is None bears a reference
-    that the caller chose, and could not be confirmed yet.
+    `others` are tasks of older creates, as are those that this client has given out. A candidate that is None bears the reference
+    and could not be confirmed yet.
     """
     looked = False
     for request in look_up_calls(intent.email, limited(context, intent.call.options, deadline)):
@@ -114,7 +114,9 @@ def _gather(
                 and entry.task_id not in context.given_out
             ):
                 if looked and context.clock.monotonic() >= deadline:
-                    return
+                    # one more that bears it: nobody knows whose task is whose
+                    candidates.setdefault(entry.task_id, None)
+                    continue
                 looked = True
                 task = yield from _confirm(context, intent, entry.task_id, answer, others, posted, deadline)
                 if entry.task_id not in others:

@@ -34,4 +34,4 @@ def pages(
         has_news = any(key(entry) for entry in news)
         if not has_news and (len(entries) < 2 or offset + len(entries) > behind):
             return
-        offset, back = min(offset + max(1, len(entries) - 1), LAST_OFFSET), size
+        offset, back = min(offset + len(entries) - 1, LAST_OFFSET), size
