@@ -216,6 +216,9 @@ def test_creates_take_a_signed_address(called: Called) -> None:
         with pytest.raises(ParameterError):
             begin(called, client, **refused)
         assert len(called.sim.requests) == before
+    with pytest.raises(ParameterError) as caught:
+        begin(called, client, reply_ref=7, seed=-1)
+    assert {each.field for each in caught.value.problems} == {"reply_ref", "seed"}, "all at once, as without callbacks"
 
 
 def test_a_create_whose_answer_was_lost_is_called_back_too(called: Called) -> None:

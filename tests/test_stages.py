@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import httpx
 import pytest
 
 from useapi_runwayml import Progress, Stage, errors
+from useapi_runwayml._core.stages import Pace, Stages
+from useapi_runwayml.simulator import ManualClock
 
 from .conftest import MP4, World
 
@@ -43,6 +47,7 @@ def test_all_stages_are_told_in_their_order(world: World, clip: Path, tmp_path: 
     """What is known is told from then on: the bytes while they move, the task's id from the create on, its state while it goes on."""
     seen: list[Progress] = []
     created: list[tuple[str, int]] = []
+    begun = world.clock.now()
     result = world.client().video_to_video.run(
         clip,
         "x",
@@ -51,6 +56,9 @@ def test_all_stages_are_told_in_their_order(world: World, clip: Path, tmp_path: 
         on_progress=seen.append,
     )
     assert stages_of(seen) == ["inspect", "upload", "create", "created", "waiting", "download", "done"]
+    assert [seen[0].elapsed_seconds, *(b.elapsed_seconds for a, b in pairwise(seen) if a.stage != b.stage)][:4] == [
+        0
+    ] * 4
     at = {stage: [each for each in seen if each.stage == stage] for stage in get_args(Stage)}
     assert [(each.bytes_done, each.bytes_total) for each in at["upload"]] == [
         (0, len(MP4)),
@@ -69,7 +77,7 @@ def test_all_stages_are_told_in_their_order(world: World, clip: Path, tmp_path: 
     assert at["download"][-1].bytes_done == at["download"][-1].bytes_total == len(MP4)
     assert {(each.status, each.ratio) for each in at["download"]} == {("SUCCEEDED", 1.0)}
     (done,) = at["done"]
-    assert done.elapsed_seconds >= at["waiting"][-1].elapsed_seconds > 0
+    assert done.elapsed_seconds == world.clock.now() - begun >= at["waiting"][-1].elapsed_seconds > 0
     assert (done.status, done.bytes_done, done.eta_seconds) == ("SUCCEEDED", None, None)
 
 
@@ -101,7 +109,31 @@ def test_two_files_are_one_upload(world: World, clip: Path, tmp_path: Path) -> N
     whole = len(MP4) + len(image())
     assert {each.bytes_total for each in uploads} == {whole}
     assert [each.bytes_done for each in uploads] == [0, len(MP4), len(MP4), whole, whole]
-    assert len({each.asset_id for each in uploads if each.asset_id}) == 2
+    assets = [each.asset_id for each in uploads]
+    assert [bool(each) for each in assets] == [False, False, True, False, True], "each once"
+    assert assets[2] != assets[4]
+
+
+def test_two_files_go_to_one_account(world: World, clip: Path, tmp_path: Path) -> None:
+    """That of the first, also where the service would choose another by then."""
+    pytest.importorskip("pymediainfo")
+    from useapi_runwayml.simulator.state import Account
+
+    from .media import image
+
+    (tmp_path / "i.png").write_bytes(image())
+    accounts = world.sim.state.accounts
+
+    def put_another_first(progress: Progress) -> None:
+        if progress.asset_id and len(accounts) == 1:
+            before = dict(accounts)
+            accounts.clear()
+            accounts.update({"another@example.com": Account("another@example.com", 100, 2), **before})
+
+    world.client().aleph.run(
+        clip, "x", image=tmp_path / "i.png", destination=tmp_path / "o.mp4", on_progress=put_another_first
+    )
+    assert [asset.email for asset in world.sim.state.assets.values()] == ["maker@example.com"] * 2
 
 
 def test_moving_bytes_are_told_of_some_times_a_second(world: World, tmp_path: Path) -> None:
@@ -117,12 +149,12 @@ def test_moving_bytes_are_told_of_some_times_a_second(world: World, tmp_path: Pa
         if seconds == 1.0:
             assert moved[14].seconds_left == pytest.approx(15, rel=0.15)
             assert moved[-1].seconds_left == 0
+            (there,) = [each for each in seen if each.asset_id]
+            assert there.elapsed_seconds == moved[-1].elapsed_seconds
 
 
 def test_the_pace_is_that_since_it_began() -> None:
     """Not that of what was there when somebody came to look, nor of what was sent in vain."""
-    from useapi_runwayml._core.stages import Pace
-
     pace = Pace()
     assert pace.left(0, 0.9, 1.0) is None
     assert pace.left(10, 0.9, 1.0) is None
@@ -135,6 +167,33 @@ def test_the_pace_is_that_since_it_began() -> None:
     assert pace.left(60, 20, 100) is None, "it began anew"
     assert pace.left(70, 60, 100) == pytest.approx(10)
     assert pace.left(71, 60, None) is None
+    pace = Pace()
+    pace.left(0, 0, 100)
+    assert pace.left(0.5, 50, 100) == 0.5
+    assert pace.left(1, 50, 100) == 1, "it stands still, and began when it began"
+    assert Pace().left(5, 1.0, 1.0) == 0, "it was over before anybody looked"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (0.0625, [0, 0.125, 0.25, 0.375]),
+        (0.09375, [0, 0.1875, 0.375, 0.5625]),
+        (0.1, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+        (0, [0]),
+    ],
+)
+def test_pieces_that_come_fast_are_told_of_ten_times_a_second(step: float, told: list[float]) -> None:
+    """The first at once, the next when a tenth of a second is over, and nothing between them."""
+    seen: list[Progress] = []
+    clock = ManualClock(0)
+    stages = Stages(SimpleNamespace(clock=clock, awaits=False), seen.append)  # type: ignore[arg-type]
+    list(stages.enter("download", whole=100))
+    assert stages.on_bytes is not None
+    for piece in range(1, 8):
+        stages.on_bytes(piece, 100)
+        clock.advance(step)
+    assert [each.elapsed_seconds for each in seen] == pytest.approx(told)
 
 
 ENDS: list[tuple[str, dict[str, Any], str, type[Exception]]] = [

@@ -79,7 +79,7 @@ class Pace:
         if done >= whole:
             return 0.0
         spent, moved = now - self._first[0], done - self._first[1]
-        return spent * (whole - done) / moved if spent > 0 and moved > 0 else None
+        return spent * (whole - done) / moved if spent > 0 else None
 
 
 class Stages:
@@ -112,7 +112,6 @@ class Stages:
 
     def end(self, stage: Stage) -> Core[None]:
         """The last word."""
-        self._entered = self._begun
         known = self._last[:3]
         yield from self._tell(Progress(*known, None, self._context.clock.monotonic() - self._begun, stage))
 
