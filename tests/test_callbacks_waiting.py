@@ -310,6 +310,16 @@ def test_what_receives_no_callbacks_is_refused(called: Called) -> None:
     assert called.client(callbacks=None)
 
 
+def test_what_was_read_is_forgotten_with_the_waits_for_it(called: Called) -> None:
+    """A client does not grow that waits for one task after the other, of each of which a callback has told by then."""
+    client = called.called()
+    tasks = [begin(called, client) for _ in range(3)]
+    called.clock.advance(120)
+    for each in tasks:
+        client.tasks.wait(each)
+    assert len(client._target._group.turns) == 1
+
+
 def test_hints_are_bounded(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of tasks that nobody waits for, the newest are remembered."""
     monkeypatch.setattr("useapi_runwayml._core.asking.REMEMBERED", 3)

@@ -244,3 +244,33 @@ def test_what_there_was_no_time_to_read_may_be_the_task_as_well(world: World) ->
         world.scripted(slow(world, [T, other], read)).video_to_video.create(**CREATE)
     assert caught.value.candidates == (T, other)
     assert read == [T]
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        (
+            [
+                {"taskId": "b", "createdAt": "2029-01-01T00:00:00Z"},
+                {"taskId": "c", "createdAt": "2029-01-02T00:00:00Z"},
+            ],
+            "c",
+        ),
+        ([{"taskId": "b"}, {"taskId": "c", "createdAt": "2029-01-02T00:00:00Z"}], "c"),
+        ([{"taskId": "b"}, {"taskId": "c"}], "b"),
+        ([], "t1"),
+    ],
+)
+def test_of_tasks_with_one_reference_the_newest_is_found(
+    world: World, listed: list[dict[str, Any]], found: str
+) -> None:
+    """By the moment of its creation, whatever the order; where none is told, the first: lists begin with the newest."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/"):
+            return httpx.Response(404, json={"error": "Not found", "code": 404})
+        tracked = [] if listed else [{"taskId": "t1"}, {"taskId": "t2"}]
+        shown = tracked if "scheduler" in request.url.path else listed
+        return httpx.Response(200, json=[{**each, "replyRef": "tag"} for each in shown])
+
+    assert world.scripted(answer).tasks.find("tag").task_id == found

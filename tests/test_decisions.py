@@ -17,12 +17,12 @@ from useapi_runwayml import Progress, RunwayClient, errors
 from useapi_runwayml._core.answers import redact
 from useapi_runwayml._core.course import Course
 from useapi_runwayml._core.downloading import safe_name
-from useapi_runwayml._core.effects import Answer, Sleep
+from useapi_runwayml._core.effects import Answer, Call, Options, Sleep
 from useapi_runwayml._core.ids import email_of
 from useapi_runwayml._core.looking_up import shows_other_values
 from useapi_runwayml._core.polling import failed
 from useapi_runwayml._core.stages import Stages
-from useapi_runwayml._core.surroundings import GivenOut
+from useapi_runwayml._core.surroundings import GivenOut, Settings, UnderWay
 from useapi_runwayml._core.surveying import is_whole
 from useapi_runwayml._io.media import clip_of
 from useapi_runwayml._io.timeouts import as_parts
@@ -55,6 +55,10 @@ def test_what_cannot_be_asked_is_refused_at_once(world: World, ask: Any) -> None
     """Nothing is sent for it."""
     with pytest.raises(errors.ParameterError):
         ask(world.client().tasks)
+    with pytest.raises(
+        errors.ParameterError, match="tasks_or_ids: 'abc' is refused, it must be a list of tasks or ids"
+    ):
+        world.client().tasks.as_completed("abc")
     assert not world.sim.requests
 
 
@@ -72,9 +76,13 @@ def test_a_list_that_was_refused_is_asked_again_by_later_waits(world: World) -> 
 
 
 def test_what_is_shown_is_short_and_no_secret() -> None:
-    """An address without a query has none; an answer shows neither its headers nor its body; a failure without a reason names none."""
+    """An address without a query has none; requests, answers and settings show neither headers nor bodies; a failure without a reason names none."""
     assert redact("see https://a.test/x and https://a.test/y?z=1#f") == "see https://a.test/x and https://a.test/y?…"
-    assert "s3cret" not in repr(Answer(200, httpx.Headers({"x": "s3cret"}), b"s3cret"))
+    secret = {"x": "s3cret"}
+    options = Options(extra_headers=secret)
+    call = Call("get", "/x", lambda _, found: found, options, json=secret, files=secret, content=b"s3cret")
+    for each in (Answer(200, httpx.Headers(secret), b"s3cret"), call, Settings("http://x.test", 60, 4, 20, secret)):
+        assert "s3cret" not in repr(each)
     bare = failed(Task.from_dict({"taskId": TASK, "status": "FAILED"}), TASK)
     assert str(bare) == f"Task {TASK} failed: no reason was given"
     told = failed(Task.from_dict({"status": "FAILED", "error": {"reason": "X.1", "errorMessage": "It broke"}}), TASK)
@@ -158,6 +166,16 @@ def test_what_was_given_out_is_remembered_within_bounds() -> None:
     assert given.is_new("1", 101 + 59.9)
     assert not given.is_new("1", 101 + 60)
     assert not given.is_new("never", 0.0)
+
+
+def test_what_became_of_an_interrupted_create_is_not_known() -> None:
+    """Whoever interrupts it leaves its neighbour with the same reference in doubt; an error that is its outcome does not."""
+    for error, is_known in ((KeyboardInterrupt(), False), (errors.InsufficientCreditsError("x", status=412), True)):
+        under_way = UnderWay()
+        with under_way.of("tag") as mark:
+            with pytest.raises(type(error)), under_way.of("tag"):
+                raise error
+            assert bool(mark.beside) is not is_known
 
 
 def test_endings_are_iterated_in_both_ways(world: World) -> None:

@@ -159,9 +159,23 @@ def test_a_download_waits_no_longer_than_it_has_time(
         assert core.send(None) == Sleep(pause)
 
 
-@pytest.mark.parametrize(("status", "is_final"), [(299, False), (300, True), (499, True), (500, False)])
+@pytest.mark.parametrize(
+    ("status", "is_final"),
+    [
+        (299, False),
+        (300, True),
+        (499, True),
+        (500, False),
+        (407, True),
+        (408, False),
+        (409, True),
+        (424, True),
+        (425, False),
+        (426, True),
+    ],
+)
 def test_a_refusal_of_a_host_is_final_and_its_trouble_is_not(status: int, is_final: bool) -> None:
-    """What it answers from 300 to 499 would be the same again; other answers are asked for once more."""
+    """What it answers from 300 to 499 would be the same again, unless it was too slow or too early: that is asked for once more."""
     core, file = course(math.inf)
     file.accept(status, {})
     if is_final:

@@ -85,13 +85,52 @@ def test_what_cannot_be_rewound_is_not_sent_twice(world: World) -> None:
     assert world.calls("uploadAsset") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "is_whole"), [(httpx.ConnectError("refused"), True), (httpx.ReadTimeout("lost"), False)], ids=str
+)
+def test_what_cannot_be_rewound_is_sent_again_only_if_nothing_of_it_was(
+    world: World, error: httpx.TransportError, is_whole: bool
+) -> None:
+    """Where nobody could be reached the pipe is whole still; after a lost answer it is not, and its rest is no file."""
+    sent: list[bytes] = []
+
+    class Line(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return self._answer(b"".join(request.stream) if self._is_open() else b"")  # type: ignore[arg-type]
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            stream: Any = request.stream
+            return self._answer(b"".join([each async for each in stream]) if self._is_open() else b"")
+
+        def _is_open(self) -> bool:
+            return bool(sent) or not is_whole
+
+        def _answer(self, body: bytes) -> httpx.Response:
+            sent.append(body)
+            if len(sent) == 1:
+                raise error
+            return httpx.Response(200, json={"assetId": "a"})
+
+    client = world.client(Line())
+    if is_whole:
+        assert client.assets.upload(Pipe(MP4), name="a.mp4").asset_id == "a"
+        assert sent == [b"", MP4]
+    else:
+        with pytest.raises(errors.APIConnectionError):
+            client.assets.upload(Pipe(MP4), name="a.mp4")
+        assert sent == [MP4]
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.mp4.exe", ""])
 def test_a_type_that_the_service_does_not_take_is_refused(world: World, name: str) -> None:
     """The error lists the types that can be; media_type overrides the ending, if it is one of them."""
     client = world.client()
-    with pytest.raises(errors.ParameterError, match="video/mp4"):
+    ending = "its ending tells no media type that the service takes: give media_type, one of .*video/mp4"
+    with pytest.raises(errors.ParameterError, match=f"name: '{name}' is refused, {ending}"):
         client.assets.upload(io.BytesIO(MP4), name=name)
-    with pytest.raises(errors.ParameterError):
+    with pytest.raises(
+        errors.ParameterError, match=r"media_type: 'text/plain' is refused, it must be one of .*video/mp4"
+    ):
         client.assets.upload(io.BytesIO(MP4), name="a.mp4", media_type="text/plain")
     assert not world.sim.requests
     assert client.assets.upload(io.BytesIO(MP4), name=name or "x", media_type="video/mp4").asset_id

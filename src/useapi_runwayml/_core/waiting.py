@@ -119,7 +119,6 @@ def as_they_end(group: Group, watch: Watch) -> Core[None]:
                     left = paces.setdefault(task_id, Pace()).left(elapsed, progress.ratio, 1.0)
                     yield Tell(partial(watch.terms.on_progress, progress._replace(seconds_left=left)))
                 if isinstance(news, UseapiError) or polling.is_final(news):
-                    paces.pop(task_id, None)
                     group.end(watch, task_id)
                     yield Give((task_id, news))
             if not watch.open:
