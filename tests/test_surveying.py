@@ -28,11 +28,15 @@ class Round:
     """One round of questions: what was asked for, and what it told. A page has four entries."""
 
     def __init__(
-        self, clock: ManualClock | None = None, refused: dict[str | None, float] | None = None, status: int = 200
+        self,
+        clock: ManualClock | None = None,
+        refused: dict[str | None, float] | None = None,
+        status: int = 200,
+        **headers: str,
     ) -> None:
         self.asked: list[str] = []
         self.told: dict[str, Any] = {}
-        self._status = status
+        self._status, self._headers = status, {"content-type": "application/json", **headers}
         context = Context(Settings("http://x.test", 60, 4, 20), clock or ManualClock(), object, Disk(), awaits=False)
         known = {} if refused is None else refused
         self.survey = Survey(context, known, Options, lambda task_id, news: self.told.update({task_id: news}))
@@ -58,7 +62,7 @@ class Round:
         page = pages.get(name, Page())
         strangers = [f"s{number}" for number in range(4 - len(page.shows) if page.is_full else 0)]
         entries = [{"taskId": each, "status": "RUNNING"} for each in [*page.shows, *strangers]]
-        return Answer(self._status, {"content-type": "application/json"}, json.dumps(entries).encode())
+        return Answer(self._status, self._headers, json.dumps(entries).encode())
 
 
 FULL = Page(is_full=True)
@@ -115,3 +119,13 @@ def test_an_entry_that_leaves_out_how_a_task_ended_does_not_tell_of_it(monkeypat
     )
     assert found.ask(2) == ["t0", "t1"]
     assert found.told == {}
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, []), (401, ["t0", "t1", "t2"])])
+def test_of_an_account_that_is_to_be_left_alone_nothing_is_left_to_be_read(status: int, told: list[str]) -> None:
+    """Whether it asks to wait, which is no news of its tasks, or refuses whoever asks, which each of them is told."""
+    found = Round(None, None, status, **{"retry-after": "7"})
+    assert found.ask(3) == []
+    assert found.asked == ["active 0"]
+    assert [*found.told] == told
+    assert found.survey.wish == 7

@@ -83,13 +83,12 @@ class Survey:
         more: dict[str, Any] = {"offset": offset, "limit": PAGE, "email": email, "statuses": chosen}
         try:
             entries: list[Task] | None = yield from self._list(email, list_tasks, more)
-        except ACCOUNT_ERRORS as error:
-            for task_id in sorted(wanted):
-                self._tell(task_id, about(error, task_id))
-            wanted.clear()
-            return False
         except UseapiError as error:
-            if wish_of(error):
+            if isinstance(error, ACCOUNT_ERRORS):
+                for task_id in sorted(wanted):
+                    self._tell(task_id, about(error, task_id))
+                wanted.clear()
+            elif wish_of(error):
                 wanted.clear()
             return False
         for task in entries or ():
