@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from useapi_runwayml._core.effects import Answer, Options, Send
@@ -36,7 +37,7 @@ class Round:
     ) -> None:
         self.asked: list[str] = []
         self.told: dict[str, Any] = {}
-        self._status, self._headers = status, {"content-type": "application/json", **headers}
+        self._status, self._headers = status, httpx.Headers({"content-type": "application/json", **headers})
         context = Context(Settings("http://x.test", 60, 4, 20), clock or ManualClock(), object, Disk(), awaits=False)
         known = {} if refused is None else refused
         self.survey = Survey(context, known, Options, lambda task_id, news: self.told.update({task_id: news}))
@@ -114,7 +115,9 @@ def test_an_entry_that_leaves_out_how_a_task_ended_does_not_tell_of_it(monkeypat
         found,
         "_answer",
         lambda *_: Answer(
-            200, {"content-type": "application/json"}, b'[{"taskId": "t0", "status": "SUCCEEDED"}, {"taskId": "s0"}]'
+            200,
+            httpx.Headers({"content-type": "application/json"}),
+            b'[{"taskId": "t0", "status": "SUCCEEDED"}, {"taskId": "s0"}]',
         ),
     )
     assert found.ask(2) == ["t0", "t1"]
