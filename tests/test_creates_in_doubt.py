@@ -237,12 +237,14 @@ def test_one_task_is_read_however_late_it_is(world: World) -> None:
 
 
 def test_what_there_was_no_time_to_read_may_be_the_task_as_well(world: World) -> None:
-    """It is not read, but it bears the reference too: which of them is one's own is not known, and both are named."""
+    """It is not read, but it bears the reference too: which of them is one's own is not known, and all are named."""
     read: list[str] = []
-    other = T[:-1] + "2"
-    with pytest.raises(SubmissionUnknownError, match=f"2 tasks bear it, 1 of them not confirmed .{other}") as caught:
-        world.scripted(slow(world, [T, other], read)).video_to_video.create(**CREATE)
-    assert caught.value.candidates == (T, other)
+    others = T[:-1] + "2", T[:-1] + "3"
+    with pytest.raises(
+        SubmissionUnknownError, match=f"3 tasks bear it, 2 of them not confirmed .{', '.join(others)}"
+    ) as caught:
+        world.scripted(slow(world, [T, *others], read)).video_to_video.create(**CREATE)
+    assert caught.value.candidates == (T, *others)
     assert read == [T]
 
 
