@@ -114,6 +114,8 @@ def try_quickly(mutants: Sequence[Mutant], processes: int, evidence: Evidence, t
         with postgres.running() as server:
             postgres.shared.append(server)
             for mutant, answer in in_processes(mutants, processes, LIMIT_SECONDS, looking):
+                if answer:
+                    evidence.note(mutant.file, answer)
                 tell((numbers[mutant], answer))
 
     warm.collect(PACKAGE, then)

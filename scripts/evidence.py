@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import coverage
 
 TIMES = ".coverage-times.json"
+FEW = 6
 SPREAD = 0.02
 """Seconds by which the second test of a file stands behind the first, for those of other files."""
 
@@ -35,6 +36,7 @@ class Evidence:
         self._times = times
         self._sources = sources
         self._heads: dict[str, list[Function]] = {}
+        self._noticed = defaultdict[str, Counter[str]](Counter)
         self.budget = 40.0
         """Seconds."""
 
@@ -53,7 +55,8 @@ class Evidence:
         return cls(by_file, json.loads((root / TIMES).read_text(encoding="utf-8")), sources)
 
     def tests_of(self, file: str, line: int) -> list[str]:
-        """As many as end within the budget, one at least, if there is any: the quickest first, and of each file of tests some.
+        """As many as end within the budget, one at least, if there is any: a few that noticed another change of this file, then the quickest, and
+        of each file of tests some.
 
         Through a line of every request thousands go, and those that look at it may be of any file.
         """
@@ -62,13 +65,20 @@ class Evidence:
         for test in sorted({*found}, key=self._cost):
             by_file[test.partition("::")[0]].append(test)
         ranked = {test: rank * SPREAD for tests in by_file.values() for rank, test in enumerate(tests)}
+        noticed = self._noticed[file]
+        known = sorted(noticed.keys() & ranked.keys(), key=lambda each: (self.seconds_of(each) / noticed[each], each))
+        others = sorted(ranked, key=lambda each: (ranked[each] + self.seconds_of(each), each))
         chosen, spent = [], 0.0
-        for test in sorted(ranked, key=lambda each: (ranked[each] + self.seconds_of(each), each)):
+        for test in dict.fromkeys((*known[:FEW], *others)):
             spent += self.seconds_of(test) + 0.02
             if chosen and spent > self.budget:
                 break
             chosen.append(test)
         return chosen
+
+    def note(self, file: str, test: str) -> None:
+        """This test has noticed a change of that file."""
+        self._noticed[file][test] += 1
 
     def seconds_of(self, test: str) -> float:
         """How long it took."""
