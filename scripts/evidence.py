@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import coverage
+from coverage.config import CoverageConfig
 
 TIMES = ".coverage-times.json"
+PROCESS = "COVERAGE_PROCESS_CONFIG"
+"""By which coverage tells the processes that are begun how to measure."""
 FEW = 6
 SPREAD = 0.02
 """Seconds by which the second test of a file stands behind the first, for those of other files."""
@@ -99,7 +103,7 @@ class Evidence:
         return next((lines[near] for near in range(line, function.body - 1, -1) if lines.get(near)), [])
 
     def _of(self, begin: str) -> list[str]:
-        """Of what is run but once, or in another process, which knows of no test: who goes through that file, or through that folder."""
+        """Of what is run but once: who goes through that file, or through that folder."""
         found = (lines for name, lines in self._by_file.items() if name.startswith(begin))
         return [test for lines in found for tests in lines.values() for test in tests]
 
@@ -138,7 +142,7 @@ class Evidence:
 
 
 def _tests(contexts: Iterable[str]) -> list[str]:
-    """The tests of coverage's contexts: without their phase, and without the group that xdist writes behind."""
+    """The tests of coverage's contexts: without their phase or that it was another process, and without the group that xdist writes behind."""
     return [_plain(each.rpartition("|")[0]) for each in contexts if "|" in each]
 
 
@@ -147,6 +151,14 @@ def _plain(name: str) -> str:
 
 
 _seconds: dict[str, float] = defaultdict(float)
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """What a process goes through that a test begins is told as that test's."""
+    if data := os.environ.get(PROCESS):
+        config = CoverageConfig.deserialize(data)
+        config.context = f"{nodeid}|process"
+        os.environ[PROCESS] = config.serialize()
 
 
 def pytest_runtest_logreport(report: Any) -> None:
