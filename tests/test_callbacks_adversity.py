@@ -6,6 +6,9 @@ import asyncio
 import gc
 import io
 import json
+import logging
+import socket
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -278,6 +281,165 @@ def test_a_given_client_stays_open() -> None:
     asyncio.run(main())
 
 
+def test_a_client_of_its_own_stays_in_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections are of no use in another one: the next loop has a client of its own."""
+    loops, heard = list[list[object]](), list[str | None]()
+
+    class Bound(AsyncService):
+        def __init__(self) -> None:
+            super().__init__()
+            self.states[T] = "SUCCEEDED" if loops else "RUNNING"
+            self.used = list[object]()
+            loops.append(self.used)
+
+        async def retrieve(self, task_id: str) -> Task:  # type: ignore[override]
+            self.used.append(asyncio.get_running_loop())
+            return Service.retrieve(self, task_id)
+
+    async def on_change(found: Task) -> None:
+        heard.append(found.status)
+
+    monkeypatch.setattr(CallbackApp, "_make_client", lambda self: Bound())
+    app = CallbackApp(signer(), on_change)
+
+    async def once() -> None:
+        assert await posted(app, task("SUCCEEDED")) == 202
+        await turns(20)
+
+    asyncio.run(once())
+    asyncio.run(once())
+    assert heard == ["RUNNING", "SUCCEEDED"]
+    assert [len({*used}) for used in loops] == [1, 1]
+
+
+def test_a_server_begins_and_ends_by_lifespan() -> None:
+    """It serves once it is told that all is ready; at its end all is told before it says so, and until it begins again nothing is taken."""
+    app, heard = hearing(takes=9)
+    asked, said = asyncio.Queue[Any](), list[Any]()
+
+    async def say(message: Any) -> None:
+        said.append((message["type"], [*heard]))
+
+    async def main() -> None:
+        for number in "12":
+            assert number == "1" or await posted(app, task()) == 503
+            living = asyncio.ensure_future(app({"type": "lifespan"}, asked.get, say))
+            asked.put_nowait({"type": "lifespan.startup"})
+            await turns(5)
+            assert said[-1][0] == "lifespan.startup.complete"
+            assert await posted(app, task(task_id=number)) == 202
+            asked.put_nowait({"type": "lifespan.shutdown"})
+            await asyncio.wait_for(living, 10)
+            assert said[-1] == ("lifespan.shutdown.complete", [*"12"][: int(number)])
+
+    asyncio.run(main())
+    assert len(said) == 4
+
+
+def test_what_an_end_has_named_is_told_to_nobody() -> None:
+    """Whoever closed it knows; a receiver that is begun again tells of what comes then."""
+    may_go_on, heard = asyncio.Event(), list[str]()
+
+    async def on_change(found: Task) -> None:
+        await may_go_on.wait()
+        heard.append(str(found.task_id))
+
+    app = CallbackApp(signer(), on_change, AsyncService())
+
+    async def main() -> None:
+        for number in range(12):
+            assert await posted(app, task(task_id=f"t{number}")) == 202
+        await turns(5)
+        assert len(await app.aclose(0)) == 12
+        app._is_closed = False
+        may_go_on.set()
+        assert await posted(app, task(task_id="new")) == 202
+        assert await app.aclose() == []
+
+    asyncio.run(main())
+    assert heard == ["new"]
+
+
+@pytest.mark.parametrize(("version", "told"), [(None, "close"), ("1.0", "close"), ("1.1", "close"), ("2", None)])
+def test_a_refusal_ends_its_connection(version: str | None, told: str | None) -> None:
+    """What was not read of the body is of no use; HTTP/2 has no such word, and needs none."""
+    scope = {"type": "http", "method": "GET", "headers": [], **({"http_version": version} if version else {})}
+    sent = list[Any]()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(CallbackApp(signer())(scope, None, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 405
+    assert dict(sent[0]["headers"]).get(b"connection", b"").decode() == (told or "")
+
+
+def test_who_is_closed_reads_nothing(kind: str) -> None:
+    """It refuses what comes before any of its body."""
+
+    class Unread(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            pytest.fail("it was read")
+
+    if kind == "wsgi":
+        wsgi = CallbackWsgiApp(signer())
+        assert wsgi.close() == []
+        assert put(wsgi, Unread(BODY), str(len(BODY))).startswith("503")
+    else:
+        sent, app = list[Any](), CallbackApp(signer())
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def main() -> None:
+            assert await app.aclose() == []
+            await app({"type": "http", "method": "POST", "headers": []}, None, send)  # type: ignore[arg-type]
+
+        asyncio.run(main())
+        assert sent[0]["status"] == 503
+
+
+def test_who_calls_before_it_serves_is_heard() -> None:
+    """The port listens as soon as the receiver is made, so that an address can be given away before its thread has begun."""
+    served = Served("asgi")
+    server = CallbackServer(served.app, 0)
+    served.port = server.port
+    with socket.create_connection(("127.0.0.1", server.port)) as early:
+        early.sendall(f"GET {served.address().partition(str(server.port))[2]} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        with server:
+            early.settimeout(10)
+            assert early.recv(100).startswith(b"HTTP/1.1 405")
+
+
+def test_a_receiver_tells_nobody_what_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither senders which server it runs on, nor a log the addresses, whose signatures let anybody call."""
+    with caplog.at_level(logging.INFO), Served("asgi") as served:
+        answer = served.http.post(served.address(), json=task())
+    assert answer.status_code == 202
+    assert "server" not in answer.headers
+    assert not [each for each in caplog.records if "signed=" in each.getMessage() and not each.name.startswith("http")]
+
+
+# the thread ends as a process would
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_server_that_cannot_begin_is_said() -> None:
+    """Whoever waits for it hears of it."""
+
+    class Broken(CallbackApp):
+        async def _live(self, receive: Any, send: Any) -> None:
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="the receiver did not start"), CallbackServer(Broken(signer()), 0):
+        pytest.fail("it has not begun")
+
+
+def test_a_thread_of_a_receiver_holds_up_no_end_of_the_program(served: Served) -> None:
+    """Whether or not the receiver was closed."""
+    assert served.post(task()) == 202
+    threads = [each for each in threading.enumerate() if each.name.startswith("useapi-runwayml-callback")]
+    assert [each.daemon for each in threads] == [True]
+
+
 # -- what is none ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("wrong", ["a\nb", "a\x1b[2J", "../assets/7", "x" * 2000, "."])
 def test_an_id_that_is_none_is_refused(served: Served, wrong: str) -> None:
@@ -303,7 +465,9 @@ def test_refusals_and_ends_say_what_they_are_of(kind: str, caplog: pytest.LogCap
     assert f"closed before anybody was told what became of {T}" in caplog.text
 
 
-@pytest.mark.parametrize(("length", "status"), [("9" * 20, "413"), ("9" * 5000, "413"), ("0" * 5000, "400")])
+@pytest.mark.parametrize(
+    ("length", "status"), [("10000000", "413"), ("9" * 20, "413"), ("9" * 5000, "413"), ("0" * 5000, "400")]
+)
 def test_a_length_of_any_number_of_digits_is_a_length(length: str, status: str) -> None:
     """And none that Python gives up at."""
     assert put(CallbackWsgiApp(signer(), print, Service()), io.BytesIO(BODY), length).startswith(status)

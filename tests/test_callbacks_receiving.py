@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -203,6 +204,19 @@ def test_an_address_expires() -> None:
         else:
             with pytest.raises(ParameterError, match="expired"):
                 signer.check(url)
+
+
+@pytest.mark.parametrize("age", [1, timedelta(seconds=1)])
+def test_an_age_may_be_short(age: float | timedelta) -> None:
+    """A second is one: the address is taken until that has passed."""
+    signer = ReplyUrlSigner(SECRET, "https://h/x", age)
+    signer._now = lambda: 100.0
+    url = signer.url_for("r")
+    signer._now = lambda: 101.0
+    assert signer.check(url) == "r"
+    signer._now = lambda: 102.0
+    with pytest.raises(ParameterError, match="expired"):
+        signer.check(url)
 
 
 def test_secrets_rotate() -> None:

@@ -120,6 +120,28 @@ def test_an_end_leaves_no_handler_running() -> None:
     assert in_loop(main) == ["a"]
 
 
+def test_a_handler_that_fails_at_its_cancellation_is_not_called_again() -> None:
+    """An end has named what it was to tell, and is over."""
+    calls = list[str]()
+
+    async def stubborn(task: Task) -> None:
+        calls.append(str(task.task_id))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RuntimeError("mine") from None
+
+    async def main(pauses: list[float]) -> None:
+        made = deliveries(stubborn)
+        for task_id in "abcdefghij":
+            made.put(state(task_id))
+        assert sorted(await made.drain(0.001)) == [*"abcdefghij"]
+        await turns(20)
+
+    in_loop(main)
+    assert calls == [*"abcdefgh"]
+
+
 def test_an_end_is_over_with_the_last_handler() -> None:
     """However long it might have waited."""
 
@@ -138,6 +160,56 @@ def test_an_end_is_over_with_the_last_handler() -> None:
         return await asyncio.wait_for(draining, 5)
 
     assert in_loop(main) == []
+
+
+def test_an_end_waits_for_no_pause() -> None:
+    """What was to be told after one is told at once, and so is what fails then; no timer is left that would tell of it twice."""
+    tries = list[str]()
+
+    async def main(pauses: list[float]) -> list[float]:
+        may_go_on = asyncio.Event()
+
+        async def handler(task: Task) -> None:
+            tries.append(str(task.task_id))
+            if task.task_id == "slow":
+                await may_go_on.wait()
+            elif tries.count("a") < 4:
+                raise RuntimeError
+
+        made = deliveries(handler)
+        made.put(state("slow"))
+        made.put(state("a"))
+        await turns(1)
+        assert pauses == [1]
+        draining = asyncio.ensure_future(made.drain(1))
+        await turns(20)
+        may_go_on.set()
+        assert await draining == []
+        return pauses
+
+    assert in_loop(main) == [1, 0, 0]
+    assert tries == ["slow", *"aaaa"]
+
+
+def test_a_newer_state_waits_for_the_first_pause() -> None:
+    """It came while the one before failed, for the third time: nothing of its own has failed yet."""
+
+    async def main(pauses: list[float]) -> list[float]:
+        tries = list[str]()
+
+        async def fails(task: Task) -> None:
+            tries.append(str(task.status))
+            if len(tries) == 3:
+                made.put(state("a", "RUNNING"))
+            raise RuntimeError
+
+        made = deliveries(fails, attempts=4)
+        made.put(state("a", "PENDING"))
+        await turns(50)
+        assert tries == ["PENDING"] * 3 + ["RUNNING"] * 4
+        return pauses
+
+    assert in_loop(main) == [1, 2, 1, 1, 2, 4]
 
 
 def test_an_end_does_not_name_what_was_told_after_a_failure() -> None:
@@ -213,8 +285,8 @@ def test_a_cancellation_of_the_handlers_own_is_a_failure() -> None:
     in_loop(main)
 
 
-def test_a_handler_that_raises_stop_iteration_has_failed() -> None:
-    """From a thread it cannot come back as it is: nobody waits for it for ever."""
+def test_a_handler_that_raises_stop_iteration_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """From a thread it cannot come back as it is: nobody waits for it for ever, and the log says what it raised."""
     tries = list[str]()
 
     def looks(task: Task) -> None:
@@ -229,3 +301,4 @@ def test_a_handler_that_raises_stop_iteration_has_failed() -> None:
         assert len(tries) == 2
 
     in_loop(main)
+    assert "is told again: RuntimeError: it raised StopIteration" in caplog.text

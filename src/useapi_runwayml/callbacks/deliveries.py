@@ -24,9 +24,9 @@ MOST_DOUBLINGS = 60
 class Terms(NamedTuple):
     """How many tasks may wait to be told of, how often a state is tried, and the seconds before the second time (doubled each time)."""
 
-    queue_size: int = 10_000
-    attempts: int = 8
-    first_pause: float = 1.0
+    queue_size: int
+    attempts: int
+    first_pause: float
 
 
 class NotYet(Exception):
@@ -157,6 +157,8 @@ class Deliveries:
 
     def _after_failure(self, task: Task, error: BaseException) -> None:
         """Tried again after a pause, unless it has failed too often. Something newer that has come takes its place, with tries of its own."""
+        if self.is_drained:  # a handler has failed at its cancellation, and is not called again
+            return
         task_id, told = str(task.task_id), f"{type(error).__name__}: {error}"
         failures = self._failures.pop(task_id, 0) + 1
         if task_id in self._waiting:

@@ -13,7 +13,7 @@ from .signing import ReplyUrlSigner
 
 LARGEST = 1 << 20
 REMEMBERED = 10_000
-LONGEST = 1024
+LONGEST_WORD = 1024
 """Letters of an id, or of a state: they stand in logs, on terminals and in memory, and whoever knows an address may send any."""
 
 
@@ -69,7 +69,7 @@ def read(reply_ref: str, body: bytes) -> Task:
     except ParameterError as error:
         raise Refused(400, _why(error)) from None
     for name, value in (("id", task.task_id), ("status", task.status)):
-        if value is not None and (len(str(value)) > LONGEST or not str(value).isprintable()):
+        if value is not None and (len(str(value)) > LONGEST_WORD or not str(value).isprintable()):
             raise Refused(400, f"body: its {name} is no word of a service")
     if task.reply_ref not in (None, "", reply_ref):
         raise Refused(403, "the body is of another replyRef than the address")

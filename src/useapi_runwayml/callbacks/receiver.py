@@ -59,8 +59,7 @@ class Receiver:
             self._wakes.append(method or wake)
 
     def _make_client(self) -> Any:
-        """One from the environment."""
-        raise NotImplementedError
+        """One from the environment, of the kind that the app awaits or not."""
 
     def _own_client(self) -> Any:
         """The client that was made here, to be closed; another one is made where it is wanted again."""
