@@ -40,6 +40,7 @@ class Line:
 
     def _wait(self, seconds: float, timeout: float | None, late: type[Exception]) -> None:
         clock = self._network.clock
+        self._network.timeouts.append(timeout)
         if timeout is not None and seconds > timeout:
             clock.advance(timeout)
             raise late("timed out")
@@ -95,6 +96,7 @@ class Network(httpcore.NetworkBackend):
         self.clock, self.handler, self.taken_a_second = clock, handler, taken_a_second
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[bytes] = []
+        self.timeouts: list[float | None] = []
         self.connects_in, self.refuses = 0.0, False
 
     def connect(self, timeout: float | None) -> None:

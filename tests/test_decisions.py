@@ -545,6 +545,23 @@ def test_a_clip_is_as_wide_as_it_is_shown(rotation: str | None, size: tuple[int,
     assert (clip.width, clip.height, clip.duration, clip.kind) == (*size, 5.001, "video")
 
 
+@pytest.mark.parametrize(
+    ("type_of_media", "other", "kind"),
+    [
+        ("text/plain", "Text", "text"),
+        ("audio/mpeg", "Audio", "audio"),
+        (None, "Audio", "audio"),
+        ("", "Text", None),
+    ],
+)
+def test_what_is_neither_a_clip_nor_a_picture_has_the_kind_of_its_type(
+    type_of_media: str | None, other: str, kind: str | None
+) -> None:
+    """Or of its tracks; it is not known where neither tells."""
+    whole = SimpleNamespace(track_type="General", format="X", internet_media_type=type_of_media)
+    assert clip_of([whole, SimpleNamespace(track_type=other)]).kind == kind
+
+
 def test_nobody_answers_on_port_zero() -> None:
     """A base URL with it is refused, where others say that they cannot connect."""
     with pytest.raises(errors.ParameterError, match="its port is no number from 1 to 65535"):

@@ -285,10 +285,13 @@ def test_it_goes_on_where_it_broke(world: World, tmp_path: Path) -> None:
     assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
 
 
+@pytest.mark.parametrize("came", [7, len(MP4) + 7])
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}, {"ETag": '"v1"'}])
-def test_a_host_that_cannot_resume_starts_again(world: World, tmp_path: Path, headers: dict[str, str]) -> None:
-    """A 200 to the second request is the whole file, from its start."""
-    client, _ = scripted(world, [broken(b"x" * 7, 10, **headers), whole()])
+def test_a_host_that_cannot_resume_starts_again(
+    world: World, tmp_path: Path, headers: dict[str, str], came: int
+) -> None:
+    """A 200 to the second request is the whole file, from its start to its end, however much of another came before."""
+    client, _ = scripted(world, [broken(b"x" * came, came + 3, **headers), whole()])
     assert client.tasks.download(TASK, tmp_path / "a.mp4").read_bytes() == MP4
 
 
@@ -586,6 +589,17 @@ def test_a_file_system_that_cannot_sync_still_takes_files(
     assert parts(tmp_path) == ["o.mp4"]
 
 
+def test_a_file_is_whole_on_the_disk_before_it_has_its_name(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked to be kept through an outage is all of it."""
+    kept = list[int]()
+    monkeypatch.setattr(os, "fsync", lambda number: kept.append(os.fstat(number).st_size))
+    runway, _ = scripted(world, [whole()])
+    runway.tasks.download(TASK, tmp_path / "o.mp4")
+    assert kept == [len(MP4)]
+
+
 def test_a_dangling_link_is_noticed_before_anything_is_paid(world: World, tmp_path: Path) -> None:
     """It would be in the way of the result; with `overwrite` a download replaces it."""
     (tmp_path / "o.mp4").symlink_to(tmp_path / "nowhere.mp4")
@@ -617,14 +631,17 @@ def test_what_was_given_up_is_not_published(tmp_path: Path) -> None:
         assert parts(tmp_path) == []
 
 
-def test_a_name_that_was_held_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are no links an empty file holds the name; if the file cannot take it, the name is free again."""
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_name_that_was_held_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_gone: bool) -> None:
+    """Where there are no links an empty file holds the name; if the file cannot take it, the name is free again, as it may be already."""
     from useapi_runwayml._io.files import Partial
 
     def no_links(*_: Any) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    def no_room(*_: Any) -> None:
+    def no_room(file: Path, name: Path) -> None:
+        if is_gone:
+            name.unlink()
         raise OSError(errno.ENOSPC, "no room")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -639,6 +656,12 @@ def test_a_name_that_was_held_is_given_back(tmp_path: Path, monkeypatch: pytest.
     partial = Partial(tmp_path / "o.mp4")
     partial.open()
     assert partial.publish(overwrite=False).exists()
+    late = Partial(tmp_path / "o.mp4")
+    late.open()
+    with pytest.raises(FileExistsError, match="overwrite is not set") as caught:
+        late.publish(overwrite=False)
+    assert (caught.value.errno, caught.value.filename) == (errno.EEXIST, str(tmp_path / "o.mp4"))
+    late.discard()
 
 
 def test_cancelled_downloads_leave_no_empty_file(tmp_path: Path) -> None:

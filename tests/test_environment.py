@@ -55,7 +55,9 @@ def refused(**settings: Any) -> errors.ParameterError:
         ("https_proxy", "http://proxy.test:99999999", "its port is no number"),
         ("https_proxy", f"ftp://user:{PASSWORD}@proxy.test", "no URL of a proxy"),
         ("all_proxy", "http://[half", "no URL of a proxy"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+        ("HTTP_PROXY", "http://:8080", "no URL of a proxy"),
+        ("http_proxy", "proxy.test:0", "its port is no number"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "no file of certificates: No such file"),
         ("SSL_CERT_FILE", __file__, "no file of certificates"),
     ],
 )

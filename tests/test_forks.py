@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -85,13 +87,17 @@ def test_the_connection_of_the_parent_stays_open(server: SimulatorServer) -> Non
         runway.scheduler.list()
         (before,) = runway._driver._client._transport._pool.connections  # type: ignore[attr-defined]
 
-        def child() -> int:
+        of_parent = weakref.ref(runway._driver._client)
+
+        def child() -> tuple[int, bool]:
             runway.scheduler.list()
             ours = runway._driver._client._transport._pool.connections  # type: ignore[attr-defined]
             runway.close()
-            return len(ours)
+            gc.collect()
+            kept = of_parent()
+            return len(ours), kept is not None and not kept.is_closed
 
-        assert in_child(child) == 1
+        assert in_child(child) == [1, True]
         runway.scheduler.list()
         assert runway._driver._client._transport._pool.connections == [before]  # type: ignore[attr-defined]
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
 from useapi_runwayml import RunwayClient, errors
 from useapi_runwayml._io import network
+from useapi_runwayml._io.limits import Limits
 
 from .conftest import MP4, World
-from .lines import Network, Said, answer, connect_by, runway
+from .lines import AsyncLine, Network, Said, SyncLine, answer, connect_by, runway
 from .test_downloading import TASK, task_json
 
 ASSET = "user:4242-runwayml:maker@example.com-asset:a1"
@@ -173,6 +177,56 @@ def test_the_answer_of_an_upload_has_the_whole_timeout(world: World, big: Path) 
     assert world.clock.now() - begun == pytest.approx(600 + 20, abs=2)
 
 
+def test_the_pace_of_a_file_is_that_of_a_timeout() -> None:
+    """With one of twenty seconds: twenty thousand bytes in each twenty, one way or the other; the answer has twenty of its own."""
+    now = [5.0]
+    limits = Limits(lambda: now[0], math.inf, 20)
+
+    def move(seconds: float, size: int) -> None:
+        begun = now[0]
+        now[0] += seconds
+        limits.took(begun, size)
+
+    for _ in range(2):
+        assert limits.left(writes=True) == 20
+        move(4, 19_999)
+        assert limits.left(writes=True) == 16
+        move(1, 1)
+    move(7, 19_000)
+    now[0] += 1000
+    assert limits.left() == limits.left(writes=True) == 13
+    assert limits.left(writes=False) == 20
+    move(8, 19_999)
+    assert limits.left(writes=False) == 12
+    move(1, 1)
+    assert limits.left(writes=False) == 20
+    move(21, 0)
+    assert limits.left(writes=False) == -1
+    assert limits.reason() == "fewer than 1000 bytes a second come through"
+
+
+def test_what_ends_first_is_the_reason() -> None:
+    """The whole call, or, for a file, its pace; the call, where both are over."""
+    now = [10.0]
+    limits = Limits(lambda: now[0], 30, 20)
+    assert limits.reason() == "the whole call takes longer than its timeout"
+    limits.took(0, 0)
+    now[0] = 15
+    assert limits.reason() == "fewer than 1000 bytes a second come through"
+    now[0] = 25
+    assert limits.reason() == "the whole call takes longer than its timeout"
+
+
+def test_the_answer_of_an_upload_does_not_pay_for_its_sending(world: World, tmp_path: Path) -> None:
+    """A file that took half of the timeout leaves all of it to the answer."""
+    path = tmp_path / "c.mp4"
+    path.write_bytes(b"m" * 50_000)
+    network = Network(world.clock, lambda method, path: Said(answer(200, UPLOADED), pause=80), taken_a_second=1_000)
+    begun = world.clock.now()
+    assert runway(world, network, timeout=100, max_retries=0).assets.upload(path).asset_id == ASSET
+    assert world.clock.now() - begun == pytest.approx(50 + 80, abs=2)
+
+
 class Slow:
     """A source that thinks before each piece."""
 
@@ -232,6 +286,81 @@ def test_the_time_of_a_run_ends_its_download(world: World, tmp_path: Path, clip:
         runway(world, network).video_to_video.run(ASSET, "x", destination=tmp_path / "a.mp4", timeout=30)
     assert caught.value.task_id == TASK
     assert world.clock.now() - begun == pytest.approx(30, abs=1)
+
+
+# -- each piece ---------------------------------------------------------------------------------------------------------
+class Piece:
+    """One read, or one write, of this client's kind, under these limits, over a line that takes ten seconds for each."""
+
+    def __init__(self, world: World, name: str, left: float) -> None:
+        self.name = name
+        self.network = Network(world.clock, lambda method, path: Said(b"x", pause=10), taken_a_second=0.1)
+        self._limits = Limits(world.clock.monotonic, world.clock.monotonic() + left)
+        self._runner = world.runner
+
+    def do(self, timeout: float | None) -> None:
+        with self._limits:
+            if self._runner is None:
+                stream: Any = network._Stream(SyncLine(self.network))
+                self._of(stream)(timeout=timeout)
+            else:
+                self._runner.run(self._do(timeout))
+
+    async def _do(self, timeout: float | None) -> None:
+        stream: Any = network._AsyncStream(AsyncLine(self.network))
+        await self._of(stream)(timeout=timeout)
+
+    def _of(self, stream: Any) -> Any:
+        if self.name == "write":
+            return partial(stream.write, b"x")
+        stream._stream._said = Said(b"x", pause=10)
+        return partial(stream.read, 9)
+
+
+PIECES = {"read": httpcore.ReadTimeout, "write": httpcore.WriteTimeout}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "left", "given"),
+    [
+        (None, 30, 30),
+        (12, 30, 12),
+        (60, 30, 30),
+        (None, 1e9, None),
+        (60, 1e9, 60),
+    ],
+)
+@pytest.mark.parametrize("name", PIECES)
+def test_a_piece_may_take_what_is_left_and_no_more_than_its_own_timeout(
+    world: World, name: str, timeout: float | None, left: float, given: float | None
+) -> None:
+    """The shorter of the two; what no socket can wait for is no bound."""
+    piece = Piece(world, name, left)
+    piece.do(timeout)
+    assert piece.network.timeouts == [given]
+
+
+@pytest.mark.parametrize("name", PIECES)
+@pytest.mark.parametrize(
+    ("timeout", "left", "told"),
+    [(5, 30, "timed out"), (60, 5, "the whole call takes longer than its timeout")],
+)
+def test_a_piece_that_comes_too_late_tells_which_time_was_over(
+    world: World, name: str, timeout: float, left: float, told: str
+) -> None:
+    """Its own, or that of all."""
+    with pytest.raises(PIECES[name], match=f"^{told}$"):
+        Piece(world, name, left).do(timeout)
+
+
+@pytest.mark.parametrize("name", PIECES)
+@pytest.mark.parametrize("left", [0, -0.5, -2])
+def test_where_no_time_is_left_nothing_is_read_or_written(world: World, name: str, left: float) -> None:
+    """A socket could not be asked to wait for less than nothing."""
+    piece = Piece(world, name, left)
+    with pytest.raises(PIECES[name], match="the whole call takes longer than its timeout"):
+        piece.do(60)
+    assert piece.network.timeouts == []
 
 
 # -- other networks -----------------------------------------------------------------------------------------------------

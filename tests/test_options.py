@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import socket
@@ -526,3 +527,24 @@ def test_a_log_that_cannot_be_written_breaks_nothing(
         monkeypatch.setattr(sys, "stderr", stream)
         assert client.video_to_video.create(asset_id=asset_id, text_prompt="x").task_id
     assert world.calls("createVideoToVideo") == 2
+
+
+def test_the_log_can_be_read_at_once(monkeypatch: pytest.MonkeyPatch, our_logger: logging.Logger, world: World) -> None:
+    """Whoever follows stderr through a file sees each line when it is said, however the program keeps its output back."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_LOG", "info")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written))
+    world.client()
+    our_logger.info("a line")
+    assert written.getvalue().endswith(b" INFO useapi_runwayml: a line\n")
+
+
+def test_a_line_that_cannot_be_formed_is_told_as_python_does(
+    monkeypatch: pytest.MonkeyPatch, our_logger: logging.Logger, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for any handler of logging: it is a fault of whoever logs, and breaks nothing."""
+    monkeypatch.setenv("USEAPI_RUNWAYML_LOG", "info")
+    world.client()
+    monkeypatch.setattr(our_logger, "propagate", False)
+    our_logger.info("%d", "x")
+    assert "--- Logging error ---" in capsys.readouterr().err

@@ -15,6 +15,9 @@ import httpx
 import pytest
 
 from useapi_runwayml import errors
+from useapi_runwayml._core.effects import Call, Options
+from useapi_runwayml._io import receiving
+from useapi_runwayml._io.limits import Limits
 
 from .conftest import World
 from .test_downloading import TASK
@@ -139,6 +142,49 @@ def test_sixteen_mebibytes_are_taken(world: World, body: str) -> None:
             ask(world, response)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "identity"])
+def test_no_byte_more_than_the_bound_is_taken(world: World, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Of a bound of a thousand, for quickness: neither from a body that has one more, nor from one that grows at its end."""
+    monkeypatch.setattr(receiving, "MOST", 1000)
+    start = json.dumps({"taskId": TASK}).encode()
+    encode = ENCODED[encoding]
+    headers = {"Content-Encoding": encoding}
+    whole = httpx.Response(200, stream=Stream(pieces(encode(start.ljust(1000)), 300)), headers=headers)
+    assert ask(world, whole).task_id == TASK
+    with pytest.raises(errors.APIResponseError, match="larger than"):
+        ask(world, httpx.Response(200, stream=Stream(pieces(encode(start.ljust(1001)), 300)), headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("params", "mebibytes"),
+    [
+        (None, 16),
+        ({}, 16),
+        ({"limit": "1000"}, 62.5),
+        ({"limit": "9"}, 16),
+        ({"limit": "all"}, 16),
+        ({"sort": "x"}, 16),
+    ],
+)
+def test_an_answer_may_have_what_its_entries_need(params: dict[str, str] | None, mebibytes: float) -> None:
+    """Sixteen MiB, or sixty-four KiB for each entry that was asked for, when that is more."""
+    assert receiving.most_of(params) == mebibytes * MIB
+
+
+def test_what_grows_at_its_end_is_not_decoded_further_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much came before: one byte more than may come tells enough."""
+    monkeypatch.setattr(receiving, "MOST", 1000)
+    packer = zlib.compressobj(wbits=31)
+    start, end = packer.compress(b" " * 900) + packer.flush(zlib.Z_SYNC_FLUSH), packer.compress(b" " * 9000)
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(iter(())))
+    call = Call("get", "/", lambda status, payload: None, Options())
+    body = receiving.Body(response, httpx.Request("GET", "http://h"), call, Limits(lambda: 0.0, 1.0))
+    body.feed(start)
+    with pytest.raises(errors.APIResponseError, match="larger than"):
+        body.feed(end + packer.flush())
+    assert len(b"".join(body._parts)) == 1001
+
+
 def test_a_long_list_may_be_longer(world: World) -> None:
     """A page of a thousand tasks has 64 KiB for each of them."""
     ids = [f"{TASK}{number}" for number in range(4)]
@@ -165,15 +211,23 @@ def test_an_encoding_that_was_not_asked_for_is_told(world: World, encoding: str)
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", gzip.compress(b'{"taskId": "x"}')[:-9], b"\x1f"], ids=["none", "half", "start"]
+    ("content", "told"),
+    [
+        (b"no gzip", "incorrect header check"),
+        (zlib.compress(b'{"taskId": "x"}'), "incorrect header check"),
+        (gzip.compress(b'{"taskId": "x"}')[:-8] + b"12345678", "incorrect data check"),
+        (gzip.compress(b'{"taskId": "x"}')[:-9], "it ends too early"),
+        (b"\x1f", "it ends too early"),
+    ],
+    ids=["none", "deflate", "changed", "half", "start"],
 )
-def test_what_cannot_be_decoded_is_told(world: World, content: bytes) -> None:
-    """No gzip at all, or half of one: no answer, and a create's outcome is unknown."""
+def test_what_cannot_be_decoded_is_told(world: World, content: bytes, told: str) -> None:
+    """No gzip at all, another one than was sent, or half of one: no answer, and a create's outcome is unknown."""
 
     def response() -> httpx.Response:
         return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(pieces(content)))
 
-    with pytest.raises(errors.APIConnectionError, match="cannot be decoded") as caught:
+    with pytest.raises(errors.APIConnectionError, match=f"cannot be decoded: .*{told}") as caught:
         ask(world, response)
     assert caught.value.maybe_sent
     with pytest.raises(errors.SubmissionUnknownError):

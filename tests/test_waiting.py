@@ -504,6 +504,13 @@ def test_a_second_event_loop_is_told_why_not() -> None:
     with pytest.raises(errors.UseapiError, match="another event loop"):
         asyncio.run(ask())
 
+    async def look() -> None:
+        async for _ in client.tasks.list():
+            pytest.fail("it is asked in another loop")
+
+    with pytest.raises(errors.UseapiError, match="another event loop"):
+        asyncio.run(look())
+
 
 # -- thousands ----------------------------------------------------------------------------------------------------------
 @pytest.mark.proof

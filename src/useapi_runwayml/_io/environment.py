@@ -43,7 +43,7 @@ def wrong_proxy(given: str | httpx.URL | httpx.Proxy) -> str:
         proxy = given if isinstance(given, httpx.Proxy) else httpx.Proxy(given)
         parts = urlsplit(given if isinstance(given, str) else str(proxy.url))  # httpx mends what is no address
         if parts.port == 0 or not parts.hostname:
-            raise ValueError
+            raise ValueError("port 0" if parts.hostname else "no host")
     except (ValueError, httpx.InvalidURL) as error:
         rule = "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it is no URL of a proxy"
         return f"{rule}: write http://host:port"

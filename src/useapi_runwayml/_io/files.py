@@ -147,4 +147,4 @@ class Partial:
                 with contextlib.suppress(OSError):  # a full disk is told of where it was met
                     self.file.close()
                 with contextlib.suppress(OSError):
-                    self.partial.unlink(missing_ok=True)
+                    self.partial.unlink()

@@ -217,9 +217,6 @@ class _Backend(httpcore.NetworkBackend):
                     if not addresses:
                         raise
 
-    def sleep(self, seconds: float) -> None:  # pragma: no cover  # for httpcore's own retries, which nobody switches on
-        self._backend.sleep(seconds)
-
 
 class _AsyncBackend(httpcore.AsyncNetworkBackend):
     """Makes connections, awaited."""
@@ -240,5 +237,5 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
                 await self._backend.connect_tcp(host, port, piece.timeout, local_address, socket_options)
             )
 
-    async def sleep(self, seconds: float) -> None:  # pragma: no cover  # as above
+    async def sleep(self, seconds: float) -> None:  # pragma: no cover  # for retries of httpcore's own, which are off
         await self._backend.sleep(seconds)
