@@ -207,7 +207,15 @@ def test_a_very_long_timeout_reaches_a_real_socket(servers: list[Any]) -> None:
 
 
 TOKENS = {
-    "it has quotes": [f'"{TOKEN}"', f"'{TOKEN}'", f"\u201c{TOKEN}\u201d", f"`{TOKEN}`", f' "{TOKEN}" '],
+    "it has quotes": [
+        f'"{TOKEN}"',
+        f"'{TOKEN}'",
+        f"\u201c{TOKEN}\u201d",
+        f"`{TOKEN}`",
+        f' "{TOKEN}" ',
+        f'"{TOKEN}',
+        f'{TOKEN}"',
+    ],
     "it begins with USEAPI_TOKEN=": [f"USEAPI_TOKEN={TOKEN}", f"export USEAPI_TOKEN={TOKEN}", f"useapi_token: {TOKEN}"],
     "it is empty": ["", "  ", "\n"],
     "it has a space": [f"Bearer {TOKEN}", f"{TOKEN} {TOKEN}"],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import h2.connection
+import h2.exceptions
 import httpx
 import pytest
 
@@ -449,12 +450,40 @@ def test_a_download_that_breaks_over_http2_can_be_tried_again(
     client.close()
 
 
+def test_what_the_library_of_http2_raises_is_no_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """httpx lets it through; of a client that does not speak HTTP/2 nothing but httpx's own errors is one of a connection."""
+
+    def fails(self: Any, request: httpx.Request) -> httpx.Response:
+        raise h2.exceptions.ProtocolError("nonsense")
+
+    async def awaited(self: Any, request: httpx.Request) -> httpx.Response:
+        return fails(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fails)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", awaited)
+    task = useapi_runwayml.Task.from_dict(
+        {"taskId": TASK, "status": "SUCCEEDED", "artifacts": [{"url": "http://cdn.test/x.mp4"}]}
+    )
+    for speaks, of_a_read, of_a_link in (
+        (True, errors.APIConnectionError, errors.DownloadError),
+        (False, h2.exceptions.ProtocolError, h2.exceptions.ProtocolError),
+    ):
+        client = of_its_own(world, http2=speaks, max_retries=0)
+        with pytest.raises(of_a_read):
+            client.scheduler.list()
+        with pytest.raises(of_a_link):
+            client.tasks.download(task, tmp_path / "out.mp4")
+        client.close()
+
+
 def test_a_read_that_was_refused_is_asked_again(world: World, secure: Callable[..., Http2Server]) -> None:
     """What costs nothing goes on as the protocol allows."""
     good = answered(200, b"[]")
     server = secure(lambda talk, number, line: (refuses if len(server.seen) == 2 else good)(talk, number, line))
-    client = of_its_own(world, base_url=server.url, verify=context_of_clients(), http2=True)
-    assert client.scheduler.list() == client.scheduler.list() == []
+    client = of_its_own(world, base_url=server.url, verify=context_of_clients(), http2=True, max_retries=0)
+    assert client.scheduler.list() == client.scheduler.list(extra_headers={"X-Row": "1"}) == []
     assert (len(server.seen), server.connections) == (3, 2)
     client.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import traceback
 from pathlib import Path
@@ -159,6 +160,18 @@ def test_httpx_logs_of_others_are_left_alone(world: World, caplog: pytest.LogCap
     test_no_log_shows_the_token_or_a_signature(world, tmp_path, caplog)
     httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))).get("http://mine.test/?page=2")
     assert "http://mine.test/?page=2" in caplog.text
+
+
+def test_httpx_logs_of_ours_tell_what_was_asked(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A list's query and an upload's have no secret in them, and are what somebody who looks for a fault wants to see."""
+    caplog.set_level(logging.INFO, "httpx")
+    made = {"assetId": "user:1-runwayml:a@b.test-asset:1"}
+    client = world.scripted(lambda request: httpx.Response(200, json=[] if request.method == "GET" else made))
+    assert list(client.assets.list(email="a@b.test")) == []
+    client.assets.upload(io.BytesIO(b"x"), name="a.mp4")
+    lines = [each.getMessage() for each in caplog.records if each.name == "httpx"]
+    assert "email=" in lines[0]
+    assert "name=a.mp4" in lines[-1]
 
 
 def test_one_debug_line_a_request(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -364,6 +377,22 @@ def test_an_error_of_a_signer_shows_no_secret() -> None:
         ReplyUrlSigner([SIGNATURE * 3, SIGNATURE * 4], "no-address")
     assert "signing.py" in frames_of(caught.value)
     assert SIGNATURE not in frames_of(caught.value)
+
+
+def test_an_error_of_a_token_function_shows_no_secret(world: World) -> None:
+    """Its frames have what it knows, and so have those of what was raised before it."""
+
+    def vault() -> str:
+        known = {"token": TOKEN}
+        try:
+            return known[TOKEN]
+        except KeyError as error:
+            raise LookupError("it is not there") from error
+
+    with pytest.raises(errors.APIConnectionError) as caught:
+        world.scripted(lambda request: httpx.Response(200), token=vault, max_retries=0).tasks.retrieve(TASK)
+    assert isinstance(caught.value.__cause__, LookupError)
+    assert SECRET not in frames_of(caught.value)
 
 
 def test_a_token_function_that_fails_is_an_outage(world: World) -> None:

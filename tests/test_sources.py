@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import io
 import os
+import re
+import socket
 import tempfile
 import threading
 import time
@@ -20,7 +22,7 @@ import pytest
 import useapi_runwayml
 from useapi_runwayml import errors
 
-from .conftest import TOKEN, World
+from .conftest import TOKEN, World, soon
 
 BIG = b"m" * 2_500_000
 
@@ -158,6 +160,48 @@ def test_an_object_that_can_only_be_read_is_uploaded(world: World, kind: Any) ->
 class SeekSaysNothing(io.BytesIO):
     def seek(self, *place: int) -> Any:
         super().seek(*place)
+
+
+def test_a_byte_is_a_file(world: World) -> None:
+    """Only nothing at all is none."""
+    taker = Taker()
+    world.client(taker).assets.upload(io.BytesIO(b"x"), name="a.mp4")
+    assert taker.bodies == [b"x"]
+
+
+def test_an_answer_of_who_looks_at_no_body_is_taken(world: World) -> None:
+    """As stand-ins of tests give it: it is only from who began to read that all is expected to be read."""
+
+    class Unread(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json={"assetId": "user:1-runwayml:a@b.test-asset:1"})
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return self.handle_request(request)
+
+    assert world.client(Unread()).assets.upload(io.BytesIO(b"x"), name="a.mp4").asset_id
+
+
+def test_a_file_that_is_refused_is_closed_again(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was opened by its path, and nobody else has it."""
+    from useapi_runwayml._io import sources
+
+    (tmp_path / "a.mp4").touch()
+    opened, real = list[Any](), sources._opened
+    monkeypatch.setattr(sources, "_opened", lambda path: opened.append(real(path)) or opened[-1])
+    with pytest.raises(errors.ParameterError, match="it is empty"):
+        world.client().assets.upload(tmp_path / "a.mp4")
+    assert [each.closed for each in opened] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("a\0.mp4", "it cannot be read: .*null"), ("a" * 300, "it cannot be read: File name too long$")]
+)
+def test_a_path_that_cannot_be_opened_is_told(world: World, tmp_path: Path, name: str, told: str) -> None:
+    """In the words of the system, or of Python, without the path a second time."""
+    with pytest.raises(errors.ParameterError) as caught:
+        world.client().assets.upload(tmp_path / name, name="a.mp4")
+    assert re.match(told, caught.value.problems[0].rule)
 
 
 def test_a_seek_that_gives_nothing_is_no_matter(world: World) -> None:
@@ -299,6 +343,35 @@ def test_a_named_pipe_is_read_by_its_path(world: World, tmp_path: Path) -> None:
 
 
 @posix
+def test_opening_a_named_pipe_waits_for_no_writer(tmp_path: Path) -> None:
+    """There may never be one."""
+    from useapi_runwayml._io import sources
+
+    path = tmp_path / "pipe.mp4"
+    os.mkfifo(path)
+    opening = threading.Thread(target=lambda: sources.Source(path).close(), daemon=True)
+    opening.start()
+    opening.join(5)
+    is_waiting = opening.is_alive()
+    if is_waiting:
+        os.close(os.open(path, os.O_RDWR))
+    assert not is_waiting
+
+
+@posix
+def test_what_comes_over_a_socket_is_uploaded(world: World) -> None:
+    """It is read as it comes: only pipes and terminals are asked first whether they have something."""
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"m" * 1000)
+        there.close()
+        taker = Taker()
+        with here.makefile("rb") as file:
+            world.client(taker).assets.upload(file, name="a.mp4")
+    assert taker.bodies == [b"m" * 1000]
+
+
+@posix
 def test_a_device_is_no_file(world: World) -> None:
     """/dev/zero has no end."""
     with pytest.raises(errors.ParameterError, match="neither a file nor a pipe"):
@@ -309,34 +382,43 @@ class Blocking(io.RawIOBase):
     """A source whose read comes back only when it is let go, as a socket's does."""
 
     def __init__(self) -> None:
-        self.let_go = threading.Event()
+        self.is_asked, self.let_go = threading.Event(), threading.Event()
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         if size:
-            self.let_go.wait(60)
+            self.is_asked.set()
+            self.let_go.wait(10)
         return b""
 
 
 @posix
+@pytest.mark.parametrize("how", ["task", "scope"])
 @pytest.mark.parametrize("kind", ["pipe", "other"])
-def test_a_source_that_says_nothing_holds_no_cancellation_up(tmp_path: Path, kind: str) -> None:
+def test_a_source_that_says_nothing_holds_no_cancellation_up(tmp_path: Path, kind: str, how: str) -> None:
     """An upload that waits for a writer ends at once when it is cancelled."""
     path = tmp_path / "pipe.mp4"
     os.mkfifo(path)
     blocking = Blocking()
 
     async def main() -> float:
-        http_client = httpx.AsyncClient(transport=Taker())
-        client = useapi_runwayml.AsyncRunwayClient(TOKEN, http_client=http_client)
+        taker = Taker()
+        client = useapi_runwayml.AsyncRunwayClient(TOKEN, http_client=httpx.AsyncClient(transport=taker))
         source: Any = path if kind == "pipe" else blocking
-        upload = asyncio.create_task(client.assets.upload(source, name="a.mp4"))
-        await asyncio.sleep(0.05)
+        scope = anyio.CancelScope()
+
+        async def upload_in_scope() -> None:
+            with scope:
+                await client.assets.upload(source, name="a.mp4")
+            raise asyncio.CancelledError
+
+        upload = asyncio.create_task(upload_in_scope())
+        await soon(lambda: taker.bodies != [] if kind == "pipe" else blocking.is_asked.is_set())
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        upload.cancel()
+        (upload if how == "task" else scope).cancel()
         with pytest.raises(asyncio.CancelledError):
             await upload
         took = loop.time() - begun
@@ -379,6 +461,28 @@ def test_nothing_of_h11_is_seen(tmp_path: Path) -> None:
     told = asyncio.run(gather())
     assert [each.startswith("Cannot send big.mp4: it ") for each in told] == [True, True]
     assert not whole
+
+
+def test_a_scope_that_is_cancelled_waits_for_a_thread_that_must_end() -> None:
+    """What writes to a file, or names it, is not left alone: nothing of it happens when the scope is over."""
+    from useapi_runwayml._io.threads import in_thread
+
+    begun, go_on, done = threading.Event(), threading.Event(), list[str]()
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(10)
+        done.append("all")
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(in_thread, work)
+            await soon(begun.is_set)
+            group.cancel_scope.cancel()
+            threading.Timer(0.02, go_on.set).start()
+        assert done == ["all"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("late", [True, False])

@@ -99,6 +99,32 @@ def test_raise_for_status_of_another_request_is_no_answer(world: World) -> None:
     assert len(service.posts) == 1
 
 
+def test_an_exception_of_a_hooks_own_is_no_answer(world: World) -> None:
+    """Whatever it carries: only what httpx raises for a status tells of one."""
+    service = Service(401)
+
+    class Refusal(Exception):
+        response: Response
+
+    def hook(response: Response) -> None:
+        if response.request.method == "POST":
+            fault = Refusal("mine")
+            fault.response = response
+            raise fault
+
+    with pytest.raises(errors.SubmissionUnknownError) as caught:
+        create(hooked(world, service, "response", hook))
+    assert caught.value.__cause__ is not None
+    assert isinstance(caught.value.__cause__.__cause__, Refusal)
+
+
+def test_a_prompt_is_sent_as_it_is_written(world: World) -> None:
+    """In UTF-8, and not in numbers for its letters: that makes it no longer than it is."""
+    service = Service()
+    create(world.scripted(service), text_prompt='Ä "day" in 北京 😀')
+    assert '"Ä \\"day\\" in 北京 😀"' in service.posts[0]
+
+
 FAULTS = [
     RuntimeError("the collector is down"),
     httpx.ConnectError("no way", request=httpx.Request("POST", "http://metrics.test")),

@@ -15,14 +15,14 @@ from .._core.surroundings import Clock, Settings
 from ..errors import APIConnectionError, APIResponseError, UseapiError
 from .clock import SystemClock
 from .pool import Pool
-from .quiet import install
+from .quiet import quieten
 from .receiving import Body
 from .requests import Requests, answer_in, failure, link_failure, log_request
 from .sending import Through
 from .telling import atell, tell
 from .threads import in_thread
 
-install()
+quieten()
 T = TypeVar("T")
 _NO_AUTH: Any = None
 

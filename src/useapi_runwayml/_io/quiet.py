@@ -30,7 +30,7 @@ class _Quiet(logging.Filter):
 _QUIET = _Quiet()
 
 
-def install() -> None:
+def quieten() -> None:
     """Once for the process; filters hold for the loggers themselves alone, so that each is named."""
     for name in (*TOLD, *SILENT):
         logging.getLogger(name).addFilter(_QUIET)

@@ -68,9 +68,7 @@ class Requests(Generic[C]):
         """The requests of the same client under other settings."""
         return Requests(settings, self._token, self.pool)
 
-    def limits(
-        self, options: Options, now: Callable[[], float], *, has_file: bool = False, is_link: bool = False
-    ) -> Limits:
+    def limits(self, options: Options, now: Callable[[], float], *, has_file: bool, is_link: bool = False) -> Limits:
         """The time for one request: a timeout in seconds is that of the whole, or, with a file, that of its smallest pace."""
         timeout = self._seconds if options.timeout is None else options.timeout
         seconds = timeout if isinstance(timeout, (int, float)) else math.inf

@@ -29,7 +29,6 @@ class Through(Exception):
     """Carries an exception of ours or of the user's past httpx, and past whatever takes it for one of the connection."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(type(error).__name__)
         self.error = error
 
 

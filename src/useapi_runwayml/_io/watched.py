@@ -43,14 +43,6 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         async for chunk in self._stream:
             yield chunk
 
-    def close(self) -> None:
-        if hasattr(self._stream, "close"):
-            self._stream.close()
-
-    async def aclose(self) -> None:
-        if hasattr(self._stream, "aclose"):
-            await self._stream.aclose()
-
 
 def watched(request: httpx.Request) -> httpx.Request:
     """The same request, watched from now on."""
