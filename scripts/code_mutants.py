@@ -48,7 +48,9 @@ CHOSEN = (
     *(f"ReplaceBinaryOperator_{each}" for each in SUMS),
 )
 BEYOND = {"ExceptionReplacer": ".", "AddNot": ":="}  # what they make no Python of
-WITHOUT_EFFECT = re.compile(r"\s*(log|_log|warnings)\.|\s*raise AssertionError|.*# pragma: no cover")
+WITHOUT_EFFECT = re.compile(
+    r"\s*(log|_log|warnings)\.|\s*raise (AssertionError|NotImplementedError)|.*# pragma: no cover"
+)
 
 
 class DropStatement(Operator):  # type: ignore[misc]  # Cosmic Ray has no types

@@ -60,6 +60,7 @@ class Receiver:
 
     def _make_client(self) -> Any:
         """One from the environment, of the kind that the app awaits or not."""
+        raise NotImplementedError
 
     def _own_client(self) -> Any:
         """The client that was made here, to be closed; another one is made where it is wanted again."""
