@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import code_zones  # noqa: E402
 import mutate_code  # noqa: E402
 import mutation_page  # noqa: E402
 from code_mutants import Mutant  # noqa: E402
@@ -47,16 +48,36 @@ def test_mutants_are_counted_by_zone() -> None:
     assert mutate_code.is_enough(mutate_code.by_zone(results[2:], reasons), is_sample=False)
 
 
+def test_the_page_tells_what_is_to_be_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """That is what has no reason, by its zone; of the others of such a zone it is kept that they were noticed, or why not."""
+    monkeypatch.setattr(mutation_page, "PAGE", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("# Mutants of the document\n\n# Mutants of the code\n\nabout\n")
+    mutants = [Mutant(f"{zone}/{number}.py", "AddNot", 0, 1, "x") for zone in ("_core", "cli") for number in range(3)]
+    for mutant in mutants:
+        mutant.__dict__["change"] = f"if `a`:  ->  if `b` {mutant.file}:"
+    reasons = [{"where": "2", "change": "b", "reason": "equal"}]
+    for zone in code_zones.by_zone([(each, "") for each in mutants if each.zone == "_core"], reasons):
+        mutation_page.write_zone(zone.name, zone.told())
+    assert mutation_page.survivors() == {"_core": {(each.file, each.change) for each in mutants[:2]}}
+    monkeypatch.setattr(code_zones, "all_mutants", lambda: mutants)
+    assert code_zones.before({"_core"}, reasons) == {mutants[0]: "before", mutants[1]: "before", mutants[2]: ""}
+
+
 def test_tests_of_every_file_are_tried_on_a_line_of_all(tmp_path: Path) -> None:
-    """The quickest come first, but a file with many quick ones does not keep the others out; what takes too long does not begin."""
+    """Behind what noticed another change of the file the quickest come first, but many of one file keep no others out; what takes too long does not begin."""
     many = [f"tests/test_a.py::test_{number}" for number in range(100)]
     others = ["tests/test_b.py::test_b", "tests/test_c.py::test_slow"]
     times = dict.fromkeys(many, 0.01) | {others[0]: 0.3, others[1]: 50.0}
     source = {"x.py": ["def f():", "    return 1"]}
     evidence = Evidence({"x.py": {2: [*many, *others]}}, times, source)
-    chosen = evidence.tests_of("x.py", 2, 1.0)
+    evidence.budget = 1.0
+    chosen = evidence.tests_of("x.py", 2)
     assert chosen[0] == many[0]
     assert others[0] in chosen
     assert others[1] not in chosen
     assert 10 < len(chosen) < 40
-    assert evidence.tests_of("x.py", 2, 0) == many[:1]
+    evidence.note("x.py", others[0])
+    evidence.note("y.py", many[50])
+    assert evidence.tests_of("x.py", 2)[:2] == [others[0], many[0]]
+    evidence.budget = 0
+    assert evidence.tests_of("x.py", 2) == others[:1]
