@@ -814,6 +814,19 @@ def test_a_simulator_keeps_its_state_in_a_file(run: Run, folder: Path) -> None:
         assert (code, told) == (2, "useapi-runwayml: --state must be the name of a file, and no folder\n")
 
 
+@pytest.mark.parametrize("missing", ["cyclopts", "rich"])
+def test_a_command_line_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """In a line, with no traceback."""
+    from useapi_runwayml.__main__ import main
+
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = "useapi-runwayml: the command line needs more: pip install 'useapi-runwayml[cli]'"
+    assert ended.value.code == told
+
+
 def test_ctrl_c_before_a_command_has_begun_is_an_interruption(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """While the command line is still being loaded."""
 

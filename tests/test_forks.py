@@ -117,6 +117,16 @@ def test_a_view_and_its_client_share_new_connections_in_a_child(server: Simulato
         assert view.scheduler.list() == []
 
 
+def test_a_view_whose_client_is_gone_has_its_own_connections_in_a_child(server: SimulatorServer) -> None:
+    """Nobody but the view is told of the fork then."""
+    view = useapi_runwayml.RunwayClient(TOKEN, base_url=server.base_url).with_options(timeout=5)
+    gc.collect()
+    view.scheduler.list()
+    before = view._driver._client
+    assert in_child(lambda: [view._driver._client is before, view.scheduler.list() == []]) == [False, True]
+    before.close()
+
+
 def test_an_async_client_works_in_a_childs_own_loop(server: SimulatorServer) -> None:
     """It belongs to the parent's loop no more, and to the child's."""
 

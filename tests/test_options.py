@@ -73,7 +73,7 @@ def test_the_requests_of_a_views_wait_have_its_timeout(world: World) -> None:
 
 
 def test_the_look_up_of_a_view_lasts_as_long_as_it_says(world: World) -> None:
-    """And its create is sent once, as every other."""
+    """Twenty seconds where nobody says; and its create is sent once, as every other."""
     posts: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -82,7 +82,7 @@ def test_the_look_up_of_a_view_lasts_as_long_as_it_says(world: World) -> None:
             return httpx.Response(502)
         return httpx.Response(200, json=[])
 
-    client = world.scripted(handler, lookup_timeout=20)
+    client = world.scripted(handler)
     for seconds, each in ((0, view(client, lookup_timeout=0)), (90, view(client, lookup_timeout=90)), (20, client)):
         posts.clear()
         begun = world.clock.now()

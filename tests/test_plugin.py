@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import re
 import subprocess
 import sys
@@ -10,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from useapi_runwayml import RunwayClient
-from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorServer
+from useapi_runwayml import AsyncRunwayClient, RunwayClient
+from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4
 
@@ -148,8 +150,9 @@ def test_a_missing_extra_is_told_in_a_line(tmp_path: Path) -> None:
     """Without jsonschema-rs the test fails with what to install, and no traceback."""
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['jsonschema_rs'] = None\n")
     done = run(tmp_path, "def test_it(runway_client):\n    pass\n", "-p", "no:schemathesis")
-    assert "pip install 'useapi-runwayml[simulator]'" in done.stdout
-    assert "Traceback" not in done.stdout
+    told = "runway_simulator needs more (jsonschema_rs is missing): pip install 'useapi-runwayml[simulator]'"
+    assert told in done.stdout
+    assert "pytest_plugin.py" not in done.stdout
     assert "1 error" in done.stdout
 
 
@@ -157,6 +160,27 @@ def test_the_fixtures_are_there(runway_client: RunwayClient, runway_simulator: S
     """The plugin is found by its entry point."""
     assert list(runway_client.tasks.list()) == []
     assert runway_simulator.requests
+
+
+def test_waits_of_either_client_pass_on_the_simulators_clock(
+    runway_client: RunwayClient, async_runway_client: AsyncRunwayClient, runway_simulator: Simulator
+) -> None:
+    """Each ends at once, however long the task takes by the clock that the simulator shows."""
+    clock = runway_simulator.clock
+    assert clock is not None
+    runway_simulator.task_seconds = 600
+    asset_id = runway_client.assets.upload(io.BytesIO(MP4), name="a.mp4").asset_id
+    for wait in (runway_client.tasks.wait, lambda task: asyncio.run(async_runway_client.tasks.wait(task))):
+        before = clock.now()
+        task = runway_client.video_to_video.create(asset_id=str(asset_id), text_prompt="x")
+        assert wait(task).status == "SUCCEEDED"
+        assert 600 <= clock.now() - before < 700
+
+
+def test_a_minute_of_the_plugins_server_is_a_second(runway_server: SimulatorServer) -> None:
+    """As its documentation says."""
+    assert isinstance(runway_server.clock, RunningClock)
+    assert runway_server.clock.speed == 60
 
 
 @pytest.mark.slow

@@ -143,3 +143,22 @@ def test_json_is_what_came() -> None:
     half = useapi_runwayml.Task.from_dict({"name": "\ud800"}).to_json()
     assert json.loads(half.encode()) == {"name": "\ud800"}
     assert json.loads(useapi_runwayml.Task(task_id=TASK, image=object).to_json())["image"] == "<class 'object'>"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("a" * 78, "'" + "a" * 78 + "'"), ("a" * 79, "'" + "a" * 59 + "… (81 characters)")],
+)
+def test_a_refused_value_is_shown_in_eighty_characters(value: str, shown: str) -> None:
+    """A longer one by its begin, and how long it is."""
+    assert str(errors.Problem("text_prompt", value, "too long")) == f"text_prompt: {shown} is refused, too long"
+
+
+def test_the_error_of_a_status_names_what_there_is() -> None:
+    """The operation and the task, where it is told of them; headers that nobody gives are none."""
+    bare = errors.NotFoundError("No such task.", status=404)
+    assert str(bare) == "404 No such task. Check the id and the account"
+    assert (bare.headers, bare.task_id) == ({}, None)
+    full = errors.NotFoundError("No.", status=404, operation="getTask", task_id="t1", headers={"x": "y"})
+    assert str(full) == "getTask: 404 No (task t1). Check the id and the account"
+    assert (full.headers, full.task_id) == ({"x": "y"}, "t1")
