@@ -146,11 +146,9 @@ class Faults:
         del self.rules[place]
         self.changes += 1
 
-    def hits(self, operation: str, kinds: frozenset[str] | None = None) -> list[Fault]:
-        """The rules that hit this call; of those that concern the answer, not the callbacks or the created task."""
-        aside = CALLBACK_KINDS | CREATE_KINDS
-        wanted = [rule for rule in self.rules if (rule.kind in kinds if kinds else rule.kind not in aside)]
-        return [rule for rule in wanted if rule.takes(operation, self._chance)]
+    def hits(self, operation: str, kinds: frozenset[str]) -> list[Fault]:
+        """The rules of these kinds that hit this call."""
+        return [rule for rule in self.rules if rule.kind in kinds and rule.takes(operation, self._chance)]
 
     def listed(self) -> list[Mapping[str, Any]]:
         return [asdict(rule) for rule in self.rules]
