@@ -1,0 +1,172 @@
+"""What the simulated service shows of tasks and files, when it shows it, and what it keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from useapi_runwayml.simulator import ManualClock, RunningClock, Shapes, Simulator, state
+from useapi_runwayml.simulator.plan import Plan
+
+from .conftest import MP4
+from .test_simulator import CREATE, Service
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+def planned(service: Service, outcome: str = "", **body: Any) -> str:
+    """A task that begins after ten seconds and ends after forty."""
+    task_id: str = service.create(**body).json()["taskId"]
+    service.sim.state.tasks[task_id].plan = Plan(10, 0, 40, outcome)
+    return task_id
+
+
+def test_an_upload_and_its_asset_are_shown_as_the_service_shows_them(service: Service) -> None:
+    """In two shapes; a size is text, unless it is asked for as a number."""
+    kind = {"Content-Type": "video/mp4"}
+    upload = service("POST", "/assets/?name=clip&duration=4", content=MP4, headers=kind).json()
+    asset_id = upload["assetId"]
+    assert asset_id.endswith(f"-asset:{upload['id']}")
+    assert upload["type"] == {"name": "video", "type": "video", "isDirectory": False}
+    assert upload["user"] == {"id": 4242, "email": "maker@example.com"}
+    assert upload["permissions"] == {"read": True, "write": True}
+    asset = service("GET", f"/assets/{asset_id}").json()
+    assert (asset["id"], asset["name"], asset["mediaType"], asset["mediaSubtype"]) == (
+        upload["id"],
+        "clip",
+        "video",
+        "mp4",
+    )
+    assert (asset["fileCount"], asset["isUserUpload"], asset["private"], asset["favorite"]) == (1, True, True, False)
+    assert (asset["fileSize"], upload["size"]) == (str(len(MP4)), len(MP4))
+    service.sim.shapes = Shapes(numbers="number")
+    assert service("GET", f"/assets/{asset_id}").json()["fileSize"] == len(MP4)
+
+
+def test_a_task_tells_when_it_will_begin_and_when_it_last_changed(service: Service) -> None:
+    """As long as it waits, and as long as it changes; it holds its slot until the moment of its end."""
+    task_id = planned(service)
+    begun = service.clock.now()
+    seen = []
+    for age in (0, 4, 9.75, 10, 39.5, 40, 100):
+        service.clock.advance(begun + age - service.clock.now())
+        task = service.task(task_id)
+        seen.append(
+            (
+                task["estimatedTimeToStartSeconds"],
+                task["updatedAt"][14:22],
+                len(service.sim.state.tracked("maker@example.com", service.clock.now())),
+            )
+        )
+    assert seen == [
+        (10, "00:00.00", 1),
+        (6, "00:04.00", 1),
+        (0, "00:09.75", 1),
+        (None, "00:10.00", 1),
+        (None, "00:39.50", 1),
+        (None, "00:40.00", 0),
+        (None, "00:40.00", 0),
+    ]  # fmt: skip
+    assert task["createdAt"] == "2026-01-02T03:00:00.000Z"
+    assert task["artifacts"][0]["createdAt"] == "2026-01-02T03:00:40.000Z"
+    assert task_id.endswith(f"-task:{task['id']}")
+
+
+def test_a_result_is_shown_with_its_measures(service: Service) -> None:
+    """The older way and the newer, and what nobody asked for is as the service has it."""
+    task_id = planned(service, aspect_ratio="portrait", seconds=5)
+    service.clock.advance(50)
+    task = service.task(task_id)
+    older = {"frameRate": 24, "duration": 5, "dimensions": [768, 1280], "size": {"width": 768, "height": 1280}}
+    assert task["artifacts"][0]["metadata"] == older
+    options = task["options"]
+    assert (options["watermark"], options["enhance_prompt"], options["recordingEnabled"]) == (False, True, True)
+    assert task["features"] == {"storageGB": 500, "numPlanCredits_permitted": 2250, "numPlanCredits_used": 25}
+    service.sim.shapes = Shapes(metadata="newer")
+    newer = {"frameRate": 24, "duration": 5, "width": 768, "height": 1280, "hasAudio": False, "hasAlphaChannel": False}
+    assert service.task(task_id)["artifacts"][0]["metadata"] == newer
+
+
+@pytest.mark.parametrize(("outcome", "is_moderation"), [("moderated", True), ("failed", False)])
+def test_the_error_of_a_task_says_whether_it_was_moderation(
+    service: Service, outcome: str, is_moderation: bool
+) -> None:
+    """By a flag and a category."""
+    task_id = planned(service, outcome)
+    service.clock.advance(50)
+    error = service.task(task_id)["error"]
+    assert error["tally_asimov"] is is_moderation is (error["moderation_category"] is not None)
+
+
+def test_a_link_holds_until_its_moment(service: Service) -> None:
+    """And not at it."""
+    service.sim.task_seconds = 0
+    url = service.create().json()["artifacts"][0]["url"]
+    files = httpx.Client(transport=service.transport)
+    for seconds, status in ((3599.5, 200), (0.5, 403)):
+        service.clock.advance(seconds)
+        assert files.get(url).status_code == status
+
+
+def test_beyond_the_most_that_is_kept_the_oldest_that_has_ended_goes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While none has ended all stay."""
+    monkeypatch.setattr(state, "MOST_TASKS", 2)
+    asset_id = service.asset()
+    made = [service.create(asset_id).json()["taskId"] for _ in range(3)]
+    assert [*service.sim.state.tasks] == made
+    service.clock.advance(100)
+    made.append(service.create(asset_id).json()["taskId"])
+    assert [*service.sim.state.tasks] == made[1:]
+
+
+def test_a_state_that_is_closed_keeps_no_file_open(service: Service) -> None:
+    """Of those that lie on the disk."""
+    blob = service.sim.state.assets[service.asset(content=bytes(2 << 20))].blob
+    assert blob._file is not None
+    service.sim.state.close()
+    assert blob._file.closed
+
+
+def test_each_answer_has_the_simulated_date_and_is_counted(service: Service) -> None:
+    """As HTTP writes it."""
+    assert service.sim.handled == 0
+    answer = service("GET", "/scheduler/")
+    assert answer.headers["date"] == "Fri, 02 Jan 2026 03:00:00 GMT"
+    assert service.sim.handled == 1
+
+
+def test_unknown_fields_are_noted(service: Service) -> None:
+    """With their operation; a body of no type is told as that."""
+    service("GET", "/scheduler/?surprise=1")
+    assert [*service.sim.notes] == ["listScheduler: unknown field surprise"]
+    for given, told in (("text/plain", "text/plain"), ("", "(none)")):
+        error = service("POST", CREATE, content=b"x", headers={"Content-Type": given}).json()["error"]
+        assert error.startswith(f"Content-Type {told} is not supported: application/json")
+
+
+def test_a_named_token_is_the_only_one() -> None:
+    """Any other is refused, however well it is formed."""
+    service = Service(token="user:1-abc")
+    assert service("GET", "/scheduler/").status_code == 200
+    assert service("GET", "/scheduler/", headers={"Authorization": "Bearer user:1-abd"}).status_code == 401
+
+
+def test_a_busy_runway_has_no_code(service: Service) -> None:
+    """As in the vendor's words."""
+    service.sim.faults.add("busy", "listScheduler")
+    answer = service("GET", "/scheduler/")
+    assert (answer.status_code, "code" in answer.json()) == (429, False)
+
+
+def test_a_clock_runs_as_the_machines_unless_told_otherwise() -> None:
+    """A second is a second."""
+    assert RunningClock().speed == 1
+    assert Simulator().clock is None
+    assert ManualClock().now() == 1_767_322_800
