@@ -242,6 +242,7 @@ def test_answers_carry_the_codes_of_the_service() -> None:
     assert service("GET", f"/tasks/{unknown}").json()["error"] == "Unable to retrieve taskId none (Not found.)"
     told = "Unable to retrieve assetId none (Not found.)"
     assert service("GET", f"/assets/{unknown}").json()["error"] == told
+    assert service("DELETE", f"/assets/{unknown}").json()["error"] == told
     assert service.create(unknown).json()["error"] == told
 
 

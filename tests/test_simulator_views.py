@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Shapes, Simulator, state
+from useapi_runwayml.simulator.persist import StateFile
 from useapi_runwayml.simulator.plan import Plan
 
 from .conftest import MP4
@@ -170,3 +173,57 @@ def test_a_clock_runs_as_the_machines_unless_told_otherwise() -> None:
     assert RunningClock().speed == 1
     assert Simulator().clock is None
     assert ManualClock().now() == 1_767_322_800
+
+
+def test_a_state_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    """With the same chance, the same tasks and files; what is let go of later goes from the disk, if it is still there."""
+    service, path = Service(web_tasks=2), tmp_path / "s.json"
+    ids = [service.asset(content=each + MP4) for each in (b"a", b"b", b"c")]
+    service.create(ids[0])
+    StateFile(path).save(service.sim, service.clock)
+    again, file = Service(web_tasks=2), StateFile(path)
+    file.load(again.sim, again.clock)
+    assert again.sim.state.created == 1
+    assert again.sim.paid == service.sim.paid == (1, 50, {None: 1})
+    assert [again.sim.state.assets[each].blob.read()[:1] for each in ids] == [b"a", b"b", b"c"]
+    assert len(again("GET", "/tasks/?offset=0&limit=9").json()) == 3
+    assert again.sim.state.new_uuid() == service.sim.state.new_uuid()
+    media = sorted((tmp_path / "s.json.media").iterdir())
+    assert len(media) == 3
+    for each in ids[1:]:
+        again("DELETE", f"/assets/{each}")
+    next(each for each in media if each.name == ids[2].rpartition(":")[2]).unlink()
+    file.save(again.sim, again.clock)
+    assert [each.name for each in (tmp_path / "s.json.media").iterdir()] == [ids[0].rpartition(":")[2]]
+
+
+def test_who_sleeps_for_no_time_lets_others_go_on() -> None:
+    """As any other wait does."""
+    clock, heard = ManualClock(), []
+
+    async def main() -> None:
+        other = asyncio.create_task(asyncio.sleep(0))
+        other.add_done_callback(lambda _: heard.append("other"))
+        for _ in range(5):
+            await clock.asleep(0)
+        heard.append("sleeper")
+
+    asyncio.run(main())
+    assert heard == ["other", "sleeper"]
+
+
+def test_a_creation_may_need_measures_and_have_no_known_price(service: Service) -> None:
+    """An asset that has none of them is refused; what nobody knows the price of costs nothing here."""
+    model = service.sim.models["createVideoToVideo"]
+    model._price = None
+    assert service.create().status_code == 200
+    assert service.sim.paid == (1, 0, {None: 1})
+    model.needs = ["duration"]
+    answer = service.create()
+    assert (answer.status_code, "has no duration in its metadata" in answer.json()["error"]) == (400, True)
+
+
+def test_an_answer_is_documented_under_its_status_or_its_range(service: Service) -> None:
+    """The last of a range among it."""
+    found = [service.sim.contract.status_key("createVideoToVideo", status) for status in (200, 500, 599, 499)]
+    assert found == ["200", "5XX", "5XX", ""]
