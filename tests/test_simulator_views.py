@@ -85,12 +85,14 @@ def test_a_result_is_shown_with_its_measures(service: Service) -> None:
     task_id = planned(service, aspect_ratio="portrait", seconds=5)
     service.clock.advance(50)
     task = service.task(task_id)
+    assert task["artifacts"][0]["fileSize"] == str(len(MP4))
     older = {"frameRate": 24, "duration": 5, "dimensions": [768, 1280], "size": {"width": 768, "height": 1280}}
     assert task["artifacts"][0]["metadata"] == older
     options = task["options"]
     assert (options["watermark"], options["enhance_prompt"], options["recordingEnabled"]) == (False, True, True)
     assert task["features"] == {"storageGB": 500, "numPlanCredits_permitted": 2250, "numPlanCredits_used": 25}
-    service.sim.shapes = Shapes(metadata="newer")
+    service.sim.shapes = Shapes(metadata="newer", numbers="number")
+    assert service.task(task_id)["artifacts"][0]["fileSize"] == len(MP4)
     newer = {"frameRate": 24, "duration": 5, "width": 768, "height": 1280, "hasAudio": False, "hasAlphaChannel": False}
     assert service.task(task_id)["artifacts"][0]["metadata"] == newer
 
@@ -166,6 +168,16 @@ def test_a_busy_runway_has_no_code(service: Service) -> None:
     service.sim.faults.add("busy", "listScheduler")
     answer = service("GET", "/scheduler/")
     assert (answer.status_code, "code" in answer.json()) == (429, False)
+
+
+def test_a_fault_of_which_only_the_kind_is_said_strikes_each_time() -> None:
+    """With 503, at once, or after a hundred bytes; what has struck is counted."""
+    faults = Simulator().faults
+    faults.add("status", "listScheduler")
+    faults.add("cut_body", "listScheduler")
+    assert [each["hits"] for each in faults.listed()] == [0, 0]
+    status, cut = faults.hits("listScheduler", frozenset({"status", "cut_body"}))
+    assert (status.status, status.seconds, cut.bytes, cut.hits) == (503, 0, 100, 1)
 
 
 def test_a_clock_runs_as_the_machines_unless_told_otherwise() -> None:
