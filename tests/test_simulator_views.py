@@ -239,3 +239,19 @@ def test_an_answer_is_documented_under_its_status_or_its_range(service: Service)
     """The last of a range among it."""
     found = [service.sim.contract.status_key("createVideoToVideo", status) for status in (200, 500, 599, 499)]
     assert found == ["200", "5XX", "5XX", ""]
+
+
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_a_slow_body_takes_its_time_in_all(service: Service, size: int) -> None:
+    """In however many pieces it comes; who does not wait for a piece has waited as long as they would."""
+    service.sim.task_seconds = 0
+    url = service.create(service.asset(content=bytes(size))).json()["artifacts"][0]["url"]
+    service.sim.faults.add("slow_body", "download", seconds=4)
+    files = httpx.Client(transport=service.transport)
+    begun = service.clock.now()
+    assert len(files.get(url, timeout=10).content) == size
+    assert service.clock.now() - begun == 4
+    with pytest.raises(httpx.ReadTimeout):
+        files.get(url, timeout=0.5)
+    assert service.clock.now() - begun == 4.5
+    assert [*files.get(url, headers={"Range": f"bytes={size}-"}).iter_bytes()] == []
