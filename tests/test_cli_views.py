@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -131,7 +132,7 @@ def test_a_result_is_told_with_its_size(tmp_path: Path, said: list[str], monkeyp
 def test_a_simulator_says_how_it_is_reached(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], token: str
 ) -> None:
-    """In words to paste, as variables, and as JSON; a token that was given is not shown."""
+    """In words to paste, as variables, and as JSON; a token that was given is not shown. Once it has ended, its port is free."""
     serve = SimulatorServer.run
     monkeypatch.setattr(SimulatorServer, "run", lambda self: (self.stop(), serve(self)))
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -140,6 +141,8 @@ def test_a_simulator_says_how_it_is_reached(
         out, told = capsys.readouterr()
         assert "user:1-another-token" not in out + told
         base_url = (out + told).partition("/v1/runwayml")[0].rpartition("http://")[2]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(base_url.rpartition(":")[2])))
         address = f"http://{base_url}/v1/runwayml"
         line = f"Try it: export USEAPI_RUNWAYML_BASE_URL={address} USEAPI_TOKEN={token}"
         if more == ["--json"]:

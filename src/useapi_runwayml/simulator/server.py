@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -83,7 +84,8 @@ class SimulatorServer:
 
     def run(self) -> None:
         """Serves until stopped, in this thread."""
-        self._server.run(sockets=[self._socket])
+        with contextlib.closing(self._socket):  # an old uvicorn leaves it open where it is stopped before it serves
+            self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -99,4 +101,3 @@ class SimulatorServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._thread.join(10)
-        self._socket.close()
