@@ -18,18 +18,20 @@ def write_document(text: str) -> None:
 
 def survivors() -> dict[str, set[tuple[str, str]]]:
     """By zone the files and the changes that nothing had noticed and no reason was known of."""
-    _, _, code = PAGE.read_text(encoding="utf-8").partition(CODE)
-    parts = (part.split("\n", 1) for part in re.split(r"^## ", code, flags=re.MULTILINE)[1:])
-    return {
-        zone: {*re.findall(rf"^- `([^`]+)`: `(.*)`: {re.escape(UNKNOWN)}$", text, re.MULTILINE)} for zone, text in parts
-    }
+    line = re.compile(rf"^- `([^`]+)`: `(.*)`: {re.escape(UNKNOWN)}$", re.MULTILINE)
+    return {zone: {*line.findall(text)} for zone, text in _parts()[2].items()}
 
 
 def write_zone(zone: str, text: str) -> None:
     """What was found of one zone of the code, in place of what was found before; the first part, and the other zones, stay."""
-    document, _, code = PAGE.read_text(encoding="utf-8").partition(CODE)
-    about, *parts = re.split(r"^## ", code, flags=re.MULTILINE)
-    zones = dict(part.split("\n", 1) for part in parts)
+    document, about, zones = _parts()
     zones[zone] = f"\n{text.strip()}\n\n"
     told = "".join(f"## {name}\n{zones[name]}" for name in sorted(zones)).rstrip()
     PAGE.write_text(f"{document.rstrip()}\n\n{CODE}\n{about.strip()}\n\n{told}\n", encoding="utf-8")
+
+
+def _parts() -> tuple[str, str, dict[str, str]]:
+    """The document's mutants, what is said of all those of the code, and each zone."""
+    document, _, code = PAGE.read_text(encoding="utf-8").partition(CODE)
+    about, *parts = re.split(r"^## ", code, flags=re.MULTILINE)
+    return document, about, dict(part.split("\n", 1) for part in parts)

@@ -56,8 +56,7 @@ def limited(context: Context, options: Options, deadline: float = math.inf) -> O
 def fetch(context: Context, request: Call) -> Core[Any]:
     """The model that a read gives, tried again as the rules and its time allow; then its last error is raised."""
     request.options = limited(context, request.options)
-    attempt = 0
-    while True:
+    for attempt in itertools.count():
         try:
             answer: Answer = yield Send(request, attempt)
             return read(answer, request)
@@ -67,7 +66,6 @@ def fetch(context: Context, request: Call) -> Core[Any]:
                 raise
             log.info("%s: %s; trying again in %.1f s", request.name, type(error).__name__, pause)
         yield Sleep(pause)
-        attempt += 1
 
 
 def pause_before_retry(context: Context, error: UseapiError, attempt: int, deadline: float) -> float | None:
