@@ -76,6 +76,19 @@ def test_defaults_are_those_of_the_beginning(tmp_path: Path) -> None:
     assert told(tmp_path, [before], [other], defaults={"seconds": 10}) == (["line 2 is row 1: changed (seconds)"], 1)
 
 
+def test_rows_that_join_are_numbered_on_and_spare_the_files_of_the_others(tmp_path: Path) -> None:
+    """A file that a row of the batch is to have is no other's, though it is not there yet."""
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    jobs = tmp_path / "jobs.csv"
+    reading = Reading("", str(tmp_path / "results"))
+    jobs.write_text(HEADER + "\n".join(FIVE), encoding="utf-8")
+    begun, _ = reading.check(read_jobs(jobs), tmp_path)
+    jobs.write_text(HEADER + "c.mp4,x,5,3.mp4\nc.mp4,y,5,\n", encoding="utf-8")
+    found, problems = reading.check(read_jobs(jobs), tmp_path, begun)
+    assert problems == [f"line 2: output {tmp_path / 'results' / '3.mp4'}: row 3 of the batch has the same"]
+    assert [(job.row, Path(job.output).name) for job in found] == [(7, "0007-c.mp4")]
+
+
 def test_a_row_that_joins_has_a_key_of_its_own(tmp_path: Path) -> None:
     """Equal to one that the batch has: the next number among them, so that no two creates have one replyRef."""
     (tmp_path / "c.mp4").write_bytes(MP4)

@@ -153,6 +153,50 @@ def test_rows_take_slots_in_their_order(journal: Journal) -> None:
     asyncio.run(main())
 
 
+def test_who_waits_for_one_before_it_is_told_when_that_one_is_expected_no_more(journal: Journal) -> None:
+    """Since it took its slot, or since nobody expects it any more: no other news comes of it."""
+
+    async def scene() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        for number in (1, 3):
+            account.expect(row(number).order)
+        second, fourth = (asyncio.create_task(account.take(row(number))) for number in (2, 4))
+        await asyncio.sleep(0.02)
+        await account.take(row(1))
+        await second
+        assert not fourth.done()
+        await account.expect_no_more(row(3).order)
+        await fourth
+
+    asyncio.run(asyncio.wait_for(scene(), 10))
+
+
+def test_an_account_is_made_known_once_for_each_number_of_slots(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And anew once it turns out to be another; the gate of one that nobody has asked for a slot is shut all the same."""
+    asked = list[tuple[str, int]]()
+    know = limits.know
+
+    def counted(connection: Any, account: str, most: int) -> None:
+        asked.append((account, most))
+        know(connection, account, most)
+
+    monkeypatch.setattr(limits, "know", counted)
+
+    async def main() -> None:
+        account = Account(ACCOUNT, journal.transactions)
+        for number, most in ((1, 2), (2, 2), (3, 3), (4, 2)):
+            await account.take(row(number, most), force=True)
+        account.rename("another@example.com")
+        await account.close(ValueError("empty"))
+        assert asked == [(ACCOUNT, 2), (ACCOUNT, 3), ("another@example.com", 1)]
+        with pytest.raises(Held, match="empty"):
+            await Account("another@example.com", journal.transactions).check_open()
+
+    asyncio.run(main())
+
+
 @pytest.fixture
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Who asked for a slot."""

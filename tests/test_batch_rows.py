@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,9 @@ def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: st
         ({}, "prompt: it is required"),
         ({"video": "c.mp4", "prompt": ""}, "prompt: '' is refused, it must have at least 1 character"),
         ({"prompt": "x"}, "video is missing: a path, or the id of an asset"),
+        ({"prompt": "x", "video": ""}, "video is missing: a path, or the id of an asset"),
         ({"prompt": "x", "video": "none.mp4"}, "no such file"),
+        ({"prompt": "x", "video": f"{'x' * 300}.mp4"}, f"{'x' * 300}.mp4"),
         ({"prompt": "x", "video": "."}, "it is a folder"),
         ({"prompt": "x", "video": "empty.mp4"}, "it is empty"),
         ({"prompt": "x", "video": "text.txt"}, "its ending tells no media type"),
@@ -182,7 +185,7 @@ def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: st
         ({"prompt": "x", "video": "c.mp4", "endpoint": "aleph", "image": [1]}, "image must be text"),
         ({"prompt": "x", "video": "c.mp4", "seed": "--5"}, "seed: '--5' is refused, it must be an integer"),
         ({"prompt": "x", "video": "c.mp4", "extra_body": 7}, "it must be a mapping"),
-        ({"prompt": "x", "video": "c.mp4", "reply_ref": "x" * 1000}, "reply_ref must have at most 960 characters here"),
+        ({"prompt": "x", "video": "c.mp4", "reply_ref": "x" * 961}, "reply_ref must have at most 960 characters here"),
         ({"prompt": "x", "video": "c.mp4", "output": "there.mp4"}, "it exists already"),
         ({"prompt": "x", "video": "c.mp4", "output": "c\0.mp4"}, "no file can be put there"),
         ({"prompt": "x", "video": "c.mp4", "output": "x" * 300}, "no file can be put there"),
@@ -230,6 +233,8 @@ def test_names_that_only_look_different_are_one(tmp_path: Path) -> None:
         ("\u00e9.mp4", "e\u0301.mp4", "line 2 has the same"),
         ("a", "a/b.mp4", "line 2 has a file where one of the two needs a folder"),
         ("a/b.mp4", "a", "line 2 has a file where one of the two needs a folder"),
+        ("a/b/c/d.mp4", "a", "line 2 has a file where one of the two needs a folder"),
+        ("a", "a/b/c/d.mp4", "line 2 has a file where one of the two needs a folder"),
     ):
         _, problems = check(tmp_path, {**job, "output": one}, {**job, "output": two})
         assert len(problems) == 1
@@ -252,11 +257,44 @@ def test_odd_lines_are_no_reason_to_refuse(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="permissions of POSIX")
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is paid."""
+    """Before anything is paid: the nearest that is there, above those that are still to be made."""
     access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not (mode == os.W_OK and path == tmp_path) and access(path, mode)
+    )
     _, problems = check(tmp_path, {"prompt": "x", "video": "c.mp4"})
-    assert "cannot be written to" in problems[0]
+    assert problems == [f"line 2: output {tmp_path / 'results' / '0001-c.mp4'}: {tmp_path} cannot be written to"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="letters of Windows's paths")
+def test_letters_of_windows_paths_are_letters_elsewhere(tmp_path: Path) -> None:
+    """A clip whose name has a backslash in it is that clip, a colon is one, and an absolute path is where it says."""
+    (tmp_path / "a").mkdir()
+    for name in ("a\\b.mp4", "a/b.mp4", "a:b.mp4"):
+        (tmp_path / name).write_bytes(MP4)
+    outputs = ("1:30.mp4", str(tmp_path / "elsewhere.mp4"))
+    jobs, problems = check(
+        tmp_path,
+        {"prompt": "x", "video": "a\\b.mp4", "output": outputs[0]},
+        {"prompt": "x", "video": "a:b.mp4", "output": outputs[1]},
+    )
+    assert problems == []
+    assert [job.video for job in jobs] == [str(tmp_path / name) for name in ("a\\b.mp4", "a:b.mp4")]
+    assert [job.output for job in jobs] == [str(tmp_path / "results" / outputs[0]), outputs[1]]
+
+
+@pytest.mark.parametrize("endpoint", ["video_to_video", "aleph"])
+def test_a_default_is_for_those_endpoints_that_know_it(endpoint: str) -> None:
+    """An image is none of a model that takes none; a prompt is for all of them."""
+    found = checks.values_of(rows.Row(2, endpoint, {"video": "c.mp4"}), {"image": "i.png", "prompt": "x", "promt": "y"})
+    image = {"image": "i.png"} if endpoint == "aleph" else {}
+    assert found == {"video": "c.mp4", "prompt": "x", **image}
+
+
+def test_what_has_no_known_length_or_price_is_in_no_sum(tmp_path: Path) -> None:
+    """It is counted beside what is known."""
+    (known,), _ = check(tmp_path, {"prompt": "x", "video": "c.mp4"})
+    assert checks.estimate([known, replace(known, endpoint="aleph")]) == (2, 10, 50, 1, 1)
 
 
 def test_what_a_good_row_becomes(tmp_path: Path) -> None:
@@ -268,7 +306,7 @@ def test_what_a_good_row_becomes(tmp_path: Path) -> None:
         tmp_path,
         {"prompt": "x", "video": "clips\\d.mov", "seconds": 10, "output": "out\\d.mp4"},
         {"prompt": "x", "video": "c.mp4", "explore_mode": True, "email": "a@b.test"},
-        {"prompt": "x", "video": asset, "reply_ref": "mine"},
+        {"prompt": "x", "video": asset, "reply_ref": "m" * 960},
         seconds=5,
         seed=9,
     )
@@ -281,7 +319,7 @@ def test_what_a_good_row_becomes(tmp_path: Path) -> None:
     assert [job.parameters for job in jobs] == [
         {"seconds": 10, "seed": 9},
         {"seconds": 5, "seed": 9, "explore_mode": True},
-        {"seconds": 5, "seed": 9, "reply_ref": "mine"},
+        {"seconds": 5, "seed": 9, "reply_ref": "m" * 960},
     ]
     assert [job.credits() for job in jobs] == [50, 0, 25]
     assert checks.estimate(jobs) == (len(jobs), 20, 75, 0, 0)

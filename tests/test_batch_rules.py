@@ -168,8 +168,20 @@ def test_an_end_that_a_row_was_brought_to_stays(state: str) -> None:
     assert found.state == state
 
 
+def test_a_further_attempt_has_the_reference_of_what_there_is() -> None:
+    """By it a task that was paid for, or a create that may have left, is known; a new create gets one of its own."""
+    for known, references in (
+        (row(state="failed", stage="download", task_id="t", reply_ref="ours"), ["ours"]),
+        (row(state="uncertain", intent=INTENT, reply_ref="ours"), ["ours"]),
+        (row(state="held", stage="account", reply_ref="ours"), [None]),
+        (row(state="held", stage="wait", task_id="t", reply_ref="ours"), ["ours"]),
+    ):
+        assert [job.reply_ref for job in to_resume([known])] == references
+    assert [job.reply_ref for job in to_retry([failed("task", task_id="t")])] == [None]
+
+
 def failed(stage: str, *, task_id: str | None = None, state: str = "failed") -> Facts:
-    return row(state=state, stage=stage, task_id=task_id, asset_id="a")
+    return row(state=state, stage=stage, task_id=task_id, asset_id="a", reply_ref="r")
 
 
 def test_resume_takes_up_what_is_there() -> None:

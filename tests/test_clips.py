@@ -14,6 +14,8 @@ import pytest
 
 from useapi_runwayml import MediaWarning, ParameterError
 from useapi_runwayml._core import clips
+from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.clips import look
 from useapi_runwayml.cli import app
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
 
@@ -331,6 +333,21 @@ def test_the_plan_of_a_batch_has_the_remarks(
     code, _, told = call(capsys, "batch", "run", "jobs.csv", "--yes", "--endpoint", "aleph")
     assert (code, "useapi-runwayml[media]" in told) == (3, True)
     assert server.simulator.state.created == 0
+
+
+def test_every_clip_of_a_batch_is_looked_at(tmp_path: Path) -> None:
+    """Whatever is said of those before it: an asset, which is not here, one that is no video, and one that cannot be opened."""
+    contents = {"text.mp4": b"hello", "late.mp4": b"hello", "tall.mp4": clip(36, 64)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    videos = [
+        "user:1-runwayml:a@b.test-asset:1",
+        *(str(tmp_path / each) for each in ("text.mp4", "none.mp4", *contents)),
+    ]
+    jobs = [Job(number, number + 1, video, "x", f"{number}.mp4") for number, video in enumerate(videos, 1)]
+    remarks, problems = look(jobs, "job")
+    assert [each.partition(": ")[0] for each in problems] == ["job 3", "job 4", "job 5", "job 6"]
+    assert [(each.line, each.video) for each in remarks] == [(7, str(tmp_path / "tall.mp4"))]
 
 
 @pytest.mark.parametrize("fault", ["close_after_action", "close_before_action"])

@@ -59,7 +59,7 @@ class Account:
                 left = 0.0 if row.has_slot else self._until((seen, most))
                 if left <= 0:
                     gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
-                    self._on_wait(self.name, gate.seconds if gate.why and not gate.is_closed else 0.0)
+                    self._on_wait(self.name, gate.seconds)
                     _check(gate)
                     left = min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS)
                     if gate.why or gate.is_full:

@@ -369,7 +369,8 @@ class Batch:
         known = latest(journal.facts())
         more = terms.more(known)
         if rows := unplanned(terms, known, more):
-            told = f"row {rows[0]}" if len(rows) == 1 else f"{len(rows)} rows, of which the first is row {rows[0]}"
+            first, *others = rows
+            told = f"{len(rows)} rows, of which the first is row {first}" if others else f"row {first}"
             raise BatchError(f"nothing was sent: {told} would be paid for, and the plan does not say so: plan again")
         journal.add(more)
 

@@ -216,7 +216,7 @@ def _file_problems(file: str | Path | None, kind: str) -> Iterator[str]:
                 yield f"{kind} {file}: it is no {kind}"
         except ParameterError:
             yield f"{kind} {file}: its ending tells no media type that the service takes"
-        except (OSError, ValueError):
+        except OSError:
             yield f"{kind} {str(file)!r}: it is no path"
 
 
@@ -251,9 +251,7 @@ class Taken:
             found.append(f"{other} has a file where one of the two needs a folder")
         self.files.setdefault(key, who)
         for each in folders:
-            if each in self.folders:
-                break
-            self.folders[each] = who
+            self.folders.setdefault(each, who)
         return found
 
     def refusing(self, folder: Path) -> Path | None:
@@ -295,5 +293,5 @@ def _output_problems(output: Path, row: Row, taken: Taken) -> Iterator[str]:
 def estimate(jobs: Sequence[Job]) -> Estimate:
     """What these jobs come to."""
     seconds, credits = [job.seconds() for job in jobs], [job.credits() for job in jobs]
-    sums = sum(each or 0 for each in seconds), sum(each or 0 for each in credits)
+    sums = sum(filter(None, seconds)), sum(filter(None, credits))
     return Estimate(len(jobs), *sums, seconds.count(None), credits.count(None))
