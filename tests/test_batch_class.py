@@ -27,7 +27,10 @@ import pytest
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
 from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
+from useapi_runwayml.batch.alone import alone
 from useapi_runwayml.batch.checks import Estimate
+from useapi_runwayml.batch.facts import latest
+from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.cli import batch_asking, batch_resolving, batch_view
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.cli.exits import Stop
@@ -184,6 +187,36 @@ def test_a_check_needs_neither_token_nor_service(place: Place, monkeypatch: pyte
     assert not place.sim.requests
 
 
+def test_results_lie_where_they_are_looked_for(place: Place) -> None:
+    """In the folder of the project; else beside the jobs file, or below the root, by the name of the batch."""
+    path, rows, url = place.file("one"), place.jobs("one"), "postgresql://u@127.0.0.1:1/d"
+    (place.folder / "r").mkdir()
+    shutil.copy("c.mp4", "r")
+    for batch, results in (
+        (Batch(rows, project="p"), "p/results"),
+        (Batch(path), "results/jobs"),
+        (Batch(path, project="p"), "results/jobs"),
+        (Batch(path, database=url, name="b"), "results/b"),
+        (Batch(rows, database=url, name="b"), "results/b"),
+        (Batch(rows, database=url, name="b", root=place.folder / "r"), "r/results/b"),
+    ):
+        (row,) = batch.check().rows
+        assert Path(row.output) == place.folder / results / "0001-c.mp4"
+
+
+def test_a_batch_says_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its jobs file, or its name, or its project. The variable's database is that of one that names no other place."""
+    path, url = Path("jobs.csv").absolute(), "postgresql://u@127.0.0.1:1/d"
+    monkeypatch.delenv("USEAPI_RUNWAYML_DATABASE", raising=False)
+    assert repr(Batch("jobs.csv")) == f"<Batch {path}>"
+    assert repr(Batch(project="p")) == f"<Batch {Path('p').absolute()}>"
+    assert repr(Batch(database=url, name="b")) == "<Batch b>"
+    assert Batch("jobs.csv").place == str(path.parent / ".useapi-runwayml" / "jobs.csv")
+    monkeypatch.setenv("USEAPI_RUNWAYML_DATABASE", url)
+    assert Batch("jobs.csv").place == url
+    assert Batch(project="p").place == str(Path("p").absolute())
+
+
 # -- what a run pays ---------------------------------------------------------------------------------------------------
 def test_a_run_pays_once_for_each_row_and_tells_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are there, progress counts up to all, and a second plan of the same jobs has nothing to pay."""
@@ -231,6 +264,72 @@ def test_a_plan_is_agreed_to_once(place: Place) -> None:
     with pytest.raises(BatchError, match="row 1 would be paid for, and the plan does not say so"):
         batch.run(plan)
     assert place.paid() == {"one [fail]": 2}
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Runs begin no row; the settings that they had."""
+    found: list[Any] = []
+
+    def run(journal: Any, settings: Any, **how: Any) -> list[Any]:
+        found.append(settings)
+        return latest(journal.facts())
+
+    monkeypatch.setattr(runner, "run", run)
+    return found
+
+
+def test_rows_that_joined_meanwhile_are_paid_by_no_older_plan(place: Place, idle: list[Any]) -> None:
+    """Another process has put them into the batch: how many, and which is the first, is told."""
+    batch = place.batch(place.jobs("one"))
+    batch.run(batch.plan())
+    plan = batch.plan()
+    for prompts, told in (
+        (("one", "two"), "nothing was sent: row 2 would be paid for"),
+        (("one", "two", "three", "four"), "nothing was sent: 3 rows, of which the first is row 2 would be paid for"),
+    ):
+        other = place.batch(place.jobs(*prompts))
+        other.run(other.plan(add=True))
+        begun = len(idle)
+        with pytest.raises(BatchError, match=told):
+            batch.run(plan)
+        assert len(idle) == begun
+    assert states(batch.run(batch.plan(add=False))) == ["queued"] * 4
+
+
+def test_a_limit_that_is_given_later_holds_for_that_time(place: Place, idle: list[Any]) -> None:
+    """The one that the batch began with holds else."""
+    batch = place.batch(place.jobs("one"))
+    for limit in (25, None, 50, None):
+        batch.run(batch.plan(), max_credits=limit)
+    assert [each.max_credits for each in idle] == [25, 25, 50, 25]
+
+
+def test_a_run_that_was_begun_may_have_sent_something(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is stopped, or the disk is full; a run that is over is stopped no more."""
+    batch = place.batch(place.jobs("one"))
+    asked: list[Any] = []
+    ends: list[Any] = [lambda: None, batch.stop, full]
+
+    def run(journal: Any, settings: Any, *, go_on: Any, **how: Any) -> list[Any]:
+        asked.append(go_on)
+        go_on()
+        ends[len(asked) - 1]()
+        go_on()
+        return latest(journal.facts())
+
+    monkeypatch.setattr(runner, "run", run)
+    assert states(batch.run(batch.plan())) == ["queued"]
+    for told in ("the run was stopped", "No space left"):
+        with pytest.raises(BatchError, match=told) as raised:
+            batch.run(batch.plan())
+        assert raised.value.maybe_sent is True
+    asked[0]()
+    asked[2]()
+
+
+def full(*given: Any) -> None:
+    raise OSError(28, "No space left on device")
 
 
 @pytest.mark.slow
@@ -464,10 +563,19 @@ def test_an_argument_that_cannot_be_meant_is_refused(place: Place) -> None:
         ("jobs.csv", {"max_jobs": True}, "max_jobs: True"),
         ("jobs.csv", {"max_jobs": 2.5}, "max_jobs: 2.5"),
         ("jobs.csv", {"poll_interval": -1}, "poll_interval: -1"),
+        ("jobs.csv", {"max_jobs": 1001}, "max_jobs: must be at most 1000"),
+        ("jobs.csv", {"credits_per_job": 1_000_000_001}, "credits_per_job: must be at most 1000000000"),
     ):
         with pytest.raises(ParameterError, match=told) as raised:
             Batch(jobs, **more)  # type: ignore[arg-type]
         assert "s3cr3t" not in str(raised.value)
+    for least in ({"max_jobs": 1}, {"poll_interval": 0.1}, {"settle": 1}, {"credits_per_job": 0}):
+        Batch("jobs.csv", **least)  # type: ignore[arg-type]
+    Batch("jobs.csv", max_jobs=1000, poll_interval=1e9, settle=10**9, credits_per_job=1e9)
+    with pytest.raises(ParameterError, match="give adopt or anew, not both"):
+        Batch("none.csv").plan(adopt=True, anew=True)
+    with pytest.raises(BatchError, match=r"none\.csv: No such file"):
+        Batch("none.csv").plan(anew=True)
 
 
 def test_what_is_not_there_is_said_in_words(place: Place) -> None:
@@ -509,6 +617,29 @@ def test_another_process_at_work_is_told_before_the_price(place: Place) -> None:
 
     assert states(batch.run(batch.plan(), on_progress=heard)) == ["done"]
     assert said
+
+
+def test_a_second_batch_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait for the first, and is not refused once that is over; nor is DBOS shared with anybody else."""
+    said: list[str] = []
+
+    def begin() -> None:
+        try:
+            with alone():
+                said.append("begun")
+        except BatchError as error:
+            said.append(str(error))
+
+    with alone():
+        thread = threading.Thread(target=begin, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert said == ["this process runs a batch already: one at a time"]
+    with monkeypatch.context() as patch:
+        patch.setattr("dbos._dbos._dbos_global_instance", object())
+        begin()
+    begin()
+    assert said[1:] == ["this process uses DBOS for something else: run the batch in one of its own", "begun"]
 
 
 @pytest.mark.slow
@@ -588,15 +719,6 @@ def test_uncertain_rows_are_decided(place: Place, shell: Any) -> None:
     (row,) = batch.run(planned)
     assert row.state == "uncertain"
     place.sim.faults.clear()
-    for wrong, told in (
-        ((1, "perhaps"), "decision: 'perhaps'"),
-        ((1, "adopt"), "task_id: adopt needs the id"),
-        ((1, "give up", "t"), "task_id: 't'"),
-        ((9, "give up"), "there is no row 9"),
-        ((1, "adopt", "not an id"), "task_id: 'not an id' is refused, it is no id of a task"),
-    ):
-        with pytest.raises(ParameterError, match=told):
-            batch.resolve(*wrong)  # type: ignore[arg-type]
     price = "1 job, 5 seconds of video, about 25 credits\n"
     assert shell("resolve", "jobs.csv", "1", "--send-again", "--project", "p")[:2] == (2, price)
     assert states(batch.rows()) == ["uncertain"]
@@ -608,6 +730,23 @@ def test_uncertain_rows_are_decided(place: Place, shell: Any) -> None:
     assert plan.jobs == 0
     assert states(batch.run(plan)) == ["done"]
     assert place.paid() == {"one": 1}
+
+
+def test_what_cannot_be_decided_is_refused(place: Place, idle: list[Any]) -> None:
+    """By the argument that is wrong, and nothing is written down."""
+    batch = place.batch(place.jobs("one"))
+    batch.run(batch.plan())
+    for wrong, told in (
+        ((1, "perhaps"), "decision: 'perhaps' is refused, it is adopt, send again or give up"),
+        ((1, "adopt"), "task_id: adopt needs the id of the task"),
+        ((1, "give up", "t"), "task_id: 't' is refused, adopt needs the id of the task, and nothing else does"),
+        ((9, "give up"), "row: 9 is refused, there is no row 9"),
+        ((1, "adopt", "not an id"), "task_id: 'not an id' is refused, it is no id of a task"),
+        ((1, "give up"), "row: 1 is refused, row 1 is not uncertain, it is queued"),
+    ):
+        with pytest.raises(ParameterError, match=told):
+            batch.resolve(*wrong)  # type: ignore[arg-type]
+    assert [(row.attempt, row.state) for row in batch.rows()] == [(1, "queued")]
 
 
 def test_numbers_stand_in_words(place: Place, shell: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -713,6 +852,22 @@ def test_a_report_and_what_is_waited_for(place: Place) -> None:
             assert reading.result(10) == page
     with pytest.raises(ParameterError, match="workers take rows from a database"):
         batch.put(batch.plan())
+
+
+def test_what_is_put_into_a_database_may_be_paid_for(
+    place: Place, postgres: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the word of it is lost: workers may have it. What joins later must lie below the root, as at the beginning."""
+    url = postgres.new()
+    jobs = place.jobs("one", "two")
+    batch = Batch(jobs[:1], database=url, name="b")
+    monkeypatch.setattr(Journal, "admit", full)
+    with pytest.raises(BatchError, match="No space left") as raised:
+        batch.put(batch.plan())
+    assert raised.value.maybe_sent is True
+    jobs[1]["output"] = str(place.folder.parent / "x.mp4")
+    (problem,) = Batch(jobs, database=url, name="b").plan(add=True).problems
+    assert "does not lie below the root" in str(problem)
 
 
 @pytest.mark.slow
