@@ -563,6 +563,8 @@ def test_an_argument_that_cannot_be_meant_is_refused(place: Place) -> None:
         ("jobs.csv", {"max_jobs": True}, "max_jobs: True"),
         ("jobs.csv", {"max_jobs": 2.5}, "max_jobs: 2.5"),
         ("jobs.csv", {"poll_interval": -1}, "poll_interval: -1"),
+        ("jobs.csv", {"poll_interval": 0.09}, "poll_interval: 0.09 is refused, must be at least 0.1"),
+        ("jobs.csv", {"settle": 0.9}, "settle: 0.9 is refused, must be at least 1"),
         ("jobs.csv", {"max_jobs": 1001}, "max_jobs: must be at most 1000"),
         ("jobs.csv", {"credits_per_job": 1_000_000_001}, "credits_per_job: must be at most 1000000000"),
     ):
@@ -574,8 +576,9 @@ def test_an_argument_that_cannot_be_meant_is_refused(place: Place) -> None:
     Batch("jobs.csv", max_jobs=1000, poll_interval=1e9, settle=10**9, credits_per_job=1e9)
     with pytest.raises(ParameterError, match="give adopt or anew, not both"):
         Batch("none.csv").plan(adopt=True, anew=True)
-    with pytest.raises(BatchError, match=r"none\.csv: No such file"):
-        Batch("none.csv").plan(anew=True)
+    for one in ("adopt", "anew"):
+        with pytest.raises(BatchError, match=r"none\.csv: No such file"):
+            Batch("none.csv").plan(**{one: True})
 
 
 def test_what_is_not_there_is_said_in_words(place: Place) -> None:

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from useapi_runwayml import APIStatusError, ParameterError
+from useapi_runwayml._io.clock import SystemClock
 from useapi_runwayml.batch import BatchError, runner
 from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.changes import to_resume, to_retry
@@ -361,6 +362,23 @@ def test_time_is_the_services_alone() -> None:
     assert heard("Fri, 02 Jan 2026 03:00:00 GMT", {"authorization": "x"}) == 1_767_322_800
     now += 30
     assert heard("Fri, 02 Jan 2026 05:00:00 GMT", {}) == 1_767_322_830
+
+
+def test_a_batch_is_as_quick_as_the_simulator_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock runs that many times as fast, so that it sleeps so much less; else it is the machine's."""
+    slept = list[float]()
+
+    async def asleep(self: SystemClock, seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(SystemClock, "asleep", asleep)
+    monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: slept.append(seconds))
+    for clock in (BatchClock(), BatchClock(50)):
+        asyncio.run(clock.asleep(100))
+        clock.sleep(200)
+    assert slept == [100, 200, 2, 4]
+    monkeypatch.setattr(time, "monotonic", lambda: 3000.0)
+    assert [clock.monotonic() for clock in (BatchClock(), BatchClock(50))] == [3000, 150_000]
 
 
 def test_what_a_worker_measures_goes_on_while_its_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
