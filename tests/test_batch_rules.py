@@ -142,6 +142,8 @@ def test_what_is_known_of_a_row_is_kept() -> None:
         sends=2,
     )
     assert Facts.read(known.job, "waiting", known.kept()) == known
+    zero = row(seed=0, seconds=0.0, bytes=0)
+    assert Facts.read(zero.job, "queued", zero.kept()) == zero
     assert row().kept() == "{}"
     assert not row().has_begun
     assert row(intent=INTENT).has_begun
@@ -178,6 +180,33 @@ def test_a_further_attempt_has_the_reference_of_what_there_is() -> None:
     ):
         assert [job.reply_ref for job in to_resume([known])] == references
     assert [job.reply_ref for job in to_retry([failed("task", task_id="t")])] == [None]
+
+
+@pytest.mark.parametrize(("asset_id", "state"), [("a", "uploaded"), (None, "queued")])
+def test_a_create_that_came_to_nothing_leaves_its_row_where_it_was(asset_id: str | None, state: str) -> None:
+    """Its clip is there or not, and nothing is open."""
+    found = row(state="submitting", intent=INTENT, asset_id=asset_id)
+    found.take_back()
+    assert (found.state, found.intent) == (state, None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "state", "error", "ended"),
+    [
+        ("adopt", "failed", "NotFoundError", "uncertain"),
+        ("adopt", "failed", "TaskFailedError", "failed"),
+        ("adopt", "held", "NotFoundError", "held"),
+        ("send again", "failed", "NotFoundError", "failed"),
+        (None, "failed", "NotFoundError", "failed"),
+    ],
+)
+def test_only_a_task_that_a_person_named_may_be_another(
+    decision: str | None, state: str, error: str, ended: str
+) -> None:
+    """That it is not there is no failure of the row; of any other row it is one."""
+    found = Facts(Job(1, 2, "c.mp4", "x", "o.mp4", decision=decision, task_id="t"), task_id="t")
+    found.end({"state": state, "stage": "task", "error": error})
+    assert (found.state, found.stage) == (ended, "task")
 
 
 def failed(stage: str, *, task_id: str | None = None, state: str = "failed") -> Facts:
@@ -251,6 +280,19 @@ def test_the_last_attempt_counts_and_nothing_paid_is_forgotten() -> None:
     second = Facts(to_resume([first])[0], state="done", task_id="t")
     (found,) = latest([second, first])
     assert (found.state, found.seed, found.seconds, found.paid) == ("done", 7, 3, True)
+
+
+def test_what_was_paid_for_another_task_is_not_paid_for_this_one() -> None:
+    """A row whose task failed, and that was begun anew, has paid for it once that is made."""
+    first = row(state="failed", stage="task", task_id="t", paid=True, seconds=3.0, seed=7)
+    (again,) = to_retry([first])
+    assert not latest([first, Facts.of(again)])[0].paid
+    assert not latest([first, Facts(again, task_id="u")])[0].paid
+    own = Facts(again, state="done", task_id="u", paid=True, seconds=4.0, seed=8)
+    (found,) = latest([first, own])
+    assert (found.paid, found.seconds, found.seed) == (True, 4.0, 8)
+    unpaid = row(state="uncertain", task_id="t")
+    assert not latest([unpaid, Facts(replace(unpaid.job, attempt=2), task_id="t")])[0].paid
 
 
 @pytest.mark.parametrize(("seconds", "kind"), [(4, "uncertain"), (5, "absent"), (6, "absent")])

@@ -72,10 +72,8 @@ class Facts:
         return cls(job, state, **json.loads(kept))
 
     def kept(self) -> str:
-        """What is to be written of it."""
-        return json.dumps(
-            {name: value for name in KEPT if (value := getattr(self, name)) not in (None, "", False, 0, ())}
-        )
+        """What is to be written of it: all that is not as it was at the beginning. A seed of zero is one."""
+        return json.dumps({name: value for name in KEPT if (value := getattr(self, name)) != getattr(Facts, name)})
 
     @property
     def is_over(self) -> bool:
