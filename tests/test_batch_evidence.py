@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 import time
 from collections.abc import Callable
@@ -478,12 +479,48 @@ def test_a_row_is_known_by_what_it_asks_for(tmp_path: Path) -> None:
         job(7, image=str(tmp_path / "c.mp4")),
         Job(8, 9, "user:1-runwayml:a@b.test-asset:1", "x", "8.mp4"),
     ]
+    assert len({with_keys([each])[0].key for each in different[1:]}) == len(different) - 1
     keys = [each.key for each in with_keys(different)]
     assert len(set(keys)) == len(different)
     assert keys == [each.key for each in with_keys(different)], "the same each time"
+    some = {"seed": 1, "seconds": 5}
+    turned = dict(reversed(some.items()))
+    assert with_keys([job(1, parameters=some)])[0].key == with_keys([job(1, parameters=turned)])[0].key
     first, second = with_keys([job(1), job(2, parameters={"reply_ref": "mine"})])
     assert reference_of(first, 3) == f"batch-{one}-1.3"
     assert reference_of(second, 1) == f"mine~batch-{second.key}-1.1"
+
+
+def test_a_key_is_the_same_in_every_version() -> None:
+    """The service has it of what earlier ones paid for: a row, and a second one that is equal."""
+    from useapi_runwayml.batch.identity import with_keys
+
+    asset = "user:4242-runwayml:maker@example.com-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
+    jobs = [Job(row, row + 1, asset, "x", f"{row}.mp4", endpoint="video_to_video") for row in (1, 2)]
+    assert [each.key for each in with_keys(jobs)] == [
+        "73abead789de5b0e4105c4c025c8cfac",
+        "5c4d46a7f38895d6363070d547c8795e",
+    ]
+
+
+def test_a_job_knows_its_files_by_their_digests(tmp_path: Path) -> None:
+    """Each of both; what the service has already needs none."""
+    from useapi_runwayml.batch.identity import with_keys
+
+    asset = "user:4242-runwayml:maker@example.com-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
+    (tmp_path / "c.mp4").write_bytes(MP4)
+    (tmp_path / "i.png").write_bytes(b"an image")
+    clip, image = str(tmp_path / "c.mp4"), str(tmp_path / "i.png")
+    digests = {
+        clip: hashlib.sha256(MP4).hexdigest(),
+        image: hashlib.sha256(b"an image").hexdigest(),
+        asset: "",
+        None: "",
+    }
+    for video in (clip, asset):
+        for other in (image, asset, None):
+            (found,) = with_keys([Job(1, 2, video, "x", "1.mp4", image=other)])
+            assert (found.sha256, found.image_sha256) == (digests[video], digests[other])
 
 
 ODD_NAMES = [

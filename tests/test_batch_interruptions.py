@@ -17,7 +17,7 @@ import httpx
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from useapi_runwayml import APIStatusError, ParameterError
+from useapi_runwayml import APIStatusError, ParameterError, errors
 from useapi_runwayml._io.clock import SystemClock
 from useapi_runwayml.batch import BatchError, runner
 from useapi_runwayml.batch.accounts import Account
@@ -26,7 +26,7 @@ from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock, ServiceClock, awake
 from useapi_runwayml.batch.engine import Engine
 from useapi_runwayml.batch.facts import Facts
-from useapi_runwayml.batch.identity import AtService, anew, known_to_service, with_keys
+from useapi_runwayml.batch.identity import AtService, adopted, anew, known_to_service, with_keys
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.posting import Posting
@@ -443,23 +443,91 @@ def test_rows_whose_account_nobody_names_are_not_paid_unseen(place: Place, monke
         assert place.batch(named).plan().problems == ()
 
 
+class Runway:
+    """A client whose lists show, by account, these tasks, or fail so."""
+
+    def __init__(self, lists: dict[str | None, Any], tracked: Any = ()) -> None:
+        self.tasks = SimpleNamespace(list=lambda email: self._given(lists[email]))
+        self.scheduler = SimpleNamespace(list=lambda: self._given(tracked))
+
+    def _given(self, found: Any) -> Any:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def __call__(self) -> Any:
+        return contextlib.nullcontext(self)
+
+
+def keyed(row: int, email: str | None = None) -> Job:
+    asset = "user:1-runwayml:a@b.test-asset:1"
+    return replace(Job(row, row + 1, asset if email is None else "c.mp4", "x", "1.mp4"), key=f"{row}" * 32, email=email)
+
+
+def shown(job: Job, task_id: str, status: str = "RUNNING", attempt: str = "1.1") -> Any:
+    return SimpleNamespace(task_id=task_id, reply_ref=f"mine~batch-{job.key}-{attempt}", status=status)
+
+
 def test_what_runs_now_is_seen_as_well() -> None:
-    """A task that no list shows yet: the scheduler has its replyRef."""
-    job = replace(Job(1, 2, "user:1-runwayml:a@b.test-asset:1", "x", "1.mp4"), key="k" * 32)
+    """A task that no list shows yet: the scheduler has its replyRef; one that cannot be read takes nothing from the lists."""
+    job = keyed(1)
+    tracked = SimpleNamespace(task_id="t", reply_ref=f"mine~batch-{job.key}-1.1")
+    assert known_to_service([job], Runway({"a@b.test": []}, [tracked])).rows == {1: "t"}
+    broken = APIStatusError("503", status=503)
+    assert known_to_service([job], Runway({"a@b.test": [shown(job, "u")]}, broken)).rows == {1: "u"}
 
-    class Runway:
-        def __enter__(self) -> Any:
-            return SimpleNamespace(
-                tasks=SimpleNamespace(list=lambda email: []), scheduler=SimpleNamespace(list=self.tracked)
-            )
 
-        def __exit__(self, *_: object) -> None:
-            pass
+def test_what_the_service_has_is_told_by_its_replyrefs() -> None:
+    """The newest task of each row that did not fail, and all keys; an account that is not known has none."""
+    first, second, third, fourth = (
+        keyed(1, "new@x.test"),
+        keyed(2, "a@x.test"),
+        keyed(3, "a@x.test"),
+        keyed(4, "a@x.test"),
+    )
+    other = replace(first, key="9" * 32)
+    lists = {
+        "new@x.test": errors.NotFoundError("no such account", status=404),
+        "a@x.test": [
+            shown(second, "newest", attempt="2.1"),
+            shown(second, "older"),
+            shown(third, "", status="PENDING"),
+            shown(fourth, "failed", status="FAILED"),
+            shown(fourth, "cancelled", status="CANCELLED"),
+            shown(other, "anothers"),
+            SimpleNamespace(task_id="web", reply_ref=None, status="RUNNING"),
+        ],
+    }
+    found = known_to_service([first, second, third, fourth], Runway(lists))
+    assert found.rows == {2: "newest"}
+    assert found.keys == {second.key, third.key, fourth.key, other.key, ""}
+    jobs = adopted([first, second], found.rows)
+    assert jobs == [first, replace(second, task_id="newest", decision="adopt")]
 
-        def tracked(self) -> list[Any]:
-            return [SimpleNamespace(task_id="t", reply_ref=f"mine~batch-{job.key}-1.1")]
 
-    assert known_to_service([job], Runway).rows == {1: "t"}  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("email", "failure", "told"),
+    [
+        (
+            None,
+            APIStatusError("whose?", status=400),
+            "; where there are several accounts, each row has to name its email",
+        ),
+        ("a@x.test", APIStatusError("no", status=400), ""),
+        (None, errors.ServerError("down", status=503), ""),
+        ("a@x.test", errors.ServerError("down", status=503), ""),
+    ],
+)
+def test_a_list_that_cannot_be_read_proves_nothing(email: str | None, failure: Exception, told: str) -> None:
+    """Nothing is paid, and what helps is told: an email where none is named, unless the service is down."""
+    job = replace(keyed(1), video="c.mp4", email=email)
+    with pytest.raises(BatchError) as caught:
+        known_to_service([job], Runway({email: failure}))
+    assert str(caught.value).endswith(f"{failure}{told}")
+    assert "nothing was sent" in str(caught.value)
+    broken = errors.AccountSessionError("link it again", status=596)
+    with pytest.raises(errors.AccountSessionError):
+        known_to_service([job], Runway({email: broken}))
 
 
 def test_who_pays_again_gets_the_next_number() -> None:

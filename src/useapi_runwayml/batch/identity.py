@@ -41,13 +41,13 @@ def with_keys(jobs: Iterable[Job], taken: Container[str] = ()) -> list[Job]:
             equal[content] += 1
             told = hashlib.sha256(f"{equal[content]} {content}".encode(errors="surrogatepass"))
             key = told.hexdigest()[:LENGTH]
-        found.append(replace(job, key=key, sha256=_known(job.video, clip), image_sha256=_known(job.image, image)))
+        found.append(replace(job, key=key, sha256=_known(clip), image_sha256=_known(image)))
     return found
 
 
-def _known(file: str | None, digest: str | None) -> str:
-    """The digest of a file; nothing of what the service has."""
-    return "" if file is None or digest is None or is_asset_id(file) else digest
+def _known(digest: str | None) -> str:
+    """The digest of a file; nothing of what the service has, which goes by its id."""
+    return "" if digest is None or is_asset_id(digest) else digest
 
 
 def reference_of(job: Job, number: int) -> str:
