@@ -166,6 +166,22 @@ def test_a_task_that_succeeded_is_known_with_its_time_and_seed(
     assert scene.done == [("leave", scene.row, CALM / 10), ("wake",)]
 
 
+def test_a_task_is_waited_for_as_long_as_it_may_take(scene: Scene) -> None:
+    """A week, in which whatever runs has ended; as often as its batch wants, or as the client does."""
+    asked = list[Any]()
+
+    async def wait(*given: Any, **how: Any) -> Any:
+        asked.append((*given, how))
+        raise errors.TaskCancelledError("it was cancelled", task_id=TASK)
+
+    scene.service.wait = wait
+    for interval in (None, 5.0):
+        scene.row.settings = Settings(poll_interval=interval)
+        told = scene.wait()
+        assert (told["kind"], told["stage"]) == ("failed", "task")
+    assert asked == [(TASK, {"timeout": 604_800.0, "poll_interval": each}) for each in (None, 5.0)]
+
+
 def test_a_wait_that_an_account_ends_closes_it(scene: Scene) -> None:
     """Nothing more is begun on it, and the row is held."""
     broken = errors.AccountSessionError("link it again", status=596)
@@ -205,7 +221,7 @@ def test_a_task_is_gone_once_it_was_missing_for_all_of_settle(
     assert scene.clock.pauses == pauses
 
 
-@pytest.mark.parametrize(("settle", "seconds"), [(60.0, 910.0), (600.0, 1210.0)])
+@pytest.mark.parametrize(("settle", "seconds"), [(60.0, 910.0), (4.0, 901.0), (600.0, 1210.0)])
 @pytest.mark.parametrize("lacks", ["a date", "an answer", "a first date"])
 def test_what_cannot_be_told_of_a_task_makes_it_not_gone(
     tmp_path: Path, settle: float, seconds: float, lacks: str

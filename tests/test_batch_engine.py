@@ -129,9 +129,18 @@ class Scene:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looks for others for a second."""
-    monkeypatch.setattr(engines, "LOOK_SECONDS", 0.001)
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How often it was left for a while to others, which takes no time here."""
+    found, sleep = list[float](), asyncio.sleep
+
+    async def look(seconds: float) -> None:
+        if seconds == engines.LOOK_SECONDS:
+            found.append(seconds)
+            seconds = 0
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", look)
+    return found
 
 
 # -- step after step ---------------------------------------------------------------------------------------------------
@@ -173,6 +182,9 @@ def test_what_the_service_has_is_not_uploaded() -> None:
     assert scene.calls("upload") == []
     assert scene.calls("create", f"{MAKER} take") == [(f"{MAKER} take", False), ("create", ASSET)]
     assert (scene.row.facts.asset_id, scene.row.facts.image_id) == (ASSET, None)
+    elsewhere = Scene(video=ASSET, image=IMAGE.replace(MAKER, "other@example.com"))
+    elsewhere.process()
+    assert len(elsewhere.calls(f"{MAKER} take")) == 1, "that of the clip"
 
 
 def test_a_task_that_is_there_is_waited_for_whatever_the_gate() -> None:
@@ -263,7 +275,7 @@ def test_a_defect_is_its_rows_failure_alone() -> None:
 
 
 @pytest.mark.parametrize("has_others", [True, False])
-def test_a_clip_that_is_not_here_is_left_to_others(has_others: bool) -> None:
+def test_a_clip_that_is_not_here_is_left_to_others(has_others: bool, looks: list[float]) -> None:
     """If there is one that may have it; else the row is over."""
     scene = Scene()
     scene.hear()
@@ -282,6 +294,7 @@ def test_a_clip_that_is_not_here_is_left_to_others(has_others: bool) -> None:
     with pytest.raises(asyncio.CancelledError):
         scene.process()
     assert given == [scene.row]
+    assert len(looks) == 1, "the others come first"
     assert scene.told[-1] == ("queued", "c.mp4: no such file: left to other workers")
     assert scene.calls("leave") == []
     assert scene.engine.defect is None
@@ -348,12 +361,13 @@ def test_a_create_that_cannot_be_sent_is_held_in_the_end(meanwhile: bool) -> Non
 
 
 # -- who has the row ---------------------------------------------------------------------------------------------------
-def test_a_row_that_another_worker_has_is_asked_for_again() -> None:
+def test_a_row_that_another_worker_has_is_asked_for_again(looks: list[float]) -> None:
     """Until that one is done with it, or gone."""
     scene = Scene()
     scene.steps.takes = answers(None, None, scene.row)
     assert scene.process()["state"] == "done"
     assert len(scene.calls("ledger.take")) == 3
+    assert len(looks) == 2
 
 
 def test_a_row_that_could_not_be_taken_is_not_taken_for_ours() -> None:
@@ -364,7 +378,7 @@ def test_a_row_that_could_not_be_taken_is_not_taken_for_ours() -> None:
         scene.process()
     assert isinstance(scene.engine.defect, ProgrammingError)
     for _ in range(2):
-        assert asyncio.run(asyncio.wait_for(scene.engine.process(ID, 1, ""), 5))["state"] == "done"
+        assert asyncio.run(asyncio.wait_for(scene.engine.process(ID, 1, ""), 2))["state"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -409,6 +423,17 @@ def test_a_process_that_ends_takes_no_row() -> None:
     with pytest.raises(asyncio.CancelledError):
         scene.process()
     assert scene.steps.calls == []
+    scene.engine.is_over = False
+
+    def closed() -> Any:
+        scene.engine.is_over = True
+        raise RuntimeError("the client has been closed")
+
+    scene.steps.create_gives = answers(closed)
+    with pytest.raises(asyncio.CancelledError):
+        scene.process()
+    assert scene.calls("leave") == []
+    assert scene.engine.defect is None
 
 
 def test_rows_that_are_here_are_counted() -> None:

@@ -89,6 +89,22 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
     asyncio.run(main())
 
 
+def test_an_account_has_as_many_slots_as_the_largest_limit(journal: Journal) -> None:
+    """Neither more nor fewer, however often it is told; and one that nobody knows makes nobody wait."""
+
+    def slots(most: int) -> list[int]:
+        def work(connection: Any) -> list[int]:
+            limits.know(connection, ACCOUNT, most)
+            return [*connection.execute(select(SLOTS.c.number).order_by(SLOTS.c.number)).scalars()]
+
+        return journal.transactions.now(work)
+
+    assert [slots(most) for most in (2, 2, 4, 3)] == [[1, 2], [1, 2], [1, 2, 3, 4], [1, 2, 3, 4]]
+    for name in (ACCOUNT, "nobody"):
+        gate = journal.transactions.now(lambda connection: limits.look(connection, name))  # noqa: B023
+        assert (gate.seconds, gate.is_closed) == (0.0, False)
+
+
 def test_a_slot_that_a_row_has_is_its_own(journal: Journal) -> None:
     """Whoever takes the row up again finds it there; one that exists already has one, though all are taken."""
 
@@ -425,6 +441,8 @@ def test_the_budget_holds(journal: Journal) -> None:
         journal.allow(None)
         await ledger.intend(rows[3], {"reply_ref": "r4"}, 10**6)
         assert spent(journal) == 100 + 10**6
+        await ledger.intend(rows[0], {"reply_ref": "r5"}, None)
+        assert (spent(journal), rows[0].credits) == (100 + 10**6, 0)
 
     asyncio.run(main())
 
@@ -821,6 +839,9 @@ def test_a_row_whose_task_has_ended_has_no_slot(journal: Journal) -> None:
         assert taken(journal) == 1
         await ledger.leave(two, 60.0)
         assert taken(journal) == 1
+        await account.take(one)
+        await ledger.leave(one, 60.0)
+        assert taken(journal) == 2, "it has given its own already"
 
     asyncio.run(main())
 
@@ -844,6 +865,8 @@ def test_what_was_refused_is_no_intent(journal: Journal) -> None:
 def test_new_words_take_the_place_of_old_ones(journal: Journal) -> None:
     """What one worker said of one thing, and nothing else: whether it was new is told, and no words take it away."""
     notices, other = journal.notices, Notices(journal.engine)
+    assert notices.tell("the service", "no answer")
+    assert notices.tell("the service", "")
     notices.worker, other.worker = "one", "other"
     assert notices.tell("row-2", "again in 1 h")
     assert notices.tell("row-1", "again in 2 h")

@@ -143,4 +143,4 @@ def look(connection: Connection, account: str) -> Gate:
     found = connection.execute(select(*columns).where(ACCOUNTS.c.name == account)).first()
     if found is not None and found.closed:
         return Gate(found.closed, found.error, is_closed=True)
-    return Gate("its slots are taken, or it is busy", seconds=max(0.0, found.seconds if found else 0.0))
+    return Gate("its slots are taken, or it is busy", seconds=max(0.0, found.seconds) if found else 0.0)
