@@ -113,7 +113,7 @@ class Scene:
         self.told: list[tuple[str, str]] = []
 
     def process(self) -> dict[str, Any]:
-        return asyncio.run(self.engine.process(ID, 1, self.row.job.email or ""))
+        return asyncio.run(asyncio.wait_for(self.engine.process(ID, 1, self.row.job.email or ""), 5))
 
     def hear(self) -> None:
         self.engine.on_event = lambda row, state, why: self.told.append((state, why))
