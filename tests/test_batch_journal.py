@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from useapi_runwayml.batch import limits
 from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.estates import bring_back
 from useapi_runwayml.batch.journal import MEANWHILE, Journal, again_queue
 from useapi_runwayml.batch.ledger import Settings
 from useapi_runwayml.batch.places import HIDDEN, Folder
@@ -129,6 +130,31 @@ def test_who_goes_on_opens_all_that_was_shut(journal: Journal) -> None:
     assert set(names) == set(journal.queues()) == expected
     most = {each.name: each.worker_concurrency for each in journal.client.list_queues()}
     assert most == {"batch/": 8, f"batch/{MAKER}": 8, again_queue("batch"): None}, "uploads go six ahead of the slots"
+
+
+def test_rows_that_are_brought_back_go_on_at_once(journal: Journal) -> None:
+    """In the queue of those whose worker is gone; where that is in doubt, only those whose create cannot have left."""
+    journal.add([a_job(1), a_job(2, intent=INTENT), a_job(3)])
+
+    def ahead() -> set[str]:
+        return {each.workflow_id for each in journal.client.list_workflows(queue_name=again_queue("batch"))}
+
+    names = ["row-1-1", "row-2-1", "a stranger's"]
+    assert bring_back(journal, names, are_intended=False) == 1
+    assert ahead() == {"row-1-1"}
+    assert bring_back(journal, names) == 2
+    assert ahead() == {"row-1-1", "row-2-1"}
+
+
+def test_a_batch_that_says_nothing_runs_as_the_guide_has_it(journal: Journal) -> None:
+    """Five at once, a minute until a create counts as lost, no limit, and uploads stay."""
+    assert journal.options() == {
+        "max_jobs": 5,
+        "max_credits": None,
+        "poll_interval": None,
+        "settle": 60.0,
+        "delete_assets": False,
+    }
 
 
 # -- quiet -------------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
 
 
 def test_an_account_has_as_many_slots_as_the_largest_limit(journal: Journal) -> None:
-    """Neither more nor fewer, however often it is told; and one that nobody knows makes nobody wait."""
+    """Neither more nor fewer, however often it is told, if not for tasks that are there; and one that nobody knows makes nobody wait."""
 
     def slots(most: int) -> list[int]:
         def work(connection: Any) -> list[int]:
@@ -99,7 +99,10 @@ def test_an_account_has_as_many_slots_as_the_largest_limit(journal: Journal) -> 
 
         return journal.transactions.now(work)
 
-    assert [slots(most) for most in (2, 2, 4, 3)] == [[1, 2], [1, 2], [1, 2, 3, 4], [1, 2, 3, 4]]
+    for number in (1, 2):  # tasks that are there already, of an account that nobody has told of
+        journal.transactions.now(lambda connection: limits.force(connection, ACCOUNT, f"row-{number}"))  # noqa: B023
+        assert slots(0) == [*range(1, number + 1)]
+    assert [slots(most) for most in (2, 4, 3)] == [[1, 2], [1, 2, 3, 4], [1, 2, 3, 4]]
     for name in (ACCOUNT, "nobody"):
         gate = journal.transactions.now(lambda connection: limits.look(connection, name))  # noqa: B023
         assert (gate.seconds, gate.is_closed) == (0.0, False)

@@ -145,6 +145,7 @@ def test_what_is_known_of_a_row_is_kept() -> None:
     zero = row(seed=0, seconds=0.0, bytes=0)
     assert Facts.read(zero.job, "queued", zero.kept()) == zero
     assert row().kept() == "{}"
+    assert (row().sends, row().absent, row().paid) == (0, 0, False), "nothing was sent"
     assert not row().has_begun
     assert row(intent=INTENT).has_begun
     assert row(task_id="t").has_begun
