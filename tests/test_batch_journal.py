@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from useapi_runwayml.batch import limits
 from useapi_runwayml.batch.checks import Job
-from useapi_runwayml.batch.estates import bring_back
+from useapi_runwayml.batch.estates import bring_back, pending_of
 from useapi_runwayml.batch.journal import MEANWHILE, Journal, again_queue
 from useapi_runwayml.batch.ledger import Settings
 from useapi_runwayml.batch.places import HIDDEN, Folder
@@ -187,7 +188,7 @@ def test_what_is_asked_of_a_store_that_is_away_is_not_asked_for_ever(
     monkeypatch.setattr(journal.engine.pool, "connect", away)
     monkeypatch.setattr(time, "sleep", wait)
     with pytest.raises(NoConnection):
-        journal.queues()
+        pending_of(journal, ["w"])
 
 
 # -- folders -----------------------------------------------------------------------------------------------------------
@@ -208,11 +209,18 @@ def test_a_folder_is_made_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second one is told at once; after the first the next one may have it."""
+    """A second one is told at once; after the first the next one may have it, though nobody has tidied up after that yet."""
+    locks = list[Any]()
+
+    class Kept(filelock.FileLock):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            locks.append(self)
 
     def wait(seconds: float) -> None:
         raise AssertionError("it waits")
 
+    monkeypatch.setattr(filelock, "FileLock", Kept)
     monkeypatch.setattr(time, "sleep", wait)
     second = Folder(tmp_path).alone()
     with Folder(tmp_path).alone(), pytest.raises(BlockingIOError, match="another process runs this batch"):
