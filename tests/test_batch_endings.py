@@ -251,6 +251,17 @@ def test_a_file_is_had_and_known_before_it_takes_its_name(scene: Scene) -> None:
     assert scene.done == [("save", scene.row)]
 
 
+@pytest.mark.parametrize("was_begun", [False, True])
+def test_what_another_process_left_is_looked_for_only_where_there_was_one(scene: Scene, was_begun: bool) -> None:
+    """To look for half a file all of its folder is read, which twenty thousand new rows need not do."""
+    left = results.place_of(scene.place, "another")
+    left.write_bytes(b"half of it")
+    if was_begun:
+        scene.row.was_begun = True
+    assert scene.fetch() == {"kind": "fetched"}
+    assert left.exists() is not was_begun
+
+
 @pytest.mark.parametrize(("shown", "stage"), [(False, "task"), (True, "download"), (None, "download")])
 def test_a_result_whose_task_is_gone_says_so(scene: Scene, shown: bool | None, stage: str) -> None:
     """Gone for good it may be made anew; what is there all the same, or cannot be told, is looked for again by resume."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from useapi_runwayml.batch import limits
@@ -189,6 +189,15 @@ def test_what_is_asked_of_a_store_that_is_away_is_not_asked_for_ever(
     monkeypatch.setattr(time, "sleep", wait)
     with pytest.raises(NoConnection):
         pending_of(journal, ["w"])
+
+
+def test_a_journal_that_is_closed_lets_its_file_go(tmp_path: Path) -> None:
+    """Whoever wants to move it or throw it away may do so, on every system."""
+    made, closed = Journal(tmp_path), list[Any]()
+    event.listen(made.engine, "close", lambda *given: closed.append(given))
+    made.has_tables()
+    made.close()
+    assert closed
 
 
 # -- folders -----------------------------------------------------------------------------------------------------------

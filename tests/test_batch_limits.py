@@ -837,7 +837,7 @@ def test_a_row_whose_task_has_ended_has_no_slot(journal: Journal) -> None:
         one, two = await a_row(ledger, journal, 1), await a_row(ledger, journal, 2)
         for each in (one, two):
             await account.take(each)
-        one.may_have_slot, two.may_have_slot = True, False
+        two.may_have_slot = False
         await ledger.leave(one, 60.0)
         assert taken(journal) == 1
         await ledger.leave(two, 60.0)
