@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, insert, select, update
 from sqlalchemy.exc import ProgrammingError
 
 from useapi_runwayml.batch import accounts, limits
@@ -24,7 +27,20 @@ from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.notices import Notices
-from useapi_runwayml.batch.tables import ACCOUNTS, BATCHES, DOUBTFUL, LIVING, OVER, ROWS, SLOTS, WORKERS
+from useapi_runwayml.batch.store import open_store
+from useapi_runwayml.batch.tables import (
+    ACCOUNTS,
+    BATCHES,
+    DOUBTFUL,
+    INHERITED,
+    LIVING,
+    METADATA,
+    OVER,
+    ROWS,
+    SLOTS,
+    WORKERS,
+)
+from useapi_runwayml.batch.transactions import Transactions
 from useapi_runwayml.batch.uploads import Uploads
 
 from .conftest import soon
@@ -87,25 +103,6 @@ def test_slots_are_taken_lowered_and_given_back(journal: Journal) -> None:
         assert the_slots(journal) == 1
 
     asyncio.run(main())
-
-
-def test_an_account_has_as_many_slots_as_the_largest_limit(journal: Journal) -> None:
-    """Neither more nor fewer, however often it is told, if not for tasks that are there; and one that nobody knows makes nobody wait."""
-
-    def slots(most: int) -> list[int]:
-        def work(connection: Any) -> list[int]:
-            limits.know(connection, ACCOUNT, most)
-            return [*connection.execute(select(SLOTS.c.number).order_by(SLOTS.c.number)).scalars()]
-
-        return journal.transactions.now(work)
-
-    for number in (1, 2):  # tasks that are there already, of an account that nobody has told of
-        journal.transactions.now(lambda connection: limits.force(connection, ACCOUNT, f"row-{number}"))  # noqa: B023
-        assert slots(0) == [*range(1, number + 1)]
-    assert [slots(most) for most in (2, 4, 3)] == [[1, 2], [1, 2, 3, 4], [1, 2, 3, 4]]
-    for name in (ACCOUNT, "nobody"):
-        gate = journal.transactions.now(lambda connection: limits.look(connection, name))  # noqa: B023
-        assert (gate.seconds, gate.is_closed) == (0.0, False)
 
 
 def test_a_slot_that_a_row_has_is_its_own(journal: Journal) -> None:
@@ -403,6 +400,134 @@ def test_a_closed_gate_tells_every_worker_why(journal: Journal) -> None:
     assert told == [(ACCOUNT, "no credits")], "the first alone says so"
 
 
+# -- statement by statement --------------------------------------------------------------------------------------------
+OTHER = "other@example.com"
+FREE, LAST = ("", "", False, 0.0, False), ("", "", False, 0.0, True)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Transactions]:
+    """Our tables alone, which take no time to make."""
+    engine = open_store(tmp_path / "s.sqlite")
+    made = Transactions(engine)
+    made.now(METADATA.create_all)
+    yield made
+    engine.dispose()
+
+
+class Slots:
+    """Two accounts, as the statements see them."""
+
+    def __init__(self, tables: Transactions) -> None:
+        self.do = tables.now
+        for name, most in ((ACCOUNT, 2), (OTHER, 5)):
+            self.do(lambda connection: limits.know(connection, name, most))  # noqa: B023
+
+    def take(self, holder: str, account: str = ACCOUNT, most: int = 2) -> Any:
+        return tuple(self.do(lambda connection: limits.take(connection, account, holder, most)))
+
+    def force(self, holder: str, account: str = ACCOUNT) -> None:
+        self.do(lambda connection: limits.force(connection, account, holder))
+
+    def give(self, holder: str, calm: float = 1000.0) -> None:
+        self.do(lambda connection: limits.give(connection, holder, calm))
+
+    def lower(self, pause: float = 0.0, account: str = ACCOUNT) -> None:
+        self.do(lambda connection: limits.lower(connection, account, pause))
+
+    def held(self, account: str = ACCOUNT) -> dict[int, str | None]:
+        """Who has which slot."""
+        question = select(SLOTS.c.number, SLOTS.c.holder).where(SLOTS.c.account == account)
+        return dict(map(tuple, self.do(lambda connection: connection.execute(question).all())))
+
+    def lowered(self, account: str = ACCOUNT) -> int | None:
+        question = select(ACCOUNTS.c.slots).where(ACCOUNTS.c.name == account)
+        return self.do(lambda connection: connection.scalar(question))
+
+
+def test_an_account_has_as_many_slots_as_the_largest_limit(tables: Transactions) -> None:
+    """Neither more nor fewer, however often it is told; and one that nobody knows makes nobody wait."""
+
+    def slots(most: int) -> list[int]:
+        def work(connection: Any) -> list[int]:
+            limits.know(connection, ACCOUNT, most)
+            return [*connection.execute(select(SLOTS.c.number).order_by(SLOTS.c.number)).scalars()]
+
+        return tables.now(work)
+
+    assert [slots(most) for most in (2, 2, 4, 3)] == [[1, 2], [1, 2], [1, 2, 3, 4], [1, 2, 3, 4]]
+    for name in (ACCOUNT, "nobody"):
+        gate = tables.now(lambda connection: limits.look(connection, name))  # noqa: B023
+        assert (gate.seconds, gate.is_closed) == (0.0, False)
+
+
+def test_a_slot_is_the_first_free_one(tables: Transactions) -> None:
+    """Of this account, and of as many as the row may have; who has one keeps it, and the last one is known as that."""
+    slots = Slots(tables)
+    assert slots.take("x", OTHER, 5) == FREE
+    assert slots.take("r1") == FREE
+    assert slots.take("r2") == LAST
+    assert slots.take("r2") == slots.take("r1") == FREE, "they have one"
+    assert slots.take("r3")[0] == "its slots are taken, or it is busy"
+    assert slots.held() == {1: "r1", 2: "r2"}
+    slots.give("r1")
+    assert slots.held() == {1: None, 2: "r2"}
+    assert slots.take("r3", most=1) == LAST
+    assert slots.held() == {1: "r3", 2: "r2"}
+    assert slots.held(OTHER) == {1: "x", **dict.fromkeys(range(2, 6))}
+
+
+def test_a_task_that_is_there_has_a_slot_in_any_case(tables: Transactions) -> None:
+    """The first that is free, else one more than there are, the next number; never two, and also of an account that nobody told of."""
+    slots = Slots(tables)
+    for each in ("r1", "r1", "r2", "r3", "r3"):
+        slots.force(each)
+    assert slots.held() == {1: "r1", 2: "r2", 3: "r3"}
+    slots.give("r2")
+    slots.force("r1")
+    slots.force("r4")
+    assert slots.held() == {1: "r1", 2: "r4", 3: "r3"}
+    slots.force("n1", "new@example.com")
+    slots.force("n2", "new@example.com")
+    assert slots.held("new@example.com") == {1: "n1", 2: "n2"}
+
+
+def test_an_account_that_was_full_gets_a_slot_back_for_each_calm(tables: Transactions) -> None:
+    """No more run than were let in beside the refused one, until that; of another account nothing is changed."""
+    slots = Slots(tables)
+    for each in ("r1", "r2"):
+        slots.take(each)
+    slots.take("x", OTHER, 5)
+    slots.lower(account=OTHER)
+    slots.lower()
+    assert (slots.lowered(), slots.lowered(OTHER)) == (1, 1)
+    slots.give("r1")
+    assert slots.lowered() == 1, "it was not calm for so long"
+    assert slots.take("r1")[0], "one runs"
+    slots.give("r2")
+    assert slots.take("r1") == FREE
+    slots.give("r1", calm=-1.0)
+    assert slots.lowered() == 2
+    slots.take("r1")
+    slots.give("r1", calm=500.0)
+    assert (slots.lowered(), slots.lowered(OTHER)) == (2, 1), "once for each calm"
+
+
+def test_an_account_that_is_shut_or_busy_takes_nothing(tables: Transactions) -> None:
+    """It alone: shut until it is opened, with words and error, and busy for as long as the service asks."""
+    slots = Slots(tables)
+    slots.do(lambda connection: limits.close(connection, ACCOUNT, "no credits", "E"))
+    assert slots.take("r1") == ("no credits", "E", True, 0.0, False)
+    assert slots.take("x", OTHER, 5) == FREE
+    slots.do(limits.reopen)
+    slots.lower(100.0)
+    why, _, is_closed, seconds, is_full = slots.take("r1")
+    assert (bool(why), is_closed, is_full) == (True, False, False)
+    assert 90 < seconds <= 100
+    assert slots.take("y", OTHER, 5) == FREE
+    assert slots.held() == {1: None, 2: None}
+
+
 # -- what a create may cost --------------------------------------------------------------------------------------------
 def begun(journal: Journal, numbers: range, most: float | None) -> Ledger:
     journal.add([row(number).job for number in numbers], Settings(), None)
@@ -467,6 +592,100 @@ def test_room_that_comes_meanwhile_is_reserved(journal: Journal, monkeypatch: py
         one = await a_row(ledger, journal, 1)
         await ledger.intend(one, {"reply_ref": "r1"}, 25)
         assert spent(journal) == 25
+
+    asyncio.run(main())
+
+
+def begun_without_queues(tables: Transactions, numbers: range, most: float | None) -> Ledger:
+    """Rows that nobody hands out, beside a batch of the same store that may spend more."""
+    jobs = [row(number).job for number in numbers]
+    kept = [
+        {
+            "id": f"b:{job.id}",
+            "batch": "b",
+            "row": job.row,
+            "attempt": 1,
+            "queue": "q",
+            "state": "queued",
+            "job": job.write(Path("/")),
+            "facts": "{}",
+        }
+        for job in jobs
+    ]
+    names = {"b": Settings(max_jobs=4), "c": Settings(max_jobs=9)}
+    batches = [
+        {"name": name, "options": json.dumps(asdict(settings)), "max_credits": most if name == "b" else 10**6}
+        for name, settings in names.items()
+    ]
+    asked = itertools.count()
+
+    def ask(*_: Any) -> None:
+        assert next(asked) < 500, "it never ends"
+
+    def begin(connection: Any) -> None:
+        connection.execute(insert(ROWS), kept)
+        connection.execute(insert(BATCHES), batches)
+        connection.execute(insert(WORKERS), [{"id": "w"}, {"id": "x"}])
+
+    tables.now(begin)
+    event.listen(tables.engine, "before_cursor_execute", ask)
+    return Ledger(tables, "w", Path("/"))
+
+
+def test_a_limit_is_kept_to_the_credit(tables: Transactions) -> None:
+    """Of this batch alone: what is reserved counts, what came to nothing does not, and what nobody can price is not begun."""
+    ledger = begun_without_queues(tables, range(1, 3), 100.0)
+
+    def spent() -> dict[str, float]:
+        rows = tables.now(lambda connection: connection.execute(select(BATCHES.c.name, BATCHES.c.spent)).all())
+        return dict(map(tuple, rows))
+
+    async def main() -> None:
+        one, two = [await ledger.take(f"b:row-{number}-1") for number in (1, 2)]
+        assert one is not None
+        assert two is not None
+        await ledger.intend(one, {"reply_ref": "r1"}, 60)
+        assert spent() == {"b": 60, "c": 0}
+        for credits in (41, None):
+            with pytest.raises(Held):
+                await ledger.intend(two, {"reply_ref": "r2"}, credits)
+        await ledger.intend(two, {"reply_ref": "r2"}, 40)
+        assert spent() == {"b": 100, "c": 0}
+        await ledger.drop(one)
+        assert spent() == {"b": 40, "c": 0}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("life", "taken_by_others"), [(LIVING, ()), (DOUBTFUL, (1,)), (OVER, (1, 2)), (INHERITED, (1, 2))]
+)
+def test_a_row_is_one_workers_for_as_long_as_that_may_live(
+    tables: Transactions, life: int, taken_by_others: tuple[int, ...]
+) -> None:
+    """In doubt, what may still be sent is left to it; a row is read with its own batch's settings, and with its own slot."""
+    ledger = begun_without_queues(tables, range(1, 4), None)
+    other = Ledger(tables, "x", Path("/"))
+
+    def slot(connection: Any) -> None:
+        limits.know(connection, ACCOUNT, 2)
+        limits.force(connection, ACCOUNT, "b:row-2-1")
+
+    async def main() -> None:
+        rows = [await ledger.take(f"b:row-{number}-1") for number in (1, 2)]
+        assert rows[1] is not None
+        await ledger.intend(rows[1], {"reply_ref": "r"}, 25)
+        tables.now(slot)
+        gone = update(WORKERS).where(WORKERS.c.id == "w").values(life=life)
+        tables.now(lambda connection: connection.execute(gone))
+        found = {number: await other.take(f"b:row-{number}-1") for number in (1, 2, 3)}
+        assert {number: each is not None for number, each in found.items()} == {
+            1: 1 in taken_by_others,
+            2: 2 in taken_by_others,
+            3: True,
+        }
+        for each in found.values():
+            assert each is None or (each.settings.max_jobs, each.has_slot) == (4, each.job.row == 2)
 
     asyncio.run(main())
 
