@@ -465,6 +465,7 @@ def test_a_slot_is_the_first_free_one(tables: Transactions) -> None:
     """Of this account, and of as many as the row may have; who has one keeps it, and the last one is known as that."""
     slots = Slots(tables)
     assert slots.take("x", OTHER, 5) == FREE
+    assert slots.take("y", OTHER, 2) == LAST, "of its two, though there are more"
     assert slots.take("r1") == FREE
     assert slots.take("r2") == LAST
     assert slots.take("r2") == slots.take("r1") == FREE, "they have one"
@@ -474,7 +475,7 @@ def test_a_slot_is_the_first_free_one(tables: Transactions) -> None:
     assert slots.held() == {1: None, 2: "r2"}
     assert slots.take("r3", most=1) == LAST
     assert slots.held() == {1: "r3", 2: "r2"}
-    assert slots.held(OTHER) == {1: "x", **dict.fromkeys(range(2, 6))}
+    assert slots.held(OTHER) == {1: "x", 2: "y", **dict.fromkeys(range(3, 6))}
 
 
 def test_a_task_that_is_there_has_a_slot_in_any_case(tables: Transactions) -> None:
