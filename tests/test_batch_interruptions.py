@@ -31,7 +31,18 @@ from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.posting import Posting
 from useapi_runwayml.batch.steps import Steps
-from useapi_runwayml.batch.tables import ACCOUNTS, ROWS, SLOTS, UPLOADS
+from useapi_runwayml.batch.tables import (
+    ACCOUNTS,
+    DOUBTFUL,
+    INHERITED,
+    LIVING,
+    NOTICES,
+    OVER,
+    ROWS,
+    SLOTS,
+    UPLOADS,
+    WORKERS,
+)
 from useapi_runwayml.batch.telling import Stopped
 from useapi_runwayml.batch.uploads import Uploads
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
@@ -71,6 +82,30 @@ def test_no_create_leaves_after_an_interruption_that_was_lost() -> None:
 
     asyncio.run(main())
     assert not posting.was_sent("r")
+
+
+def test_only_the_post_of_a_create_is_looked_at() -> None:
+    """What else is sent meanwhile, or by the same task before and after, needs no lock and was no create; one that is over is forgotten."""
+    asked, posting = [0], Posting()
+
+    async def is_sure() -> bool:
+        asked[0] += 1
+        return True
+
+    async def main() -> None:
+        upload, read = (httpx.Request(method, "http://h/x") for method in ("POST", "GET"))
+        await posting(upload)
+        with posting.of("r"):
+            await posting(read)
+            assert (asked, posting.was_sent("r")) == ([0], False)
+            await posting(httpx.Request("POST", "http://h/create"))
+        assert (asked, posting.was_sent("r")) == ([1], True)
+        posting.forget("r")
+        await posting(upload)
+        assert (asked, posting.was_sent("r")) == ([1], False)
+
+    posting.is_sure = is_sure
+    asyncio.run(main())
 
 
 def test_what_loses_its_interruption_is_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,6 +381,34 @@ def test_a_machines_clock_that_was_set_back_holds_up_nobody(journal: Journal) ->
     assert found.busy_until == 0
     assert found.slots == 1
     assert 0 < found.busy_at < far
+
+
+def test_whoever_runs_a_folder_is_alone_in_it(journal: Journal) -> None:
+    """All that were there before are gone, and wait for nothing; what was taken over already stays so. It ends like them."""
+
+    def ask(statement: Any) -> Any:
+        return journal.transactions.now(lambda connection: [*connection.execute(statement)])
+
+    def wait(worker: str) -> None:
+        journal.transactions.now(
+            lambda connection: connection.execute(insert(NOTICES).values(worker=worker, about="row", told="again"))
+        )
+
+    before = {"a": LIVING, "b": DOUBTFUL, "c": OVER, "d": INHERITED}
+    for worker, life in before.items():
+        journal.transactions.now(
+            lambda connection, values={"id": worker, "life": life}: connection.execute(insert(WORKERS).values(**values))
+        )
+    wait("a")
+    one = journal.place.presence(journal.engine)
+    one.begin()
+    lives = dict.fromkeys("abc", OVER) | {"d": INHERITED}
+    assert dict(ask(select(WORKERS.c.id, WORKERS.c.life))) == lives | {one.worker: LIVING}
+    assert ask(select(NOTICES)) == []
+    wait(one.worker)
+    one.end()
+    assert dict(ask(select(WORKERS.c.id, WORKERS.c.life))) == lives | {one.worker: OVER}
+    assert ask(select(NOTICES)) == []
 
 
 def test_time_is_the_services_alone() -> None:

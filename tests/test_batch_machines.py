@@ -17,9 +17,10 @@ from useapi_runwayml.batch import presence as presences
 from useapi_runwayml.batch.estates import take_over
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Settings
+from useapi_runwayml.batch.notices import Notices
 from useapi_runwayml.batch.places import Database, Unusable
 from useapi_runwayml.batch.presence import Locked, PresenceLost, process_of
-from useapi_runwayml.batch.tables import DOUBTFUL, INHERITED, LIVING, OVER, ROWS, WORKERS
+from useapi_runwayml.batch.tables import DOUBTFUL, INHERITED, LIVING, NOTICES, OVER, ROWS, WORKERS
 
 from .postgres import Postgres
 
@@ -206,6 +207,28 @@ def test_an_end_is_told_at_once(journal: Journal, worker: Any) -> None:
     assert life(journal, other) == OVER
 
 
+def test_a_worker_that_is_there_hides_none_that_is_gone(journal: Journal, worker: Any) -> None:
+    """All others are looked at; and what a worker waited for, or one that ends, nobody waits for once it is gone, and only then."""
+    one, living, doubtful, dead = (worker() for _ in range(4))
+    for each in (one, living, doubtful, dead):
+        notices = Notices(journal.engine)
+        notices.worker = each.worker
+        notices.tell("row", "again in 2 h")
+    for each in (doubtful, dead):
+        vanish(each)
+        change(journal, each, place="elsewhere", beat=WORKERS.c.beat - 3.5)
+    change(journal, doubtful, server="another time")
+    one.look()
+    assert [life(journal, each) for each in (living, doubtful, dead)] == [LIVING, DOUBTFUL, OVER]
+
+    def waiting_ones() -> set[str]:
+        return journal.transactions.now(lambda connection: {*connection.execute(select(NOTICES.c.worker)).scalars()})
+
+    assert waiting_ones() == {one.worker, living.worker, doubtful.worker}
+    living.end()
+    assert waiting_ones() == {one.worker, doubtful.worker}
+
+
 def test_a_pooler_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that gives two connections the same session keeps no lock: it is told in words, before anything is sent."""
     assert isinstance(journal.place, Database)
@@ -271,7 +294,10 @@ def test_a_worker_that_is_stopped_amid_a_transaction_holds_nobody_up(journal: Jo
     assert journal.transactions.now(lambda connection: connection.scalar(question)) == "5s"
 
 
-@pytest.mark.parametrize(("seconds", "answers", "is_sent"), [(0.1, [True], True), (9.0, [True, False], False)])
+@pytest.mark.parametrize(
+    ("seconds", "answers", "is_sent"),
+    [(0.1, [True], True), (1.0, [True, False], False), (9.0, [True, False], False)],
+)
 def test_an_answer_from_before_a_sleep_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, seconds: float, answers: list[bool], is_sent: bool
 ) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Terms:
     """What a run of a plan may do: the attempts of rows that it may pay for, and the jobs that it puts into the journal."""
 
-    is_retry: bool = False
-    is_check: bool = False
+    is_retry: bool
+    is_check: bool
     paid: frozenset[tuple[int, int]] = frozenset()
     jobs: Sequence[Job] = ()
     reading: Reading | None = None

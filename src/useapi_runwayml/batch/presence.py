@@ -73,7 +73,7 @@ class Alone:
             connection.execute(update(WORKERS).where(WORKERS.c.life < OVER).values(life=OVER))
             connection.execute(insert(WORKERS).values(id=self.worker))
             # by this machine's clock, which may have been set since: the service is asked anew, and says so again
-            connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.busy_at > 0).values(busy_until=0, busy_at=now()))
+            connection.execute(update(ACCOUNTS).values(busy_until=0, busy_at=now()))
             connection.execute(delete(NOTICES))
 
     def is_sure(self) -> bool:
