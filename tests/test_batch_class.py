@@ -17,7 +17,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -26,11 +26,13 @@ import pytest
 
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
-from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner
+from useapi_runwayml.batch import Batch, BatchError, BatchProgress, Plan, runner, telling
 from useapi_runwayml.batch.alone import alone
-from useapi_runwayml.batch.checks import Estimate
-from useapi_runwayml.batch.facts import latest
+from useapi_runwayml.batch.checks import Estimate, Job
+from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.journal import Journal
+from useapi_runwayml.batch.refusals import worded
+from useapi_runwayml.batch.report import page
 from useapi_runwayml.cli import batch_asking, batch_resolving, batch_view
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.cli.exits import Stop
@@ -871,6 +873,47 @@ def test_what_is_put_into_a_database_may_be_paid_for(
     jobs[1]["output"] = str(place.folder.parent / "x.mp4")
     (problem,) = Batch(jobs, database=url, name="b").plan(add=True).problems
     assert "does not lie below the root" in str(problem)
+
+
+def test_the_page_has_each_clip_before_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of each row and nothing else, the reason of one that failed; a clip that is not there is said to be missing."""
+    for name in ("c.mp4", "o 1.mp4"):
+        (tmp_path / name).write_bytes(MP4)
+    done = Job(1, 2, str(tmp_path / "c.mp4"), "a <b>", str(tmp_path / "o 1.mp4"))
+    failed = replace(done, row=2, video="gone.mp4", output=str(tmp_path / "2.mp4"), attempt=2)
+    rows = [
+        telling.told(Facts(done, "done", seed=7, seconds=3.5, bytes=9, task_id="t")),
+        telling.told(Facts(failed, "failed", why="so & so")),
+    ]
+    _, one, two = page(rows, tmp_path / "beside").split("<article>")
+    assert '<p class="facts">seed 7 · took 3.5 s · bytes 9 · task t</p>' in one
+    assert '<p class="facts">attempt 2</p>' in two
+    assert (one.count("<p class="), two.count("<p class=")) == (2, 3)
+    assert '<p class="state failed">so &amp; so</p>' in two
+    assert [*re.findall('src="([^"]+)"', one)] == ["../c.mp4", "../o%201.mp4"]
+    assert [*re.findall("no video [a-z]+", one + two)] == ["no video before", "no video after"]
+
+    def of_another_drive(path: str, beside: Path) -> str:
+        raise ValueError(path)
+
+    monkeypatch.setattr(os.path, "relpath", of_another_drive)
+    assert f'src="{(tmp_path / "o 1.mp4").as_uri()}"' in page(rows, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file", "jobs.csv"), "jobs.csv: No such file"),
+        (OSError(5, "make room"), "make room"),
+        (OSError("so it is"), "so it is"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_words(error: OSError, said: str) -> None:
+    """By its file, its reason, or at least its kind."""
+    with pytest.raises(BatchError) as raised, worded():
+        raise error
+    assert (str(raised.value), raised.value.maybe_sent) == (said, False)
 
 
 @pytest.mark.slow

@@ -426,6 +426,20 @@ def test_a_file_is_known_by_its_digest(tmp_path: Path, there: Any, place: Any, f
         assert path.read_bytes() == there
 
 
+def test_the_folder_of_a_result_is_made_and_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders in folders too; what another process has swept meanwhile is missed by nobody."""
+    path = tmp_path / "a" / "b" / "1.mp4"
+    place = results.place_of(path, "row-1-1")
+    for _ in range(2):
+        results.make_room(path, place, sweeps=False)
+        assert path.parent.is_dir()
+    place.touch()
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [*glob(self, pattern), self / "gone.part"])
+    results.make_room(path, place, sweeps=True)
+    assert [*path.parent.iterdir()] == []
+
+
 # -- what may be paid --------------------------------------------------------------------------------------------------
 def known(state: str, *, row: int = 1, stage: str = "", task_id: str | None = None, intent: Any = None) -> Facts:
     job = Job(row, row + 1, "c.mp4", "x", f"{row}.mp4", parameters={"seconds": 5})

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import ProgrammingError
 from useapi_runwayml.batch import accounts, limits
 from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.checks import Job
+from useapi_runwayml.batch.comparing import Reading
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
@@ -1022,6 +1023,25 @@ def test_the_limits_hold_in_any_order(journal: Journal) -> None:
         derandomize=True,
     )
     run_state_machine_as_test(Here, settings=how)
+
+
+def test_a_batch_is_read_alone_and_all_of_them_together(journal: Journal, tmp_path: Path) -> None:
+    """Its own rows, options and reading, of however many that the database has; of one that there is not there is nothing."""
+    other, none = (Journal(replace(journal.place, batch=name), tmp_path) for name in ("another", "none"))
+    everything = Journal(replace(journal.place, batch=None), tmp_path)
+    reading = Reading("1234", "results", {"seed": 7})
+    journal.add([row(1).job, row(2).job], Settings(max_jobs=3), reading)
+    other.add([row(3).job], Settings(max_jobs=4))
+    found = [[each.job.row for each in batch.facts()] for batch in (journal, other, none, everything)]
+    assert found == [[1, 2], [3], [], [1, 2, 3]]
+    assert [batch.count() for batch in (journal, other, none, everything)] == [2, 1, 0, 3]
+    assert [batch.reading() for batch in (journal, other, none)] == [reading, None, None]
+    assert [batch.options().get("max_jobs") for batch in (journal, other, none)] == [3, 4, None]
+    workflow = journal.workflow(row(1).job)
+    assert journal.workflows_among([workflow, "account a"]) == {workflow}
+    assert journal.workflows_among([]) == set()
+    for each in (other, none, everything):
+        each.close()
 
 
 def test_the_tables_are_the_same_twice(journal: Journal) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,6 +206,7 @@ def test_an_end_is_told_at_once(journal: Journal, worker: Any) -> None:
     one, other = worker(), worker()
     other.end()
     assert life(journal, other) == OVER
+    assert not other.is_sure()
     one.look()
     assert life(journal, other) == OVER
 
@@ -227,6 +231,44 @@ def test_a_worker_that_is_there_hides_none_that_is_gone(journal: Journal, worker
     assert waiting_ones() == {one.worker, living.worker, doubtful.worker}
     living.end()
     assert waiting_ones() == {one.worker, doubtful.worker}
+
+
+def test_ids_that_differ_in_their_last_digit_have_two_locks(journal: Journal) -> None:
+    """One of the two is gone, and is known to be."""
+    assert isinstance(journal.place, Database)
+    one, other = Locked(journal.engine, journal.place.url), Locked(journal.engine, journal.place.url)
+    one.worker, other.worker = "fffffffe" + "0" * 24, "ffffffff" + "0" * 24
+    try:
+        one.begin()
+        other.begin()
+        vanish(other)
+        change(journal, other, place="elsewhere", beat=WORKERS.c.beat - 3.5)
+        one.look()
+        assert (life(journal, one), life(journal, other)) == (LIVING, OVER)
+    finally:
+        for each in (one, other):
+            each._close()
+
+
+def test_a_process_is_known_by_the_moment_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for all of its life, whatever room it takes; a later one began later; where nothing tells it there is no word of it."""
+    mine = process_of(os.getpid())
+    if not mine:
+        pytest.skip("this system has no such files")
+    with mmap.mmap(-1, 1 << 26):
+        assert process_of(os.getpid()) == mine
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        number, began = process_of(child.pid).split()
+        child.communicate(b"\n")
+    assert (number, int(began) > int(mine.split()[1])) == (str(child.pid), True)
+    assert process_of(child.pid) == ""
+    assert presences.place_of_processes()
+
+    def missing(path: str) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "readlink", missing)
+    assert presences.place_of_processes() == ""
 
 
 def test_a_pooler_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,12 +301,13 @@ def test_a_lock_counts_only_once_its_worker_is_known(
         patch.setattr(
             Locked, "_beat", lambda self, own, backend: (_ for _ in ()).throw(OSError("too many connections"))
         )
-        with pytest.raises(OSError, match="too many"):
+        with pytest.raises(OSError, match="too many") as kept:
             one.look()
         assert not one.is_sure()
     assert Locked._beat is beat
     one.look()
-    assert one.is_sure()
+    assert one.is_sure(), "no session has its lock any more, though the error is kept"
+    assert kept.value.args == ("too many connections",)
 
 
 def test_one_that_was_taken_for_gone_is_sure_of_nothing_more(journal: Journal, worker: Any) -> None:

@@ -81,6 +81,7 @@ def test_letters_that_nobody_sees_before_a_name_are_left_out(tmp_path: Path, nam
         ("7.000", 7),
         (" 7 ", 7),
         ("7.5", "7.5"),
+        (" 7.5 ", "7.5"),
         ("7e0", "7e0"),
         ("7.", "7."),
         ("0x7", "0x7"),
@@ -134,6 +135,15 @@ def test_json_in_three_forms(tmp_path: Path, name: str) -> None:
             codecs.BOM_UTF8 + b"video,prompt\nc.mp4,\xe4\n",
             "line 2: it is not UTF-8; save the file as “CSV UTF-8”",
         ),
+        ("a.csv", b"\nvideo,prompt\nc.mp4,\xe4\n", "line 3: it is not UTF-8; save the file as “CSV UTF-8”"),
+        (
+            "a.csv",
+            "video,secods\nc.mp4,5\n",
+            "line 2: there is no column 'secods' for video_to_video; is seconds meant?",
+        ),
+        ("a.csv", "video,zzz\nc.mp4,5\n", "line 2: there is no column 'zzz' for video_to_video"),
+        ("a.json", '[{"endpoint": "none"}]', "line 1: there is no endpoint 'none': video_to_video, "),
+        ("a.json", '[{"endpoint": 7}]', "line 1: there is no endpoint 7: video_to_video, "),
         ("a.csv", "", "a.csv has no jobs"),
         ("a.csv", "video,prompt\n", "a.csv has no jobs"),
         ("a.json", "{", "no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
@@ -153,7 +163,7 @@ def test_a_bad_form_is_told_with_its_line(tmp_path: Path, name: str, content: st
     """In words for whoever made the file."""
     (problem,) = read(tmp_path, name, content).problems
     assert problem.startswith(told)
-    assert problem == told or told.endswith("JSON: ")
+    assert problem == told or told.endswith(("JSON: ", "video_to_video, "))
 
 
 @pytest.mark.parametrize(
@@ -239,6 +249,51 @@ def test_names_that_only_look_different_are_one(tmp_path: Path) -> None:
         _, problems = check(tmp_path, {**job, "output": one}, {**job, "output": two})
         assert len(problems) == 1
         assert told in problems[0]
+
+
+def test_what_stands_behind_a_bad_or_an_empty_line_is_read(tmp_path: Path) -> None:
+    """All of a file is read, whatever stands between its jobs; empty cells behind the last column are none."""
+    job = '{"video": "c.mp4", "prompt": "x"}'
+    jobs = read(tmp_path, "a.jsonl", f"\n{job}\n\n{{\n{job}\n[]\n{job}\n")
+    assert [row.line for row in jobs.rows] == [2, 5, 7]
+    assert [each.partition(":")[0] for each in jobs.problems] == ["line 4", "line 6"]
+    jobs = read(tmp_path, "a.csv", "video,prompt\n,\nc.mp4,x,,\n\nd.mp4,y\n")
+    assert (jobs.problems, [row.line for row in jobs.rows]) == ([], [3, 5])
+
+
+def test_a_cell_is_of_the_type_of_its_column_alone(tmp_path: Path) -> None:
+    """A prompt of one word that means something elsewhere stays a text, as does what is none of its type; what is no prompt has no spaces around it."""
+    deep = "[" * 100_000
+    lines = [
+        "video,prompt,endpoint,explore_mode,extra_body",
+        " c.mp4 ,no, aleph ,maybe,{",
+        f"d.mp4, 7 ,,NO,{deep}",
+        "e.mp4,,,,[7]",
+    ]
+    jobs = read(tmp_path, "a.csv", "\n".join(lines))
+    assert jobs.problems == []
+    assert [row.endpoint for row in jobs.rows] == ["aleph", ENDPOINT, ENDPOINT]
+    assert [dict(row.values) for row in jobs.rows] == [
+        {"video": "c.mp4", "prompt": "no", "endpoint": "aleph", "explore_mode": "maybe", "extra_body": "{"},
+        {"video": "d.mp4", "prompt": " 7 ", "explore_mode": False, "extra_body": deep},
+        {"video": "e.mp4", "extra_body": [7]},
+    ]
+    (row,) = read(tmp_path, "a.json", '[{"video": "c.mp4", "endpoint": " aleph "}]').rows
+    assert row.endpoint == "aleph"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "there are no jobs"),
+        (["x"], "job 1: a job must be an object"),
+        ([{"seed": float("nan")}], "job 1: seed: a float is no value of a job"),
+        ([{"video": "c.mp4", "prompt": "x"}], None),
+    ],
+)
+def test_jobs_of_python_that_are_none_are_told(given: list[Any], told: str | None) -> None:
+    """Each problem once, and none of jobs that are fine."""
+    assert rows.given_jobs(given).problems == ([] if told is None else [told])
 
 
 def test_odd_lines_are_no_reason_to_refuse(tmp_path: Path) -> None:

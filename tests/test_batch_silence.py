@@ -135,6 +135,8 @@ def test_a_pause_in_words(seconds: float, told: str) -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "said"),
     [
+        (399, {"retry-after": "3600"}, ""),
+        (400, {"retry-after": "3600"}, "400, and it asks to wait 1 h 0 min"),
         (429, {"retry-after": "29"}, ""),
         (429, {"retry-after": "30"}, "429, and it asks to wait 30 s"),
         (503, {"retry-after": "Fri, 02 Jan 2026 05:00:00 GMT", "date": "Fri, 02 Jan 2026 03:00:00 GMT"}, "2 h 0 min"),
@@ -210,6 +212,32 @@ def test_a_service_that_is_down_is_told() -> None:
     assert at(30, 503) == at(3600, 503) == "it answers 503; it is asked again and again"
     assert at(3700, 404) == ""
     assert at(3800, 503, sent) == at(3900, 503, sent) == "", "a create's answer is its row's"
+
+
+def test_a_wish_to_wait_is_an_answer_and_the_word_of_silence_goes() -> None:
+    """From 500 on an answer says that the service is down, below it that it is there; and so does one that asks to wait."""
+    now, words = [0.0], dict[str, str]()
+
+    class Clock(BatchClock):
+        def monotonic(self) -> float:
+            return now[0]
+
+    pulse = Pulse(Clock(), words.__setitem__)
+    read = httpx.Request("GET", "https://a.test/v1/x", headers={"authorization": "x"})
+
+    def at(moment: float, status: int | None = None, **headers: str) -> str:
+        now[0] = moment
+        asyncio.run(pulse.asked(read))
+        if status is not None:
+            asyncio.run(pulse.answered(httpx.Response(status, headers=headers, request=read)))
+        pulse.check()
+        return words.get("the service", "")
+
+    down = "it answers 500; it is asked again and again"
+    silent = "no answer, or no connection; it is asked again and again"
+    assert [at(0, 500), at(30, 500), at(60, 499)] == ["", down, ""]
+    assert [at(100), at(130)] == ["", silent]
+    assert [at(140, 503, **{"retry-after": "3600"}), at(150), at(179), at(180)] == ["", "", "", silent]
 
 
 def test_a_row_that_is_waited_for_no_more_is_known_as_such() -> None:

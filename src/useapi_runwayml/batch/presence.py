@@ -147,16 +147,14 @@ class Locked:
                 raise StillTaken  # an old session of ours may still have it: the next beat tries again
             made(own, backend)
         except BaseException:
-            own.invalidate()
-            own.close()
+            _end(own)
             raise
         self._own, self._backend = own, backend
 
     def _close(self) -> None:
         own, self._own = self._own, None
         if own is not None:
-            own.invalidate()
-            own.close()
+            _end(own)
 
     def _holds(self) -> bool:
         """Asked of the very connection that took the lock: it is the same session, and the session has it."""
@@ -217,6 +215,12 @@ POOLED = (
     "give the address of PostgreSQL itself (or a pooler in session mode)"
 )
 GONE = "other workers took this one for gone, and its rows over: nothing more is sent. Start it again"
+
+
+def _end(own: Connection) -> None:
+    """A connection that nobody uses any more, whatever became of it: no session keeps our lock."""
+    own.invalidate()
+    own.close()
 
 
 def bury(connection: Connection, worker: str) -> None:

@@ -27,14 +27,13 @@ class Pulse:
 
     async def answered(self, response: httpx.Response) -> None:
         wish = retry_after(response.headers, None) if response.status_code >= 400 else None
-        is_long = wish is not None and wish >= LONG
+        told = "" if wish is None or wish < LONG else f"{response.status_code}, and it asks to wait {lasting(wish)}"
         is_ours = "authorization" in response.request.headers
-        if response.status_code < 500 or is_long or not is_ours:
+        if response.status_code < 500 or told or not is_ours:
             self._since, self._status = None, 0
             self._tell(SILENT, "")
         elif response.request.method == "GET":
             self._status = response.status_code
-        told = f"{response.status_code}, and it asks to wait {lasting(wish or 0)}" if is_long else ""
         self._tell(place_of(response.request), told)
 
     def check(self) -> None:

@@ -47,14 +47,15 @@ class Records:
 
     def options(self) -> dict[str, Any]:
         """The options of the batch; empty when there is none."""
-        found = self._ask(select(BATCHES.c.options).where(BATCHES.c.name == self.batch)) if self.has_tables() else []
-        options: dict[str, Any] = json.loads(found[0].options) if found else {}
+        question = select(BATCHES.c.options).where(BATCHES.c.name == self.batch)
+        found = self._first(question) if self.has_tables() else None
+        options: dict[str, Any] = json.loads(found) if found else {}
         return options
 
     def reading(self) -> Reading | None:
         """How the jobs file was read; None of a batch that had none."""
-        found = self._ask(select(BATCHES.c.reading).where(BATCHES.c.name == self.batch))
-        return Reading(**json.loads(found[0].reading)) if found and found[0].reading else None
+        found = self._first(select(BATCHES.c.reading).where(BATCHES.c.name == self.batch))
+        return Reading(**json.loads(found)) if found else None
 
     def facts(self) -> list[Facts]:
         """What is known of every attempt of every row."""
@@ -66,7 +67,7 @@ class Records:
 
     def count(self) -> int:
         """How many attempts there are of all rows."""
-        return int(self._ask(select(func.count()).select_from(ROWS).where(self.mine()))[0][0])
+        return int(self._first(select(func.count()).select_from(ROWS).where(self.mine())))
 
     def mine(self) -> ColumnElement[bool]:
         """The rows of the batch, or of all."""
@@ -98,6 +99,10 @@ class Records:
     def workflow(self, job: Job) -> str:
         """What the workflow of a row is called: its name in its batch, where the store has one batch alone."""
         return job.id if isinstance(self.place, Folder) else f"{self.batch}:{job.id}"
+
+    def _first(self, question: Any) -> Any:
+        """The one value that is asked for; None when there is none."""
+        return self.transactions.now(lambda connection: connection.scalar(question))
 
     def _ask(self, question: Any) -> list[Any]:
         return self.transactions.now(lambda connection: [*connection.execute(question)])

@@ -138,7 +138,7 @@ def _csv(text: str, jobs: Jobs) -> Iterator[tuple[int, dict[str, Any]]]:
                     for name in dict.fromkeys(header)
                     if name and header.count(name) > 1
                 )
-            elif len(cells) > len(header) and any(cells[len(header) :]):
+            elif any(cells[len(header) :]):
                 jobs.problems.append(
                     f"line {line}: {counted(len(cells), 'cell')} under {counted(len(header), 'column')}; quote a cell with a comma in it"
                 )
@@ -226,10 +226,8 @@ def _add(line: int, values: dict[str, Any], jobs: Jobs) -> None:
         values["prompt"] = values.pop(prompt)
     known = tuple(each for each in (*OWN_COLUMNS, *kinds) if each != "image" or CREATIONS[endpoint].image)
     for name in [name for name in values if name not in known]:
-        near = difflib.get_close_matches(name, known, 1)
-        jobs.problems.append(
-            f"{where}: there is no column {name!r} for {endpoint}" + (f"; is {near[0]} meant?" if near else "")
-        )
+        near = "".join(f"; is {each} meant?" for each in difflib.get_close_matches(name, known, 1))
+        jobs.problems.append(f"{where}: there is no column {name!r} for {endpoint}{near}")
         del values[name]
     typed = {name: _typed(name, value, kinds) for name, value in values.items()}
     jobs.rows.append(Row(line, endpoint, typed, jobs.unit))
