@@ -372,6 +372,13 @@ def test_an_answer_from_before_a_sleep_is_no_answer(
     assert answers == []
 
 
+def test_what_was_true_a_moment_ago_is_not_stale() -> None:
+    """A worker that has just beaten, and one whose answer is still fresh when its create leaves, cannot be taken for gone meanwhile."""
+    from useapi_runwayml.batch.posting import FRESH
+
+    assert 0 < FRESH + presences.BEAT < presences.STALE
+
+
 # -- what they leave ---------------------------------------------------------------------------------------------------
 def job(number: int, folder: Path) -> Any:
     from useapi_runwayml.batch.checks import Job
