@@ -100,6 +100,8 @@ def test_the_lock_that_is_held_is_its_own(journal: Journal, worker: Any) -> None
     one, other = worker(), worker()
     one._backend += 1
     assert not one.is_sure()
+    one.look()
+    assert one.is_sure(), "what it had before holds up nothing"
     assert other._own is not None
     other._own.execute(sqlalchemy.text("select pg_advisory_unlock_all()"))
     assert not other.is_sure()
