@@ -30,6 +30,7 @@ from useapi_runwayml.batch.identity import AtService, adopted, anew, known_to_se
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.posting import Posting
+from useapi_runwayml.batch.presence import Locked
 from useapi_runwayml.batch.steps import Steps
 from useapi_runwayml.batch.tables import (
     ACCOUNTS,
@@ -401,6 +402,9 @@ def test_whoever_runs_a_folder_is_alone_in_it(journal: Journal) -> None:
         )
     wait("a")
     one = journal.place.presence(journal.engine)
+    assert (one.is_shared, Locked.is_shared) == (False, True), (
+        "in a database there may be others, which are looked after"
+    )
     one.begin()
     lives = dict.fromkeys("abc", OVER) | {"d": INHERITED}
     assert dict(ask(select(WORKERS.c.id, WORKERS.c.life))) == lives | {one.worker: LIVING}
