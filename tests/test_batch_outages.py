@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import queue
+import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, TimeoutError
 
 from useapi_runwayml.batch import transactions
-from useapi_runwayml.batch.transactions import MEETINGS, Transactions
+from useapi_runwayml.batch.transactions import MEETINGS, Transactions, is_outage
+
+from .conftest import soon
 
 
 class Unreached(Exception):
@@ -66,6 +71,87 @@ def test_an_outage_is_ridden_out_and_told_once(store: Transactions) -> None:
 
     asyncio.run(main())
     assert [each.partition(":")[0] for each in told] == ["it cannot be reached", "it is there again"]
+
+
+def test_an_outage_is_no_storm(store: Transactions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries there is a pause; nobody need listen."""
+    pauses, sleep, left = list[float](), asyncio.sleep, [gone(), gone(), None]
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    def call() -> None:
+        if (error := left.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    asyncio.run(store.through(call))
+    assert pauses == [0.001] * 2
+
+
+def told_state(state: str | None) -> DBAPIError:
+    return OperationalError("select", {}, type("Told", (Exception,), {"sqlstate": state})())
+
+
+@pytest.mark.parametrize(
+    ("error", "is_out"),
+    [
+        (TimeoutError("no connection is free"), True),
+        (gone(), True),
+        (IntegrityError("insert", {}, Unreached()), False),
+        (ProgrammingError("select", {}, Exception("a file's")), False),
+        (OperationalError("select", {}, Exception("a file's")), False),
+        (OperationalError("select", {}, Exception("a file's"), connection_invalidated=True), True),
+        (told_state("08006"), True),
+        (told_state("57P01"), True),
+        (told_state("53300"), True),
+        (told_state("25P03"), True),
+        (told_state("42P01"), False),
+        (told_state("57014"), False),
+    ],
+)
+def test_what_an_outage_is(error: Any, is_out: bool) -> None:
+    """No answer at all, the end of a connection, or none that is free; not what a database that is there says of a question."""
+    assert is_outage(error) == is_out
+
+
+def test_what_is_interrupted_is_seen_to_its_end(store: Transactions) -> None:
+    """And what it meets then is nobody's: nothing of it is told."""
+    begun, may_end, ended, heard = threading.Event(), threading.Event(), threading.Event(), list[Any]()
+
+    def call() -> None:
+        begun.set()
+        may_end.wait(5)
+        ended.set()
+        raise RuntimeError("it failed")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
+        doing = asyncio.create_task(store.through(call))
+        await soon(begun.is_set)
+        doing.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not doing.done()
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+        assert ended.is_set()
+        del doing
+        gc.collect()
+
+    asyncio.run(main())
+    assert heard == []
+
+
+def test_what_nobody_waits_for_is_done_all_the_same(store: Transactions) -> None:
+    """In a thread."""
+    done: queue.Queue[Any] = queue.Queue()
+    store.soon(lambda connection: done.put((connection, threading.current_thread())))
+    connection, thread = done.get(timeout=5)
+    assert connection == "a connection"
+    assert thread is not threading.current_thread()
 
 
 def test_what_is_no_outage_is_raised(store: Transactions) -> None:

@@ -56,6 +56,7 @@ def test_it_is_sent_again_only_on_proof() -> None:
     newer = {"taskId": "t-new", "replyRef": "third", "createdAt": "2026-01-02T03:00:30Z"}
     assert verdict([newer, OLDER]).kind == "absent"
     assert verdict([newer, OLDER], elapsed=59).kind == "early"
+    assert verdict([newer, OLDER], elapsed=60).kind == "absent"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +86,18 @@ def test_tasks_of_the_web_application_prove_nothing_and_hide_nothing() -> None:
     assert verdict([{**WEB, "createdAt": "2026-01-02T02:00:00Z"}]).kind == "uncertain"
 
 
-@pytest.mark.parametrize(("hour", "kind"), [("2025-12-31T23", "absent"), ("2026-01-01T02", "uncertain")])
+@pytest.mark.parametrize(
+    ("hour", "kind"),
+    [
+        ("2025-12-31T23:59:00", "absent"),
+        ("2026-01-01T00:59:59", "absent"),
+        ("2026-01-01T01:00:00", "uncertain"),
+        ("2026-01-01T02:59:00", "uncertain"),
+    ],
+)
 def test_what_is_far_older_than_the_create_cannot_be_it(hour: str, kind: str) -> None:
     """On an account that was used in the web application alone no task bears a replyRef: more than a day before, it is another's all the same."""
-    web = {**WEB, "createdAt": f"{hour}:59:00Z"}
+    web = {**WEB, "createdAt": f"{hour}Z"}
     assert verdict([web], is_whole=True).kind == kind
     assert verdict([web, {**web, "createdAt": None}], is_whole=True).kind == "uncertain"
     assert (

@@ -27,7 +27,8 @@ class WithoutClock(sqlite3.Connection):
         return super().execute(statement, *arguments)
 
     def create_function(self, name: str, arguments: int, function: Any, **more: Any) -> None:
-        self.ours = name, arguments
+        if name == "unixepoch":  # SQLAlchemy adds functions of its own
+            self.ours = name, arguments
         super().create_function(name, arguments, function, **more)
 
 
@@ -48,9 +49,19 @@ def driver(connection: type[sqlite3.Connection]) -> ModuleType:
     return made
 
 
-@pytest.mark.parametrize("module", [sqlite3, driver(WithoutClock), driver(BeforeIt), sqlean.dbapi2])
-def test_every_sqlite_tells_the_time_in_parts_of_a_second(module: ModuleType, tmp_path: Path) -> None:
-    """The clock that DBOS asks from Python 3.12 on is there, SQLite's own or ours, on each connection."""
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        (sqlite3, None),
+        (driver(WithoutClock), ("unixepoch", 1)),
+        (driver(BeforeIt), ("unixepoch", 1)),
+        (sqlean.dbapi2, None),
+    ],
+)
+def test_every_sqlite_tells_the_time_in_parts_of_a_second(
+    module: ModuleType, ours: tuple[str, int] | None, tmp_path: Path
+) -> None:
+    """The clock that DBOS asks from Python 3.12 on is there, SQLite's own or ours, on each connection; ours knows no other words."""
     engine = store.open_store(tmp_path / "s.sqlite", module=module)
     for _ in range(2):
         with engine.connect() as connection:
@@ -59,6 +70,10 @@ def test_every_sqlite_tells_the_time_in_parts_of_a_second(module: ModuleType, tm
             ).one()
             assert isinstance(now, float)
             assert now == pytest.approx(reference, abs=2)
+            assert getattr(connection.connection.dbapi_connection, "ours", None) == ours
+            if ours:
+                with pytest.raises(sqlalchemy.exc.OperationalError):
+                    connection.execute(sqlalchemy.text("select unixepoch('noon')"))
             connection.connection.invalidate()
     engine.dispose()
 
@@ -74,6 +89,19 @@ def test_no_power_cut_takes_a_commit_back(module: ModuleType, tmp_path: Path) ->
         assert left[:28] == bytes(28)
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.text("PRAGMA synchronous")).scalar() == 2
+    engine.dispose()
+
+
+def test_whoever_asks_next_has_the_connection_that_wrote_last(tmp_path: Path) -> None:
+    """The others would read anew what it wrote."""
+    engine = store.open_store(tmp_path / "s.sqlite")
+    first, last = engine.raw_connection(), engine.raw_connection()
+    wrote = last.dbapi_connection
+    first.close()
+    last.close()
+    again = engine.raw_connection()
+    assert again.dbapi_connection is wrote
+    again.close()
     engine.dispose()
 
 
@@ -154,4 +182,46 @@ def test_a_file_that_another_program_holds_is_told_in_words(tmp_path: Path, monk
     )
     assert failed == [caught.value]
     other.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (5, "another program holds it: end that one"),
+        (8, "may it be written to?"),
+        (10, "is the disk full?"),
+        (10 | 2 << 8, "is the disk full?"),
+        (11, "the file is broken"),
+        (13, "make room"),
+        (14, "may it be written to?"),
+        (26, "the file is no journal"),
+        (1, None),
+        (19, None),
+        (None, None),
+    ],
+)
+def test_what_ails_the_file_is_told_by_its_code(code: int | None, told: str | None, tmp_path: Path) -> None:
+    """In all of its forms; a mistake of ours is none of the file's."""
+
+    class Failing(sqlite3.Cursor):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+            if "now broken" in statement:
+                error = sqlite3.OperationalError("it failed")
+                if code is not None:
+                    error.sqlite_errorcode = code
+                raise error
+            return super().execute(statement, *arguments)
+
+    class Broken(sqlite3.Connection):
+        def cursor(self, factory: Any = Failing) -> Any:
+            return super().cursor(factory)
+
+    failed = list[store.StoreFailed]()
+    engine = store.open_store(tmp_path / "j.sqlite", failed.append, driver(Broken))
+    with pytest.raises(OSError if told else sqlalchemy.exc.OperationalError) as caught, engine.begin() as connection:
+        connection.exec_driver_sql("select 1 -- now broken")
+    assert failed == ([caught.value] if told else [])
+    if told:
+        assert str(caught.value).endswith(f"it failed; {told}: {str(tmp_path / 'j.sqlite')!r}")
     engine.dispose()
