@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from useapi_runwayml import errors
 from useapi_runwayml.batch import steps as stepping
@@ -26,7 +26,7 @@ from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.results import digest_of
 from useapi_runwayml.batch.steps import CHANGED, Steps
 from useapi_runwayml.batch.store import open_store
-from useapi_runwayml.batch.tables import BATCHES, METADATA, ROWS, UPLOADS
+from useapi_runwayml.batch.tables import BATCHES, LIVING, METADATA, ROWS, UPLOADS, WORKERS
 from useapi_runwayml.batch.transactions import Transactions
 
 from .conftest import MP4
@@ -537,6 +537,24 @@ def test_an_account_that_takes_no_upload_is_shut(scene: Scene) -> None:
         scene.upload()
     assert len(scene.asked) == 1
     assert scene.upload(intent=INTENT)["kind"] == "uploaded"
+
+
+def test_an_upload_of_another_worker_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for once a second, and not sent again."""
+    looks, sleep = list[float](), asyncio.sleep
+    here = {"sha256": digest_of(scene.clip), "email": MAKER}
+    scene.write(insert(WORKERS).values(id="x", life=LIVING))
+    scene.write(insert(UPLOADS).values(worker="x", **here))
+
+    async def look(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            scene.write(update(UPLOADS).values(asset_id=IMAGE))
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", look)
+    assert scene.upload() == {"kind": "uploaded", "asset_id": IMAGE}
+    assert (looks, scene.asked) == ([1, 1, 1], [])
 
 
 def test_nothing_is_uploaded_that_would_cost_too_much(tmp_path: Path) -> None:
