@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import event, func, insert, select, update
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from useapi_runwayml.batch import accounts, limits
 from useapi_runwayml.batch.accounts import Account
@@ -1050,6 +1050,14 @@ def test_the_tables_are_the_same_twice(journal: Journal) -> None:
     journal.prepare()
     count = select(func.count()).select_from(ROWS)
     assert journal.transactions.now(lambda connection: connection.scalar(count)) == 1
+
+
+def test_nobody_has_two_slots(journal: Journal) -> None:
+    """Whatever goes wrong elsewhere, the store itself refuses that."""
+    both = [{"account": ACCOUNT, "number": number, "holder": "row-1"} for number in (1, 2)]
+    with pytest.raises(IntegrityError):
+        journal.transactions.now(lambda connection: connection.execute(SLOTS.insert(), both))
+    assert taken(journal) == 0
 
 
 def test_a_batch_begins_with_all_its_rows_or_not_at_all(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ ASSET = f"user:4242-runwayml:{MAKER}-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
 GONE = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})())
 WRONG = ProgrammingError("select", {}, Exception("no such table"))
 NO_LINES: Any = None
+POLL_SECONDS = runner.POLL_SECONDS
 
 
 class Stop(Exception):
@@ -385,6 +386,7 @@ def test_the_store_is_asked_only_where_nobody_knows(
     # whether there are rows is known from the first look on
     assert scene.asked.count("open?") == (4 if asks else int(not is_endless))
     assert naps.count(runner.POLL_SECONDS) == 3
+    assert 0.1 < POLL_SECONDS < 1
 
 
 def test_it_beats_and_takes_up_what_nobody_works_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from useapi_runwayml.batch import BatchError
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.comparing import Reading
 from useapi_runwayml.batch.ledger import Settings
+from useapi_runwayml.batch.places import HIDDEN
 from useapi_runwayml.batch.sources import JobsFile, compared
 from useapi_runwayml.batch.whereabouts import Whereabouts
 
@@ -34,6 +36,32 @@ DATABASE = "postgresql://host/name"
 def test_the_files_of_rows_lie_beside_their_jobs(where: Whereabouts, files: Path) -> None:
     """Or in the folder of the batch, or here; unless somebody says where."""
     assert where.files == files.resolve()
+
+
+def test_a_batch_is_called_as_its_jobs_file_is() -> None:
+    """Unless it has a name; and a password is in no text."""
+    names = Whereabouts(JOBS, name="n").batch, Whereabouts(JOBS).batch, Whereabouts(name="n").batch, Whereabouts().batch
+    assert names == ("n", "jobs", "n", "")
+    assert "s3cr3t" not in repr(Whereabouts(database="postgresql://u:s3cr3t@host/name"))
+
+
+def test_a_new_batch_beside_its_jobs_is_left_out_of_version_control(tmp_path: Path) -> None:
+    """It is one process's at a time, and leaves no file open."""
+    where = Whereabouts(tmp_path / "jobs.csv")
+    with where.opened(new=True) as journal:
+        assert (tmp_path / HIDDEN / ".gitignore").read_text() == "*\n"
+        with pytest.raises(BlockingIOError), where.opened(new=True):
+            pass
+        assert journal.engine.pool.checkedin() > 0
+    assert journal.engine.pool.checkedin() == 0
+
+
+def test_a_database_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is asked of it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'useapi-runwayml\[postgres\]'") as caught:
+        Whereabouts(database=DATABASE).place()
+    assert caught.value.name == "psycopg"
 
 
 def test_a_batch_that_is_not_there_is_told(tmp_path: Path) -> None:
