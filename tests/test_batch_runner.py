@@ -255,6 +255,24 @@ def test_what_the_service_asks_is_told_and_its_date_known(scene: Scene) -> None:
     assert scene.engine.steps._service.now() == pytest.approx(1_767_322_800, abs=60)
 
 
+def test_a_service_that_is_silent_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rows wait for it, half a minute after it was asked."""
+    now = [5_000.0]
+
+    async def ask() -> None:
+        for hook in scene.http.event_hooks["request"]:
+            await hook(httpx.Request("GET", "https://a.test/v1/runwayml/tasks"))
+
+    def is_open() -> bool:
+        now[0] += 20
+        return now[0] < 5_100
+
+    monkeypatch.setattr(BatchClock, "monotonic", lambda self: now[0])
+    scene.during, scene.is_open = lambda: asyncio.ensure_future(ask()), is_open
+    scene.run()
+    assert (None, "the service", "no answer, or no connection; it is asked again and again") in scene.told
+
+
 @pytest.mark.parametrize("is_shared", [True, False])
 def test_a_worker_that_shares_its_database_makes_sure_of_its_lock(scene: Scene, is_shared: bool) -> None:
     """Before each create; one that is alone has none."""

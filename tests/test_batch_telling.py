@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from useapi_runwayml.batch.checks import Job
@@ -16,6 +18,7 @@ def test_a_row_tells_its_reason_or_what_it_waits_for(state: str) -> None:
     """The reason once it is over; before, an earlier attempt's is none."""
     row = told(Facts(JOB, state, why="its reason"), "what it waits for")
     assert row.why == ("its reason" if state in ENDS else "what it waits for")
+    assert row.path == (Path("3.mp4") if state == "done" else None)
     assert (row.state, row.row, row.line, row.credits, row.video_seconds) == (state, 3, 4, 25, 5)
 
 

@@ -71,6 +71,7 @@ def test_a_batch_that_is_not_there_is_told(tmp_path: Path) -> None:
         assert records is None
     with pytest.raises(BatchError, match="there is no batch in"), where.opened():
         pass
+    assert not (tmp_path / "p").exists(), "nothing is made of a wrong name"
     with where.opened(new=True):
         pass  # whoever wanted to begin has thought better of it
     with where.looked_for() as records:

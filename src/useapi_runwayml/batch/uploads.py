@@ -32,9 +32,9 @@ class Uploads:
         key = sha256, email or ""
         begun = self._begun[key]
         async with self._locks.setdefault(key, asyncio.Lock()):
-            attempt, failure = self._failures.get(key, (0, None))
-            if failure is not None and attempt > begun:
-                raise failure  # another row has tried since this one waits, for as long as it is worth
+            failed = self._failures.get(key)
+            if failed is not None and failed[0] > begun:
+                raise failed[1]  # another row has tried since this one waits, for as long as it is worth
             while key not in self._known:
                 asset_id = await self._do(lambda connection: self._claim(connection, key))
                 if asset_id is None:
