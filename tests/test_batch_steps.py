@@ -7,7 +7,7 @@ import gc
 import itertools
 import json
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -184,8 +184,21 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def make(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+    made: list[Scene] = []
+
+    def new(**more: Any) -> Scene:
+        made.append(Scene(tmp_path, **more))
+        return made[-1]
+
+    yield new
+    for each in made:
+        each.store.engine.dispose()
+
+
+@pytest.fixture
+def scene(make: Callable[..., Scene]) -> Scene:
+    return make()
 
 
 # -- a create ----------------------------------------------------------------------------------------------------------
@@ -208,9 +221,9 @@ def test_a_create_is_sent_once_under_its_intent(scene: Scene) -> None:
     assert scene.read(ROWS.c.state, ROWS.c.credits, BATCHES.c.spent) == ("waiting", 25, 25)
 
 
-def test_a_post_has_a_minute_of_the_machines_at_the_most(tmp_path: Path) -> None:
+def test_a_post_has_a_minute_of_the_machines_at_the_most(make: Callable[..., Scene]) -> None:
     """However long a create's task may be looked for; the batch's clock runs twice as fast here."""
-    scene = Scene(tmp_path, settle=20_000)
+    scene = make(settle=20_000)
     scene.create()
     assert scene.asked[0][1]["timeout"] == 120
 
@@ -231,18 +244,18 @@ def test_a_further_create_of_a_row_has_a_reference_of_its_own(scene: Scene) -> N
     ],
 )
 def test_what_a_create_is_made_of_has_its_own_names(
-    tmp_path: Path, endpoint: str, assets: tuple[str, ...], sent: dict[str, str]
+    make: Callable[..., Scene], endpoint: str, assets: tuple[str, ...], sent: dict[str, str]
 ) -> None:
     """Those of its endpoint: an image where there is one, and where it takes one."""
-    scene = Scene(tmp_path, endpoint=endpoint)
+    scene = make(endpoint=endpoint)
     scene.create(*assets)
     given = scene.asked[0][1]
     assert {name: value for name, value in given.items() if "asset" in name} == sent
 
 
-def test_what_would_cost_too_much_is_not_sent(tmp_path: Path) -> None:
+def test_what_would_cost_too_much_is_not_sent(make: Callable[..., Scene]) -> None:
     """It is held, with nothing left open."""
-    scene = Scene(tmp_path, max_credits=24)
+    scene = make(max_credits=24)
     found, facts = scene.create()
     assert (found["kind"], found["error"]) == ("held", "Budget")
     assert "--max-credits 24" in found["why"]
@@ -297,9 +310,9 @@ def test_a_busy_account_is_left_alone_for_as_long_as_it_asks(
 
 
 @pytest.mark.parametrize(("status", "left"), [(404, 1), (400, 3)])
-def test_assets_that_the_service_has_no_more_are_forgotten(tmp_path: Path, status: int, left: int) -> None:
+def test_assets_that_the_service_has_no_more_are_forgotten(make: Callable[..., Scene], status: int, left: int) -> None:
     """Both of a row that is refused for that, and those of nobody else: they are uploaded anew."""
-    scene = Scene(tmp_path, endpoint="aleph")
+    scene = make(endpoint="aleph")
     for each in (ASSET, IMAGE, "another"):
         scene.write(insert(UPLOADS).values(sha256=each, email=MAKER, worker="w", asset_id=each))
     refused = errors.NotFoundError if status == 404 else errors.BadRequestError
@@ -419,17 +432,19 @@ def test_a_create_whose_outcome_is_written_down_is_remembered_no_more(scene: Sce
 @pytest.mark.parametrize(
     ("settle", "pauses"), [(25, [10, 10, 5]), (20.5, [10, 10, 1]), (5.5, [5.5]), (22, [10, 10, 2])]
 )
-def test_an_absence_is_proved_once_its_time_has_passed(tmp_path: Path, settle: float, pauses: list[float]) -> None:
+def test_an_absence_is_proved_once_its_time_has_passed(
+    make: Callable[..., Scene], settle: float, pauses: list[float]
+) -> None:
     """By the service's clock; it is asked every ten seconds, and at the end."""
-    scene = Scene(tmp_path, settle=settle)
+    scene = make(settle=settle)
     assert scene.create(intent=INTENT)[0]["kind"] == "absent"
     assert scene.clock.pauses == pauses
 
 
 @pytest.mark.parametrize(("settle", "pauses"), [(5.5, [5.5]), (25, [10, 10, 10])])
-def test_without_a_date_nothing_is_proved(tmp_path: Path, settle: float, pauses: list[float]) -> None:
+def test_without_a_date_nothing_is_proved(make: Callable[..., Scene], settle: float, pauses: list[float]) -> None:
     """It is looked for as long, and then it is for a person; that is said."""
-    scene = Scene(tmp_path, settle=settle)
+    scene = make(settle=settle)
     scene.has_date = False
     found, facts = scene.create(intent=INTENT)
     why = "the service's answers tell no date, so that nothing is proved"
@@ -466,10 +481,10 @@ def test_a_full_page_need_not_be_all(scene: Scene, count: int, kind: str) -> Non
     ],
 )
 def test_a_service_that_cannot_be_read_is_asked_for_a_quarter_of_an_hour(
-    tmp_path: Path, wish: float, settle: float, pauses: list[float]
+    make: Callable[..., Scene], wish: float, settle: float, pauses: list[float]
 ) -> None:
     """With growing pauses, or those that it asks for; four times at the least, and not less long than a create is looked for."""
-    scene = Scene(tmp_path, settle=settle)
+    scene = make(settle=settle)
     scene.tracked = answers(errors.ServerError("down", status=503, retry_after=wish or None))
     found, facts = scene.create(intent=INTENT)
     assert found == {**INTENT, "kind": "uncertain", "why": "the service cannot be read: 503 down"}
@@ -557,9 +572,9 @@ def test_an_upload_of_another_worker_is_waited_for(scene: Scene, monkeypatch: py
     assert (looks, scene.asked) == ([1, 1, 1], [])
 
 
-def test_nothing_is_uploaded_that_would_cost_too_much(tmp_path: Path) -> None:
+def test_nothing_is_uploaded_that_would_cost_too_much(make: Callable[..., Scene]) -> None:
     """A row that has begun is paid already."""
-    scene = Scene(tmp_path, max_credits=24)
+    scene = make(max_credits=24)
     with pytest.raises(Held, match="--max-credits"):
         scene.upload()
     assert scene.asked == []
