@@ -572,6 +572,28 @@ def test_an_upload_of_another_worker_is_waited_for(scene: Scene, monkeypatch: py
     assert (looks, scene.asked) == ([1, 1, 1], [])
 
 
+@pytest.mark.parametrize(("failure", "asked"), [(errors.ServerError("down", status=500), 1), (OSError(5, "broken"), 3)])
+def test_rows_that_wait_for_one_upload_fail_with_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, failure: Exception, asked: int
+) -> None:
+    """One has tried for as long as it is worth; not where only its own file was in the way. Who comes later tries again."""
+
+    async def call(row: Row, state: str, once: Callable[[], Awaitable[Any]]) -> Any:
+        return await once()
+
+    async def main() -> None:
+        row = await scene.take()
+        uploads = [scene.steps.upload(row, str(scene.clip), "", MAKER) for _ in range(3)]
+        assert [each["kind"] for each in await asyncio.gather(*uploads)] == ["failed"] * 3
+        assert len(scene.asked) == asked
+        assert (await scene.steps.upload(row, str(scene.clip), "", MAKER))["kind"] == "failed"
+        assert len(scene.asked) == asked + 1
+
+    monkeypatch.setattr(scene.steps, "_patiently", call)
+    scene.uploaded = answers(failure)
+    asyncio.run(main())
+
+
 def test_nothing_is_uploaded_that_would_cost_too_much(make: Callable[..., Scene]) -> None:
     """A row that has begun is paid already."""
     scene = make(max_credits=24)
