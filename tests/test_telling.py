@@ -17,6 +17,7 @@ import pytest
 
 from useapi_runwayml import Progress, errors
 from useapi_runwayml.cli import output, telling
+from useapi_runwayml.cli.bars import Bar
 
 from .conftest import MP4
 
@@ -131,6 +132,58 @@ def test_the_bar_tells_the_truth(progress: Progress, name: str, share: float | N
         details,
     )
     assert len(f"{name:<11} {'x' * 20} {details}") <= 80
+
+
+@pytest.mark.parametrize(
+    ("stages", "seen"),
+    [
+        ([], ""),
+        ([STREAM[0]], "looking     ━━━━━━━━━━━━━━━━━━━━"),
+        ([STREAM[1]], "uploading                        0%, 0 bytes of 200.0 MB"),
+        ([STREAM[2]], "uploading   ━━━━━                25%, 50.0 MB of 200.0 MB, 12.5 MB/s, 12 s left"),
+        ([STREAM[2], STREAM[4]], "creating    ━━━━━━━━━━━━━━━━━━━━"),
+        ([STREAM[2], STREAM[4], STREAM[9]], "RUNNING     ━━━━━━━━━━           50%, 80 s left"),
+        ([GOOD[-1]], "done        ━━━━━━━━━━━━━━━━━━━━ 100%, in 3 min"),
+        ([BAD[-1]], ""),
+        ([STREAM[9]._replace(status="[b]odd[/b]", seconds_left=None)], "[b]odd[/b]  ━━━━━━━━━━           50%"),
+    ],
+)
+def test_the_bar_shows_what_was_told_last(capsys: Any, stages: list[Progress], seen: str) -> None:
+    """What is known to a share has that share, what is not moves to and fro, also after another stage; what failed has no bar."""
+    with Bar() as bar:
+        for each in stages:
+            bar.show(each, telling.name_of(each), telling.share_of(each), telling.details_of(each))
+    assert capsys.readouterr().err.strip() == seen
+
+
+def test_details_are_shown_as_they_are(capsys: Any) -> None:
+    """What looks like a mark of colours is none, in the name and beside the bar."""
+    with Bar() as bar:
+        bar.show(GOOD[-1], "[b]a[/b]", 1.0, "[i]b[/i]")
+    told = capsys.readouterr().err.split()
+    assert (told[0], told[-1]) == ("[b]a[/b]", "[i]b[/i]")
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+LONG = f"Task: {TASK} [b]x[/b]"
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_receipt_is_given_whole_beside_a_bar(monkeypatch: pytest.MonkeyPatch, is_seen: bool) -> None:
+    """Above the bar where standard output is the terminal as well; where it is a file, into that alone."""
+    monkeypatch.setenv("TERM", "xterm")
+    screen, out = Screen(), Screen() if is_seen else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", out)
+    with Bar() as bar:
+        bar.give(LONG)
+    assert (f"{LONG}\n" in screen.getvalue(), out.getvalue()) == ((True, "") if is_seen else (False, f"{LONG}\n"))
 
 
 @pytest.mark.parametrize(

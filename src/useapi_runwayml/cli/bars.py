@@ -25,15 +25,17 @@ class Bar(Shown):
             console=Console(file=sys.stderr),
             redirect_stdout=False,
         )
-        self._line = self.add_task("looking", total=None, details="", visible=False)
+        self.add_task("looking", total=None, details="", visible=False)
 
     def show(self, progress: Progress, name: str, share: float | None, details: str) -> None:
         """What was told last. What is not known to a share moves to and fro; what failed has no bar, since the error tells it."""
+        (line,) = self.tasks
+        # by itself, since an update to None leaves the total as it was
+        line.total = None if share is None else 1.0
         self.update(
-            self._line,
+            line.id,
             description=name,
-            total=None if share is None else 1.0,
-            completed=share or 0.0,
+            completed=share,
             details=details,
             visible=progress.stage != "failed",
         )
