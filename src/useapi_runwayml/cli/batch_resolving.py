@@ -49,17 +49,18 @@ def resolve_command(
         return _list(batch)
     if len(chosen) != 1:
         raise Stop("give one of --adopt TASK_ID, --send-again, --give-up", USAGE)
+    (decision,) = chosen
     known = next((each for each in batch.rows() if each.row == row), None)
     if known is not None and known.state == "uncertain" and send_again:
         _ask(known, yes=yes)
     try:
-        batch.resolve(row, chosen[0], adopt)
+        batch.resolve(row, decision, adopt)
     except ParameterError as error:
         raise Stop(error.problems[0].rule, USAGE) from None
     after = begun.again("resume")
     output.show(
-        {"row": row, "decision": chosen[0], "next": [after]},
-        lambda: output.put(f"row {row}: {chosen[0]}. Go on with: {after}"),
+        {"row": row, "decision": decision, "next": [after]},
+        lambda: output.put(f"row {row}: {decision}. Go on with: {after}"),
     )
     return OK
 
@@ -70,9 +71,9 @@ def _which(which: tuple[str, ...], where: Where) -> tuple[Begun, int | None]:
     if not words and not is_known:
         raise Stop("which batch? Give its jobs file, its --project, or its --name in a --database", USAGE)
     jobs = None if is_known and (not words or words[0].isdecimal()) else Path(words.pop(0))
-    if len(words) > 1 or (words and not words[0].isdecimal()):
+    if len(words) > 1 or not all(map(str.isdecimal, words)):
         raise Stop(f"{words[-1]}: give the jobs file and, to decide, the number of one row", USAGE)
-    return Begun(jobs, where), int(words[0]) if words else None
+    return Begun(jobs, where), next(map(int, words), None)
 
 
 def _ask(row: BatchRow, *, yes: bool) -> None:
