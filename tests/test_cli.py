@@ -591,6 +591,38 @@ def test_a_defect_of_ours_is_a_line_too(run: Run, monkeypatch: pytest.MonkeyPatc
     assert (code, told.count("\n"), "please report it" in told) == (1, 1, True)
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (exits.Stop("not so", 7), 7, "not so"),
+        (OSError(28, "full", "a.mp4"), 1, "a.mp4: full"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            LookupError(f"of {TOKEN}"),
+            1,
+            "a defect of useapi-runwayml: LookupError: of user:…. --debug shows where; please report it",
+        ),
+    ],
+)
+def test_where_it_was_raised_is_told_to_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    """The traceback comes before the line, without a token; without --debug there is none."""
+
+    def broken() -> Any:
+        raise error
+
+    monkeypatch.setattr("useapi_runwayml.cli.features.RunwayClient", broken)
+    for words in (["features"], ["features", "--debug"]):
+        assert cli.run(words) == code
+        out, told = capsys.readouterr()
+        *lines, last = told.splitlines()
+        assert (out, last) == ("", f"useapi-runwayml: {line}")
+        assert TOKEN not in told
+        assert bool(lines) == ("--debug" in words)
+        assert not lines or (lines[0].startswith("Traceback"), "broken" in told) == (True, True)
+
+
 def test_doctor_shows_no_password_and_rides_out_a_broken_read(
     run: Run, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
