@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -21,10 +22,12 @@ from useapi_runwayml.batch.calls import Calls
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.tables import CALLS
 from useapi_runwayml.callbacks import CallbackApp, ReplyUrlSigner
+from useapi_runwayml.cli import callbacks
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
+from .conftest import soon as until
 from .postgres import Postgres
 
 SECRET = "a secret of the tests"
@@ -186,14 +189,124 @@ def test_an_address_is_made(service: SimulatorServer, monkeypatch: pytest.Monkey
     assert json.loads(capsys.readouterr().out)["reply_ref"] == "row-1"
 
 
-@pytest.mark.parametrize("given", ["'", ""])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("--exec='", "--exec: No closing quotation"),
+        ("--exec= ", "--exec names no command"),
+        ("--exec=no-such-command of ours", "--exec: there is no command no-such-command"),
+    ],
+)
 def test_a_command_that_is_none_is_said(
-    service: SimulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: Any, given: str
+    service: SimulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: Any, given: str, told: str
 ) -> None:
     """Before it listens."""
     monkeypatch.setenv(VARIABLE, SECRET)
-    assert command(["callbacks", "serve", "--url", URL, "--exec", given]) == 2
-    assert "--exec" in capsys.readouterr().err
+    assert command(["callbacks", "serve", "--url", URL, given]) == 2
+    assert capsys.readouterr().err == f"useapi-runwayml: {told}\n"
+
+
+class Receiver:
+    """Is served one callback in this process, and then ends within some seconds."""
+
+    seconds = 10.0
+    port = 1234
+
+    def __init__(self, app: CallbackApp, port: int, host: str) -> None:
+        self.app = app
+
+    def run(self) -> None:
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        transport = httpx.ASGITransport(self.app)
+        body = {"taskId": "user:1-runwayml:a@b.c-task:t", "status": "RUNNING", "progressRatio": "0.5"}
+        async with httpx.AsyncClient(transport=transport) as client:
+            assert (await client.post(self.app.url_for("row-1"), json=body)).status_code == 202
+        await self.before_the_end()
+        await self.app.aclose(self.seconds)
+
+    async def before_the_end(self) -> None:
+        """Whatever is to happen first."""
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> type[Receiver]:
+    """What `callbacks serve` serves, without a port."""
+    caplog.set_level(logging.WARNING, "useapi_runwayml.callbacks")
+    made = type("Made", (Receiver,), {})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, SECRET)
+    monkeypatch.setenv("USEAPI_TOKEN", TOKEN)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(callbacks, "serve_at", made)
+    return made
+
+
+SERVE = ["callbacks", "serve", "--url", URL]
+posix = pytest.mark.skipif(os.name == "nt", reason="it takes a shell of POSIX")
+
+
+def test_a_callback_is_shown(receiver: type[Receiver], capsys: Any) -> None:
+    """As a line, or as JSON; beside it is said where it listens, and that it has ended."""
+    assert command(SERVE) == 0
+    out, told = capsys.readouterr()
+    assert out == "user:1-runwayml:a@b.c-task:t RUNNING 50%\n"
+    assert told.splitlines() == [
+        "Callbacks are taken on 127.0.0.1, port 1234. Ctrl-C ends it.",
+        "The receiver has ended.",
+    ]
+    assert command([*SERVE, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "RUNNING"
+
+
+@posix
+def test_a_callback_is_told_to_a_command(receiver: type[Receiver], tmp_path: Path, capsys: Any) -> None:
+    """With its words, on its standard input."""
+    assert command([*SERVE, "--exec", "sh -c 'cat > \"$0\"' told"]) == 0
+    assert json.loads((tmp_path / "told").read_text())["status"] == "RUNNING"
+    assert capsys.readouterr().out == ""
+
+
+@posix
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("false it does not read", "false ended with 1"), ("./gone now", "./gone: No such file or directory")],
+)
+def test_a_command_that_fails_is_named(
+    receiver: type[Receiver], tmp_path: Path, caplog: pytest.LogCaptureFixture, given: str, told: str
+) -> None:
+    """Also one that is there no more."""
+    (tmp_path / "gone").write_text("#!/bin/sh\n")
+    (tmp_path / "gone").chmod(0o700)
+
+    async def vanish(self: Receiver) -> None:
+        (tmp_path / "gone").unlink()
+
+    receiver.before_the_end = vanish  # type: ignore[method-assign]
+    assert command([*SERVE, "--exec", given]) == 0
+    assert f"{told}" in caplog.text
+    assert "Errno" not in caplog.text
+
+
+@posix
+@pytest.mark.parametrize("has_groups", [True, False])
+def test_a_command_that_goes_on_is_ended(
+    receiver: type[Receiver], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_groups: bool
+) -> None:
+    """With its receiver, also where there are no groups of processes; nothing of it is left."""
+    if not has_groups:
+        monkeypatch.delattr(os, "killpg")
+
+    async def begin(self: Receiver) -> None:
+        await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+
+    receiver.seconds = 0.01
+    receiver.before_the_end = begin  # type: ignore[method-assign]
+    assert command([*SERVE, "--exec", "sh -c 'cat > told; echo $$ > pid; sleep 1; echo > late'"]) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert not (tmp_path / "late").exists()
 
 
 # -- several machines --------------------------------------------------------------------------------------------------
