@@ -82,3 +82,60 @@ def test_without_json_nothing_changes(capsys: pytest.CaptureFixture[str]) -> Non
     """A person gets the text."""
     cli.run(["--version"])
     assert capsys.readouterr().out == f"{useapi_runwayml.__version__}\n"
+
+
+ALL = (
+    "run, features, doctor, demo, simulate, document, tasks, assets, scheduler, callbacks, batch, video-to-video, aleph"
+)
+INSTALL = "--install-completion"
+
+
+@pytest.mark.parametrize(
+    ("group", "commands"),
+    [
+        ([], ALL),
+        (["tasks"], "list, get, find, wait, download, delete"),
+        (["assets"], "list, inspect, upload, get, delete"),
+        (["scheduler"], "list, release"),
+        (["callbacks"], "serve, url"),
+        (["batch"], "run, status, worker, resume, retry-failed, resolve, report"),
+        (["video-to-video"], "run"),
+        (["aleph"], "run"),
+    ],
+)
+def test_who_names_no_command_is_told_those_that_there_are(
+    capsys: pytest.CaptureFixture[str], group: list[str], commands: str
+) -> None:
+    """As many as have room, and each of all is one that can be given; a shell can be taught them."""
+    assert cli.run([*group, "bogus"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith('useapi-runwayml: Unknown command "bogus".')
+    available = told.partition("Available commands: ")[2].partition(" (see")[0].rstrip("., ")
+    shown = [each for each in available.split(", ") if not each.startswith("-")]
+    assert shown == commands.split(", ")[: len(shown)]
+    assert shown == commands.split(", ") or not group
+    assert [each for each in cli.app if each not in ("-h", "--help", "--version")] == [INSTALL, *ALL.split(", ")]
+    for each in commands.split(", "):
+        assert cli.run([*group, each, "--nonsense"]) == 2
+        assert f'Unknown command "{each}"' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (["features"], "features"),
+        (["tasks", "get", "t"], "tasks"),
+        (["aleph", "run", "a:b-asset:c", "x", "-o", "o.mp4"], "run"),
+    ],
+)
+def test_ctrl_c_is_told_by_each_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], module: str
+) -> None:
+    """Of a group and alone, with its code."""
+
+    def interrupted(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"useapi_runwayml.cli.{module}.RunwayClient", interrupted)
+    assert cli.run(words) == 130
+    assert "useapi-runwayml: interrupted\n" in capsys.readouterr().err
