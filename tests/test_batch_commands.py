@@ -18,7 +18,7 @@ from useapi_runwayml.batch import BatchError
 from useapi_runwayml.batch.checks import Estimate
 from useapi_runwayml.batch.clips import Remark
 from useapi_runwayml.batch.comparing import Difference
-from useapi_runwayml.batch.telling import BatchRow
+from useapi_runwayml.batch.telling import BatchProgress, BatchRow
 from useapi_runwayml.cli import batch_machines
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.cli.batch_folder import Begun, Where
@@ -62,6 +62,7 @@ class Made:
         self.known: list[BatchRow] = [row(state="done")]
         self.waiting: dict[str, str] = {}
         self.error: BaseException | None = None
+        self.seen: list[BatchProgress] = []
 
     def __call__(self, jobs: Any, **how: Any) -> Made:
         self.asked.append(how)
@@ -103,6 +104,8 @@ class Made:
         self.asked.append(max_credits)
         if self.error is not None:
             raise self.error
+        for each in self.seen:
+            on_progress(each)
         return self.known
 
 
@@ -321,6 +324,34 @@ def test_machines_are_told_how_a_batch_ended(batch: Made, shell: Shell, name: st
     )
 
 
+def test_a_batch_begins_with_what_is_documented(batch: Made, shell: Shell) -> None:
+    """Five tasks at once, a minute to settle, and no upload is deleted, unless it is said; rows are told as they end."""
+    batch.has_begun = False
+    batch.seen = [BatchProgress(1, 2, "done", "", 1, 1)]
+    assert shell("run", "jobs.csv", "--yes")[:2] == (
+        0,
+        f"{PRICE}\nrow 1 (line 2): done\n1 row: 1 done\n",
+    )
+    begun, planned, limit = batch.asked
+    assert {name: value for name, value in begun.items() if value is not None} == {
+        "defaults": {},
+        "endpoint": "video_to_video",
+        "max_jobs": 5,
+        "settle": 60,
+        "delete_assets": False,
+    }
+    assert (planned, limit) == ({"adopt": False, "anew": False}, None)
+
+
+@pytest.mark.parametrize("name", ["run", "resume", "retry-failed"])
+def test_nothing_is_spent_without_a_word(batch: Made, shell: Shell, name: str) -> None:
+    """The price is told, and nothing is run."""
+    batch.has_begun = name != "run"
+    refused = "useapi-runwayml: nothing was sent: say --yes to spend these credits\n"
+    assert shell(name, "jobs.csv") == (2, f"{PRICE}\n", refused)
+    assert isinstance(batch.asked[-1], dict)
+
+
 # -- what is asked -----------------------------------------------------------------------------------------------------
 class Screen(io.StringIO):
     """A terminal."""
@@ -417,6 +448,7 @@ def test_a_command_that_is_told_means_the_same_batch(
     begun = Begun(jobs, Where(**where))
     assert begun.again("resume") == f"useapi-runwayml batch resume {words}"
     assert str(begun) == known_as
+    assert "s3cr3t" not in repr(begun)
 
 
 @pytest.mark.parametrize(
@@ -475,9 +507,11 @@ def test_a_worker_tells_its_rows_among_all(
 ) -> None:
     """What looks on may end it: that is the end of the command."""
     seen: list[Any] = []
+    ends: list[bool] = []
 
     def work(journal: Any, *, until_done: bool, on_event: Any, callbacks: Any, go_on: Any) -> None:
-        assert (journal, until_done, callbacks) == (database, True, None)
+        assert (journal, callbacks) == (database, None)
+        ends.append(until_done)
         on_event(SimpleNamespace(row=1, line=2), "done", "")
         go_on()
 
@@ -487,7 +521,8 @@ def test_a_worker_tells_its_rows_among_all(
     monkeypatch.setattr("useapi_runwayml.batch.runner.work", work)
     for heard, code in ((seen.append, 0), (interrupted, 130)):
         monkeypatch.setattr(batch_machines, "watching", lambda: contextlib.nullcontext(heard))  # noqa: B023
-        assert shell(*WORKER, "--until-done")[0] == code
+        assert shell(*WORKER, *(["--until-done"] if code else []))[0] == code
+    assert ends == [False, True]
     assert [(now.row, now.rows_over, now.rows) for now in seen] == [(1, 1, 9)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -615,6 +616,7 @@ def test_where_it_was_raised_is_told_to_whoever_asks(
     monkeypatch.setattr("useapi_runwayml.cli.features.RunwayClient", broken)
     for words in (["features"], ["features", "--debug"]):
         assert cli.run(words) == code
+        assert logging.getLogger("useapi_runwayml").level == (logging.DEBUG if "--debug" in words else logging.ERROR)
         out, told = capsys.readouterr()
         *lines, last = told.splitlines()
         assert (out, last) == ("", f"useapi-runwayml: {line}")
