@@ -69,6 +69,28 @@ def test_the_help_of_a_command_tells_what_may_be_given(capsys: pytest.CaptureFix
     assert told(capsys, "demo", "-h", "--json")["parameters"][1]["default"] == "demo-output"
 
 
+def test_the_help_of_a_run_tells_what_happens_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its defaults, and what is special about an option: a reference that is made, and what seconds cost."""
+    parameters = {each["names"][0]: each for each in told(capsys, "run", "--help", "--json")["parameters"]}
+    defaults = {
+        "--overwrite": False,
+        "--timeout": 3600,
+        "--busy-timeout": 600,
+        "--encoding": "json",
+        "--extra-body": "{}",
+        "--reuse": True,
+        "--delete-asset": False,
+        "--seed": None,
+    }
+    assert {name: parameters[name]["default"] for name in defaults} == defaults
+    helps = {name: each["help"] for name, each in parameters.items()}
+    assert all(helps.values())
+    assert helps["--overwrite"] == "Replace a file that exists, once the result is there."
+    assert [name for name in helps if "A unique one is made unless given." in helps[name]] == ["--reply-ref"]
+    assert [name for name in helps if "Each costs 5 credits." in helps[name]] == ["--seconds"]
+    assert not [name for name in helps if "is not known." in helps[name]]
+
+
 @pytest.mark.parametrize(
     "arguments", [("--json", "bogus"), ("--json", "tasks", "bogus"), ("--json", "tasks", "get", "--", "--help")]
 )

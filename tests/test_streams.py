@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from useapi_runwayml.cli import streams
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
@@ -125,6 +128,106 @@ def test_streams_that_are_fine_are_left_as_they_are(quick: Simulator) -> None:
         done = subprocess.run([*COMMAND, "tasks", "find", "é"], capture_output=True, env=environment)
         assert done.returncode == 1
         assert shown in done.stderr.decode(encoding)
+
+
+class Broken(io.StringIO):
+    """A stream on a file, whose reader is gone when it is written to, or when it is flushed."""
+
+    def __init__(self, file: Any, fails: str, error: Exception) -> None:
+        super().__init__()
+        self.file, self.fails, self.error, self.asked = file, fails, error, list[str]()
+
+    def _do(self, name: str) -> None:
+        self.asked.append(name)
+        if name == self.fails:
+            raise self.error
+
+    def write(self, text: str) -> int:
+        self._do("write")
+        return len(text)
+
+    def flush(self) -> None:
+        self._do("flush")
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self.file.fileno())
+
+
+@posix
+@pytest.mark.parametrize("fails", ["write", "flush"])
+@pytest.mark.parametrize("is_stdout", [True, False])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BrokenPipeError(), ""),
+        (ValueError("closed"), ""),
+        (OSError(errno.ENOSPC, "No space left"), "useapi-runwayml: the output cannot be written: No space left\n"),
+        (OSError("odd"), "useapi-runwayml: the output cannot be written: odd\n"),
+    ],
+)
+def test_a_stream_that_is_lost_takes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, is_stdout: bool, error: Exception, told: str
+) -> None:
+    """It goes nowhere from then on, its file too, and only what nobody expects of standard output is told, once; no file is left open."""
+    with (tmp_path / "out").open("w") as file:
+        broken = Broken(file, fails, error)
+        monkeypatch.setattr(sys, "__stdout__", broken if is_stdout else None)
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        lasting = streams.Lasting(broken)
+        assert (lasting.isatty(), lasting.writable(), lasting.fileno()) == (True, True, file.fileno())
+        free = os.dup(0)
+        os.close(free)
+        for _ in range(2):
+            assert lasting.write("text") == 4
+            lasting.flush()
+        assert broken.asked == (["write"] if fails == "write" else ["write", "flush"])
+        assert not lasting.isatty()
+        assert os.path.samestat(os.fstat(file.fileno()), os.stat(os.devnull))
+        assert sys.stderr.getvalue() == (told if is_stdout else "")  # type: ignore[attr-defined]
+        again = os.dup(0)
+        os.close(again)
+        assert again == free
+
+
+def test_what_is_written_is_there_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both streams."""
+    out, told = Broken(None, "", ValueError()), Broken(None, "", ValueError())
+    monkeypatch.setattr(sys, "stdout", streams.Lasting(out))
+    monkeypatch.setattr(sys, "stderr", streams.Lasting(told))
+    streams.let_go()
+    assert (out.asked, told.asked) == (["flush"], ["flush"])
+
+
+def test_streams_that_are_not_there_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each on its own number, which what is begun has as well; letters that a terminal has not are escaped."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    opened, opening = list[int](), os.open
+
+    def closed(number: int) -> Any:
+        raise OSError(errno.EBADF, "closed")
+
+    def noting(*given: Any) -> int:
+        opened.append(opening(*given))
+        return opened[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", closed)
+        patched.setattr(os, "open", noting)
+        streams.hold()
+    assert [each.fileno() for each in (sys.stdin, sys.stdout, sys.stderr)] == [0, 1, 2]
+    assert [os.get_inheritable(each) for each in opened] == [True] * 3
+    for each in opened:
+        os.close(each)
+    kept = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(kept, encoding="ascii"))
+    streams.hold()
+    sys.stdout.write("é")
+    sys.stdout.flush()
+    assert kept.getvalue() == b"\\xe9"
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------

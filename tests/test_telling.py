@@ -18,6 +18,7 @@ import pytest
 from useapi_runwayml import Progress, errors
 from useapi_runwayml.cli import output, telling
 from useapi_runwayml.cli.bars import Bar
+from useapi_runwayml.simulator import ManualClock
 
 from .conftest import MP4
 
@@ -114,6 +115,10 @@ TOLD: list[tuple[Progress, str, float | None, str]] = [
     (STREAM[7], "THROTTLED", None, ""),
     (STREAM[8], "RUNNING", 0.25, "25%, 2 min left"),
     (Progress(TASK, None, 0.5, None, 1.0), "waiting", None, ""),
+    (STREAM[1]._replace(bytes_done=None, bytes_total=None), "uploading", None, ""),
+    (STREAM[1]._replace(elapsed_seconds=0.5), "uploading", 0.0, "0%, 0 bytes of 200.0 MB"),
+    (STREAM[2]._replace(elapsed_seconds=0.0), "uploading", 0.25, "25%, 50.0 MB of 200.0 MB, 12 s left"),
+    (STREAM[2]._replace(elapsed_seconds=0.5), "uploading", 0.25, "25%, 50.0 MB of 200.0 MB, 100.0 MB/s, 12 s left"),
     (GOOD[-2], "downloading", 0.5, "50%, 5.0 MB of 10.0 MB, 2.5 MB/s, 2 s left"),
     (GOOD[-3], "downloading", None, "0 bytes"),
     (GOOD[-1], "done", 1.0, "100%, in 3 min"),
@@ -187,14 +192,38 @@ def test_a_receipt_is_given_whole_beside_a_bar(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB")]
+    ("amount", "told"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (2_500_000, "2.5 MB"),
+        (3e9, "3.0 GB"),
+        (1e9, "1.0 GB"),
+        (999_999_999, "1000.0 MB"),
+        (1e6, "1.0 MB"),
+        (999_999, "1000.0 kB"),
+    ],
 )
 def test_sizes_are_read_by_people(amount: float, told: str) -> None:
     """With the unit that suits them."""
     assert telling.size_of(amount) == told
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.4, "0 s"), (99, "99 s"), (120, "2 min"), (7200, "2.0 h")])
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.4, "0 s"),
+        (99, "99 s"),
+        (100, "2 min"),
+        (120, "2 min"),
+        (5940, "99 min"),
+        (5999, "100 min"),
+        (6000, "1.7 h"),
+        (7200, "2.0 h"),
+        (3_600_000, "1000.0 h"),
+    ],
+)
 def test_times_are_read_by_people(seconds: float, told: str) -> None:
     """With the unit that suits them."""
     assert telling.time_of(seconds) == told
@@ -233,6 +262,85 @@ def test_how_to_go_on_is_what_was_told(heard: int, error: BaseException, told: s
     if isinstance(error, KeyboardInterrupt):
         known = {name: value for name, value in error.__dict__.items() if name in ("task_id", "reply_ref")}
         assert known == ({} if told == NOTHING else {"task_id": story.last.task_id, "reply_ref": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "asset", "told"),
+    [
+        (None, None, "", "Uploading"),
+        (0, None, "", "Uploading"),
+        (5, None, "", "Uploading 5 bytes"),
+        (5, 7000, "", "Uploading 7.0 kB"),
+        (7000, 7000, ASSET, f"Uploaded: {ASSET}"),
+    ],
+)
+def test_an_upload_is_told_with_its_size(done: int | None, total: int | None, asset: str, told: str) -> None:
+    """As far as it is known."""
+    assert telling.line_of(Progress("", None, None, None, 0.0, "upload", done, total, asset_id=asset)) == told
+
+
+class Listening:
+    """Is told of what goes on, and draws nothing."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def __enter__(self) -> Listening:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.told.append("the end")
+
+    def show(self, *given: object) -> None:
+        self.told.append(given[1:])
+
+    def say(self, line: str) -> None:
+        self.told.append(line)
+
+    give = say
+
+
+@pytest.mark.parametrize(("is_terminal", "json_wanted"), [(True, False), (True, True), (False, False)])
+def test_a_terminal_has_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool, json_wanted: bool
+) -> None:
+    """To which all is told, lines too; where nobody sees one, or machines read, there is none."""
+    bar = Listening()
+    monkeypatch.setattr("useapi_runwayml.cli.bars.Bar", lambda: bar)
+    monkeypatch.setattr(output, "is_terminal", lambda: is_terminal)
+    output.use_json(json_wanted)
+    with telling.telling(receipt=True) as story:
+        story(STREAM[5])
+        story.remark("by the way")
+        story(STREAM[8])
+    out, aside = capsys.readouterr()
+    drawn = [("created", None, ""), f"Task: {TASK}", "by the way", ("RUNNING", 0.25, "25%, 2 min left"), "the end"]
+    assert bar.told == (drawn if is_terminal and not json_wanted else [])
+    assert bool(out + aside) == (not bar.told)
+
+
+def test_bytes_are_told_with_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since the transfer began, whenever that was."""
+    clock = ManualClock()
+    clock.advance(1000)
+    monkeypatch.setattr(telling, "SystemClock", lambda: clock)
+    heard = list[Progress]()
+
+    class Hearing(telling.Story):
+        def __call__(self, progress: Progress) -> None:
+            heard.append(progress)
+
+    moved = Hearing(None, print, receipt=False).bytes_of("download", TASK)
+    clock.advance(4)
+    moved(1, 3)
+    moved(3, 3)
+    moved(5, None)
+    assert [(each.task_id, each.elapsed_seconds, each.bytes_done, each.bytes_total) for each in heard] == [
+        (TASK, 4.0, 1, 3),
+        (TASK, 4.0, 3, 3),
+        (TASK, 4.0, 5, None),
+    ]
+    assert [each.seconds_left for each in heard] == [8.0, 0.0, None]
 
 
 # -- tables -------------------------------------------------------------------------------------------------------------
@@ -293,6 +401,35 @@ def test_what_is_long_has_a_line_of_its_own(
         f"  why: {'a' * 70}",
         "12   文.mp4  held",
     ]
+
+
+WIDE = ["one  two   three", "abc  abcd  abcde"]
+NARROW = ["one  two", "abc  abcd", "  three: abcde"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "room", "told"),
+    [
+        (["one", "two", "three"], ["abc", "abcd", "abcde"], 16, WIDE),
+        (["one", "two", "three"], ["abc", "abcd", "abcde"], 15, NARROW),
+        (["one", "two", "three"], ["abc", "abcd", "abcde"], 11, NARROW),
+        (["one", "two", "three"], ["abc", "abcd", "abcde"], 10, ["one", "abc", "  two: abcd", "  three: abcde"]),
+        (["one", "two", "three"], ["abc", "abcd", "abcde"], 2, ["one", "abc", "  two: abcd", "  three: abcde"]),
+        (["task", "two"], ["an-id", "ab"], 8, ["task", "  two", "an-id", "  ab"]),
+        (
+            ["task", "two", "asset"],
+            ["an-id", "ab", "another"],
+            8,
+            ["task", "  two", "an-id", "  ab", "  asset: another"],
+        ),
+        (["one", "asset"], ["ab", "another"], 8, ["one", "ab", "  asset: another"]),
+    ],
+)
+def test_a_table_on_a_terminal_breaks_no_id(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, columns: list[str], row: list[str], room: int, told: list[str]
+) -> None:
+    """A line for each row where there is room to the last letter; else ids, and the longest of the rest, have lines of their own."""
+    assert shown(room, columns, [row], monkeypatch, capsys) == told
 
 
 # -- as it is used ------------------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def _moment(told: datetime) -> str:
 
 def fields(values: Mapping[str, object]) -> None:
     """Names and values, a line each."""
-    width = max(map(len, values), default=0)
+    width = max(map(len, values))
     put(*(f"{name + ':':{width + 1}} {'' if value is None else _plain(value)}" for name, value in values.items()))
 
 
