@@ -281,12 +281,16 @@ def test_a_port_is_one_that_there_is(
 def test_a_simulator_that_cannot_listen_says_why(
     simulated: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: Any, error: OSError, why: str
 ) -> None:
-    """In a line."""
+    """In a line; a receiver of callbacks too, in the words of the system."""
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise error
 
     monkeypatch.setattr("useapi_runwayml.simulator.SimulatorServer", refuse)
+    monkeypatch.setattr("useapi_runwayml.callbacks.serving.CallbackServer", refuse)
+    unused: Any = None
+    with pytest.raises(Stop, match=f"^cannot listen on h, port 99: {error.strerror or error}$"):
+        receiving.serve_at(unused, 99, "h")
     assert app.run(["simulate", "--port", "99", "--host", "127.0.0.2"]) == 1
     assert capsys.readouterr().err == f"useapi-runwayml: cannot listen on 127.0.0.2, port 99: {why}\n"
 

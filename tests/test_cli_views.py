@@ -182,6 +182,17 @@ def test_a_simulator_says_how_it_is_reached(
             assert out.splitlines()[1] == line
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("json_wanted", [True, False])
+def test_a_bar_is_drawn_where_somebody_sees_it(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, json_wanted: bool
+) -> None:
+    """On a terminal, and not for machines."""
+    monkeypatch.setattr(output, "is_terminal", lambda: is_terminal)
+    output.use_json(json_wanted)
+    assert output.bar().disable == (not is_terminal or json_wanted)
+
+
 def test_a_table_of_nothing_says_so(capsys: Any) -> None:
     """Rather than a head alone."""
     output.table(("one", "two"), [])
@@ -260,7 +271,6 @@ def test_the_demo_tells_each_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     monkeypatch.setattr("useapi_runwayml.simulator.Simulator", make)
     monkeypatch.setattr(demo, "SPEED", 5000.0)
-    monkeypatch.setattr(demo, "POLL", 0.01)
     for name in ("SHORTEST", "LONGEST", "THROTTLED_PAUSE"):
         monkeypatch.setattr(f"useapi_runwayml._core.polling.{name}", 0.01)
     monkeypatch.chdir(tmp_path)

@@ -69,6 +69,39 @@ def test_the_help_of_a_command_tells_what_may_be_given(capsys: pytest.CaptureFix
     assert told(capsys, "demo", "-h", "--json")["parameters"][1]["default"] == "demo-output"
 
 
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [
+        ("doctor", {"--live": False}),
+        ("tasks list", {"--limit": 100}),
+        ("tasks wait", {"--timeout": 3600, "--overwrite": False}),
+        ("tasks download", {"--overwrite": False}),
+        ("callbacks serve", {"--port": 8080, "--host": "127.0.0.1"}),
+        ("run", {"--callback-port": 8080, "--callback-host": "127.0.0.1"}),
+        (
+            "simulate",
+            {
+                "--port": 8787,
+                "--speed": 1,
+                "--max-jobs": 5,
+                "--credits": 2250,
+                "--seed": 0,
+                "--web-tasks": 0,
+                "--storage": 4,
+                "--strict": False,
+                "--allow-remote-callbacks": False,
+            },
+        ),
+    ],
+)
+def test_what_is_meant_where_nothing_is_said(
+    capsys: pytest.CaptureFixture[str], command: str, defaults: dict[str, Any]
+) -> None:
+    """As the pages have it."""
+    parameters = {each["names"][0]: each for each in told(capsys, *command.split(), "--help", "--json")["parameters"]}
+    assert {name: parameters[name]["default"] for name in defaults} == defaults
+
+
 def test_the_help_of_a_run_tells_what_happens_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
     """Its defaults, and what is special about an option: a reference that is made, and what seconds cost."""
     parameters = {each["names"][0]: each for each in told(capsys, "run", "--help", "--json")["parameters"]}

@@ -319,6 +319,14 @@ def test_a_terminal_has_a_bar(
     assert bool(out + aside) == (not bar.told)
 
 
+def test_a_receipt_is_given_where_it_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Elsewhere standard output has what the command gives, and no more."""
+    for wanted, out in (({}, ""), ({"receipt": True}, f"Task: {TASK}\n")):
+        with telling.telling(**wanted) as story:
+            story(STREAM[5])
+        assert capsys.readouterr().out == out
+
+
 def test_bytes_are_told_with_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Since the transfer began, whenever that was."""
     clock = ManualClock()

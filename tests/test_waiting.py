@@ -169,6 +169,18 @@ def test_the_deadline_keeps_the_receipt(world: World) -> None:
     assert other.tasks.wait(caught.value.task_id).status == "SUCCEEDED"
 
 
+@pytest.mark.parametrize("how", ["wait", "as_completed"])
+def test_an_hour_is_waited_unless_told_otherwise(world: World, how: str) -> None:
+    """By both ways to wait."""
+    client, _ = scripted(world, [{"status": "PENDING"}] * 800)
+    begun = world.clock.now()
+    tasks = client.tasks
+    ask = {"wait": lambda: tasks.wait(TASK), "as_completed": lambda: next(iter(tasks.as_completed([TASK])))}[how]
+    with pytest.raises(errors.WaitTimeoutError):
+        ask()
+    assert world.clock.now() - begun == pytest.approx(3600)
+
+
 def test_the_wall_clock_may_jump(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines go by the monotonic clock alone."""
     import time

@@ -41,7 +41,6 @@ def command_of(creation: Creation) -> Callable[..., None]:
     parameters = list(_parameters(creation))
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
-    run.__doc__ = "Uploads a clip, creates one paid task, waits for it and downloads the result."
     return run
 
 

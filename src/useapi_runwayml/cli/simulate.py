@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -110,7 +109,6 @@ def simulate(
         taken = error.errno == errno.EADDRINUSE
         why = "it is in use; take another with --port" if taken else error.strerror or str(error)
         raise Stop(f"cannot listen on {host}, port {port}: {why}") from None
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.WARNING)
     logging.getLogger("useapi_runwayml.simulator").setLevel(logging.WARNING if quiet else logging.INFO)
     if not _is_loopback(host):
         output.remark(f"WARNING: other machines can reach this simulator, since it listens on {host}.")
