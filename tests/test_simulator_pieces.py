@@ -98,6 +98,18 @@ def test_a_path_is_read_as_it_was_sent() -> None:
     assert _head({**scope, "raw_path": b"/a%2Fb"}, "").path == "/a%2Fb"
 
 
+def test_a_request_is_read_with_all_that_it_says() -> None:
+    """A parameter without a value, too; its links lead to where the server is, or else to where it was asked."""
+    scope = {"type": "http", "method": "GET", "scheme": "https", "path": "/", "query_string": b"a=&b=1"}
+    request = _head({**scope, "headers": [(b"host", b"x.test")]}, "")
+    assert (request.query, request.origin, request.site) == (
+        [("a", ""), ("b", "1")],
+        "https://x.test",
+        "https://x.test",
+    )
+    assert _head({**scope, "headers": []}, "http://sim.test").origin == "http://sim.test"
+
+
 @pytest.mark.parametrize("error", [ValueError("no label"), httpx.ConnectError("refused"), httpx.InvalidURL("none")])
 def test_a_callback_that_cannot_be_sent_is_told(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """And stops none of those after it."""

@@ -94,7 +94,7 @@ class SimulatorApp:
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.breaks in ("before_read", "before_answer", "unreachable"):
-            await _hang_up(receive)
+            _hang_up(receive)
         else:
             await self._send(answer, request, receive, send)
         told, took = answer.breaks.replace("_", " ") or str(answer.status), (time.perf_counter() - begun) * 1000
@@ -178,7 +178,7 @@ class SimulatorApp:
             await asyncio.sleep(pause)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if answer.breaks == "cut_body":
-            await _hang_up(receive)
+            _hang_up(receive)
         else:
             await send({"type": "http.response.body", "body": b""})
 
@@ -195,10 +195,8 @@ def _head(scope: Scope, origin: str) -> Request:
     return Request(scope["method"], raw_path.decode("latin-1"), query, headers, Blob(), origin or site, site)
 
 
-async def _hang_up(receive: Receive) -> None:
+def _hang_up(receive: Receive) -> None:
     """Closes the connection without a word, which ASGI has no message for: uvicorn's own transport does it."""
     cycle: Any = getattr(receive, "__self__", None)
     cycle.transport.close()
-    for _ in range(5):
-        await asyncio.sleep(0)
     cycle.disconnected = True
