@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import keyword
 import os
 import re
 from collections import Counter, defaultdict
@@ -130,7 +131,7 @@ class Evidence:
             names = re.findall(r"^(?:class |def |async def )?(\w+)", self._sources[file][number - 1])
             if names and self._sources[file][number - 1][:1] not in (" ", ")", "]", "}", "@"):
                 break
-        word = re.compile(rf"\b{names[0]}\b") if names else None
+        word = re.compile(rf"\b{names[0]}\b") if names and not keyword.iskeyword(names[0]) else None
         found = [
             test
             for name, lines in self._by_file.items()

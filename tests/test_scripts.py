@@ -81,3 +81,13 @@ def test_tests_of_every_file_are_tried_on_a_line_of_all(tmp_path: Path) -> None:
     assert evidence.tests_of("x.py", 2)[:2] == [others[0], many[0]]
     evidence.budget = 0
     assert evidence.tests_of("x.py", 2) == others[:1]
+
+
+def test_a_line_of_a_module_is_tried_with_who_uses_what_it_gives() -> None:
+    """That is a name; of one that begins with a word of Python's own it is whoever uses the module."""
+    sources = {
+        "x.py": ["LIMIT = 3", "for each in ():", "    put(each)", "def f():", "    return LIMIT"],
+        "y.py": ["[1 for _ in ()]"],
+    }
+    evidence = Evidence({"x.py": {5: ["test_x"]}, "y.py": {1: ["test_y"]}}, {}, sources)
+    assert [evidence.tests_of("x.py", line) for line in (1, 2, 3)] == [["test_x"]] * 3
