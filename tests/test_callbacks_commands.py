@@ -303,7 +303,7 @@ def test_a_command_that_goes_on_is_ended(
 
     receiver.seconds = 0.01
     receiver.before_the_end = begin  # type: ignore[method-assign]
-    assert command([*SERVE, "--exec", "sh -c 'cat > told; echo $$ > pid; sleep 1; echo > late'"]) == 0
+    assert command([*SERVE, "--exec", "sh -c 'cat > told; echo $$ > pid; sleep 5; echo > late'"]) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
     assert not (tmp_path / "late").exists()
