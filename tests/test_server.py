@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import json
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ import httpx
 import pytest
 
 from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, SimulatorServer
+from useapi_runwayml.simulator.server import bind
 
 from .conftest import MP4, spawn
 
@@ -158,6 +161,71 @@ def test_the_state_is_kept_in_a_file(tmp_path: Path) -> None:
     path.write_text('{"version": 99}')
     with pytest.raises(ValueError, match="no state of the simulator"):
         SimulatorServer(state=path)
+
+
+def test_a_port_is_listened_on_at_once() -> None:
+    """Where it was asked for, so that nobody who is told of it is refused; also while an old connection of it lingers."""
+    with bind("127.0.0.1", 0) as first:
+        host, port = first.getsockname()
+        socket.create_connection((host, port)).close()
+        assert host == "127.0.0.1"
+        assert first.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+    with bind("127.0.0.1", port) as again:
+        assert again.getsockname() == (host, port)
+
+
+def test_a_port_that_is_taken_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as the system tells it."""
+    made: list[socket.socket] = []
+
+    class Made(socket.socket):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            made.append(self)
+
+    with bind("127.0.0.1", 0) as taken:
+        monkeypatch.setattr(socket, "socket", Made)
+        with pytest.raises(OSError, match="in use"):
+            bind("127.0.0.1", taken.getsockname()[1])
+    assert [each.fileno() for each in made] == [-1]
+
+
+def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of waiting for it; it is looked for often, but others are let on."""
+    slept, woken = list[float](), threading.Event()
+
+    def run(server: SimulatorServer) -> None:
+        woken.wait(5)
+        server._socket.close()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        woken.set()
+
+    monkeypatch.setattr(SimulatorServer, "run", run)
+    monkeypatch.setattr(time, "sleep", sleep)
+    with pytest.raises(RuntimeError, match="did not start"):
+        SimulatorServer().__enter__()
+    assert 0 < max(slept, default=0) < 0.1
+
+
+def test_an_answer_is_the_simulators_alone(server: SimulatorServer) -> None:
+    """No second date, no name of a server; no header of a proxy is believed; a program ends in spite of it."""
+    found = httpx.get(f"{server.base_url}/scheduler/", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert (found.headers.get_list("date"), "server" in found.headers) == (["Fri, 02 Jan 2026 03:00:00 GMT"], False)
+    own = {"Origin": server.origin, "X-Forwarded-Proto": "https"}
+    assert httpx.post(f"{server.origin}/_simulator/reset", headers=own).status_code == 200
+    assert [each.daemon for each in threading.enumerate() if each.name == "runway-simulator"] == [True]
+
+
+def test_a_request_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the simulator, and not by what serves it as well."""
+    access = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(access, "propagate", True)
+    monkeypatch.setattr(access, "handlers", [])
+    with SimulatorServer() as server:
+        assert httpx.get(server.origin).status_code == 200
+        assert not access.hasHandlers()
 
 
 class Command:

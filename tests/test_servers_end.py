@@ -79,15 +79,15 @@ def test_a_receiver_that_hangs_holds_up_no_other_and_no_end(monkeypatch: pytest.
     """Neither in that round nor in the next; the state is kept meanwhile, and the end cuts it off."""
     monkeypatch.setattr(chores, "CALLBACK_PAUSE", 0.01)
     monkeypatch.setattr(chores, "END_SECONDS", 0.05)
-    told = Told(hangs)
-    monkeypatch.setattr(chores.httpx, "AsyncClient", lambda **more: contextlib.nullcontext(told))
+    told, by = Told(hangs), list[Any]()
+    monkeypatch.setattr(chores.httpx, "AsyncClient", lambda **more: contextlib.nullcontext(by.append(more) or told))
     rounds = [[callback("http://h/slow"), callback("http://h/slow"), callback("http://h/a")], [callback("http://h/b")]]
-    saved = list[int]()
+    saved = list[bool]()
 
     async def main() -> None:
         stop = asyncio.Event()
         simulator = SimpleNamespace(due_callbacks=lambda origin, now: rounds.pop(0) if rounds else [])
-        keeper = SimpleNamespace(path=tmp_path, save=lambda *given, always=False: saved.append(len(rounds)))
+        keeper = SimpleNamespace(path=tmp_path, save=lambda *given, always=False: saved.append(always))
         running = asyncio.create_task(chores.do_chores(simulator, ManualClock(), keeper, "", stop))  # type: ignore[arg-type]
         await soon(lambda: len(told.urls) == 3 and len(saved) > 2)
         before = len(saved)
@@ -98,6 +98,8 @@ def test_a_receiver_that_hangs_holds_up_no_other_and_no_end(monkeypatch: pytest.
 
     asyncio.run(main())
     assert told.urls == ["http://h/slow", "http://h/a", "http://h/b"], "in order for one, and at once for the others"
+    assert saved == [False] * (len(saved) - 1) + [True], "the moment of the end is kept, too"
+    assert by == [{"timeout": 5.0, "trust_env": False}], "by no proxy of the environment"
 
 
 def test_a_receiver_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +115,50 @@ def test_a_receiver_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
     asyncio.run(main())
     assert told.urls == ["http://h/slow"] * 2
+
+
+def test_the_end_waits_for_whoever_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until they have heard, or have been cut off."""
+    monkeypatch.setattr(chores, "END_SECONDS", 0.05)
+    happened: list[str] = []
+
+    async def hears(url: str) -> None:
+        try:
+            await hangs(url)
+            for _ in range(3):
+                await asyncio.sleep(0)
+        finally:
+            happened.append(url)
+
+    async def main() -> None:
+        receivers = chores.Receivers(Told(hears))  # type: ignore[arg-type]
+        receivers.put(callback("http://h/slow"))
+        receivers.put(callback("http://h/a"))
+        await receivers.end()
+        assert happened == ["http://h/a", "http://h/slow"]
+        stop, rounds = asyncio.Event(), [[callback("http://h/b")]]
+        simulator = SimpleNamespace(due_callbacks=lambda origin, now: [stop.set(), *rounds.pop()][1:])
+        monkeypatch.setattr(chores.httpx, "AsyncClient", lambda **more: contextlib.nullcontext(Told(hears)))
+        await chores.do_chores(simulator, ManualClock(), None, "", stop)  # type: ignore[arg-type]
+        assert happened[2:] == ["http://h/b"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No room"), OSError("No room")])
+def test_why_a_state_cannot_be_kept_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture, error: OSError) -> None:
+    """Once, in the words of the system alone."""
+
+    def fails(*given: Any, always: bool) -> None:
+        raise error
+
+    async def main() -> None:
+        keeper: Any = SimpleNamespace(path=tmp_path, save=fails)
+        trouble = await chores._save(keeper, Simulator(), ManualClock())
+        assert await chores._save(keeper, Simulator(), ManualClock(), trouble) == "No room"
+
+    asyncio.run(main())
+    assert caplog.messages == [f"the state cannot be kept in {tmp_path}: No room"]
 
 
 def test_a_reset_waits_for_the_request_that_is_under_way() -> None:

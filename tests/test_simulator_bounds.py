@@ -68,6 +68,8 @@ def test_a_file_of_more_than_a_mebibyte_lies_on_the_disk() -> None:
         assert (blob._file is not None) == on_disk
         assert (blob.size, blob.read()) == (size, content)
         assert blob.read(999, 3) == content[999:1002]
+        assert (blob.read(999, 0), blob.read(size + 9)) == (b"", b"")
+        assert not (on_disk and blob._memory)
         blob.append(b"more")
         assert blob.read(size) == b"more"
         blob.close()

@@ -18,6 +18,9 @@ from useapi_runwayml.simulator import ManualClock, Simulator
 from useapi_runwayml.simulator.asgi import _head
 from useapi_runwayml.simulator.bodies import Unreadable, unpacked
 from useapi_runwayml.simulator.chores import _post
+from useapi_runwayml.simulator.contract import as_typed
+from useapi_runwayml.simulator.links import view, viewed
+from useapi_runwayml.simulator.live import snapshot
 from useapi_runwayml.simulator.persist import StateFile
 from useapi_runwayml.simulator.plan import Plan
 from useapi_runwayml.simulator.wire import Answer, Blob, Request, error_answer
@@ -39,6 +42,45 @@ SITE = "http://localhost"
 def test_an_answer_is_plain_if_nothing_befalls_its_body(more: dict[str, Any], is_plain: bool) -> None:
     """Then it goes out whole and at once; one that is cut before its first byte does not."""
     assert Answer(200, {}, b"x", **more).is_plain is is_plain
+
+
+def test_a_part_of_a_file_goes_out_to_its_end() -> None:
+    """And not beyond, in however many pieces."""
+    content = random.Random(1).randbytes(200_000)
+    found = Answer(206, {}, blob=Blob([content]), span=(10, 100_010))
+    assert (b"".join(found.chunks()), found.length) == (content[10:100_010], 100_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("integer", "7", 7),
+        ("integer", "7.5", "7.5"),
+        ("number", "7.5", 7.5),
+        ("number", "x", "x"),
+        ("boolean", "true", True),
+        ("boolean", "false", False),
+        ("boolean", "yes", "yes"),
+        ("string", "7", "7"),
+        ("string", "true", "true"),
+    ],
+)
+def test_a_text_is_read_as_the_type_that_is_wanted(kind: str, text: str, value: Any) -> None:
+    """What is none of it stays as it is, to be refused in words."""
+    found = as_typed(text, {"type": kind})
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_a_video_of_the_page_is_for_the_page_alone() -> None:
+    """No other site may show it."""
+    sim = Simulator()
+    sim.state.blobs["a"] = (Blob([b"x"]), "video/mp4")
+    assert view(sim, Request("GET", viewed("a"))).headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_a_clock_that_is_moved_by_hand_has_no_pace() -> None:
+    """It neither has a speed nor is it paused."""
+    assert snapshot(Simulator(), ManualClock(), 0.0)["clock"] == {"speed": None, "paused": False}
 
 
 def test_an_error_has_its_status_as_code_unless_told_otherwise() -> None:

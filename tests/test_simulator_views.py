@@ -12,6 +12,8 @@ import pytest
 from useapi_runwayml.simulator import ManualClock, RunningClock, Shapes, Simulator, state
 from useapi_runwayml.simulator.persist import StateFile
 from useapi_runwayml.simulator.plan import Plan
+from useapi_runwayml.simulator.transports import as_request
+from useapi_runwayml.simulator.wire import Blob
 
 from .conftest import MP4
 from .test_simulator import CREATE, Service
@@ -255,3 +257,55 @@ def test_a_slow_body_takes_its_time_in_all(service: Service, size: int) -> None:
         files.get(url, timeout=0.5)
     assert service.clock.now() - begun == 4.5
     assert [*files.get(url, headers={"Range": f"bytes={size}-"}).iter_bytes()] == []
+
+
+def test_who_has_no_patience_has_waited_as_long_as_they_would(service: Service) -> None:
+    """Also for an answer; one that comes in time has moved the clock by what it took."""
+    service.sim.faults.add("latency", "listScheduler", seconds=4)
+    begun = service.clock.now()
+    with pytest.raises(httpx.ReadTimeout):
+        service("GET", "/scheduler/", timeout=0.5)
+    assert service.clock.now() - begun == 0.5
+    service("GET", "/scheduler/", timeout=5)
+    assert service.clock.now() - begun == 4.5
+
+
+@pytest.mark.parametrize(
+    ("size", "error"), [(0, "RemoteProtocolError"), (1 << 16, "RemoteProtocolError"), ((1 << 16) + 1, "ReadError")]
+)
+def test_a_body_that_nobody_reads_breaks_off_where_it_is_long(service: Service, size: int, error: str) -> None:
+    """A short one has left, so that only the answer is missing."""
+    service.sim.faults.add("close_before_read", "uploadAsset")
+    with pytest.raises(httpx.TransportError) as caught:
+        service("POST", "/assets/?name=x", content=bytes(size), headers={"Content-Type": "video/mp4"})
+    assert type(caught.value).__name__ == error
+
+
+@pytest.mark.parametrize(
+    ("operation", "media_type", "size", "status"),
+    [
+        ("/assets/?name=x", "video/mp4", 1000, 200),
+        ("/assets/?name=x", "video/mp4", 1001, 413),
+        (CREATE, "application/json", 1 << 20, 400),
+        (CREATE, "application/json", (1 << 20) + 1, 413),
+        ("/assets/?name=x", "video/mp4", 0, 400),
+    ],
+)
+def test_a_body_has_a_limit(operation: str, media_type: str, size: int, status: int) -> None:
+    """In process as over a socket; an upload has its own, and an empty one is none."""
+    found = Service(upload_limit=1000)("POST", operation, content=b" " * size, headers={"Content-Type": media_type})
+    assert found.status_code == status
+
+
+def test_a_request_is_handed_on_with_all_that_it_says() -> None:
+    """A parameter without a value, too."""
+    found = as_request(httpx.Request("GET", "http://x.test/a%2Fb?a=&b=1", headers={"X-A": "1"}), Blob())
+    assert (found.path, found.query, found.origin) == ("/a%2Fb", [("a", ""), ("b", "1")], "http://x.test")
+    assert found.headers["x-a"] == "1"
+
+
+def test_a_picture_is_no_video(service: Service) -> None:
+    """Nothing is made of it, and nothing is paid."""
+    found = service.create(service.asset("image/png"))
+    assert (found.status_code, "is no video" in found.json()["error"]) == (400, True)
+    assert service.sim.paid.creates == 0
