@@ -192,7 +192,7 @@ def test_a_port_that_is_taken_leaves_nothing_open(monkeypatch: pytest.MonkeyPatc
 
 def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of waiting for it; it is looked for often, but others are let on."""
-    slept, woken = list[float](), threading.Event()
+    slept, woken, pause = list[float](), threading.Event(), time.sleep
 
     def run(server: SimulatorServer) -> None:
         woken.wait(5)
@@ -201,6 +201,8 @@ def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         woken.set()
+        assert len(slept) < 3000, "it is waited for without an end"
+        pause(0.001)
 
     monkeypatch.setattr(SimulatorServer, "run", run)
     monkeypatch.setattr(time, "sleep", sleep)
