@@ -221,13 +221,15 @@ def test_an_answer_is_the_simulators_alone(server: SimulatorServer) -> None:
 
 
 def test_a_request_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the simulator, and not by what serves it as well."""
+    """By the simulator, and not by what serves it as well; with the block its server has ended, and its port was a free one."""
     access = logging.getLogger("uvicorn.access")
     monkeypatch.setattr(access, "propagate", True)
     monkeypatch.setattr(access, "handlers", [])
     with SimulatorServer() as server:
         assert httpx.get(server.origin).status_code == 200
         assert not access.hasHandlers()
+        assert int(server.origin.rpartition(":")[2]) > 1023
+    assert "runway-simulator" not in {each.name for each in threading.enumerate()}
 
 
 class Command:

@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -508,6 +509,7 @@ def test_steering_is_answered_with_200() -> None:
     assert steer("POST", "clock", {"advance": 0}) == 200
     assert steer("POST", "clock", {"advance": admin.LATEST - clock.now()}) == 200
     assert steer("POST", "clock", {"advance": 1}) == 400
+    assert datetime.fromtimestamp(clock.now(), UTC) == datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def test_the_state_tells_how_far_a_task_is() -> None:

@@ -20,7 +20,7 @@ from useapi_runwayml.simulator.bodies import Unreadable, unpacked
 from useapi_runwayml.simulator.chores import _post
 from useapi_runwayml.simulator.contract import as_typed
 from useapi_runwayml.simulator.links import view, viewed
-from useapi_runwayml.simulator.live import snapshot
+from useapi_runwayml.simulator.live import PAUSE, snapshot
 from useapi_runwayml.simulator.persist import StateFile
 from useapi_runwayml.simulator.plan import Plan
 from useapi_runwayml.simulator.wire import Answer, Blob, Request, error_answer
@@ -81,6 +81,19 @@ def test_a_video_of_the_page_is_for_the_page_alone() -> None:
 def test_a_clock_that_is_moved_by_hand_has_no_pace() -> None:
     """It neither has a speed nor is it paused."""
     assert snapshot(Simulator(), ManualClock(), 0.0)["clock"] == {"speed": None, "paused": False}
+    assert 0.05 <= PAUSE <= 0.5, "it is looked for news often, but with a rest"
+
+
+def test_a_simulator_is_as_it_is_said_to_be() -> None:
+    """Unless told otherwise; it begins without a request, and what did not come over a socket took no time."""
+    sim = Simulator()
+    assert (sim.upload_limit, sim.storage, sim.link_seconds) == (2 << 30, 4 << 30, 3600)
+    assert (sim.strict, sim.allow_remote_callbacks, sim.web_tasks, sim.task_seconds) == (False, False, 0, None)
+    assert [(each.max_jobs, each.credits, each.spent) for each in sim.state.accounts.values()] == [(5, 2250, 0)]
+    assert sim.state.new_uuid() == Simulator(seed=0).state.new_uuid()
+    assert sim.handled == 0
+    sim.handle(Request("GET", "/"), 0.0)
+    assert (sim.handled, sim.requests[-1].milliseconds) == (1, 0)
 
 
 def test_an_error_has_its_status_as_code_unless_told_otherwise() -> None:
