@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gzip
 import importlib
 import random
@@ -18,7 +19,7 @@ from useapi_runwayml.simulator import ManualClock, Simulator
 from useapi_runwayml.simulator.asgi import _head
 from useapi_runwayml.simulator.bodies import Unreadable, unpacked
 from useapi_runwayml.simulator.chores import _post
-from useapi_runwayml.simulator.contract import as_typed
+from useapi_runwayml.simulator.contract import Contract, as_typed, load_contract
 from useapi_runwayml.simulator.links import view, viewed
 from useapi_runwayml.simulator.live import PAUSE, snapshot
 from useapi_runwayml.simulator.persist import StateFile
@@ -69,6 +70,25 @@ def test_a_text_is_read_as_the_type_that_is_wanted(kind: str, text: str, value: 
     """What is none of it stays as it is, to be refused in words."""
     found = as_typed(text, {"type": kind})
     assert (found, type(found)) == (value, type(value))
+
+
+def test_a_parameter_is_required_where_the_document_says_so() -> None:
+    """As OpenAPI has it: who says nothing of it requires nothing."""
+    data = copy.deepcopy(load_contract().data)
+    for each in data["components"]["parameters"].values():
+        each.pop("required", None)
+    contract = Contract(data)
+    given = [("offset", "0"), ("limit", "9")]
+    assert contract.read_parameters(contract.operations["listTasks"], {}, given)[1:] == ([], [])
+
+
+def test_a_fault_is_the_same_whatever_it_has_hit() -> None:
+    """Rules are told apart by what they do."""
+    faults = Simulator().faults
+    first, other = (faults.add("status", "getTask") for _ in range(2))
+    assert first.takes("getTask", random.Random(1))
+    assert (first.calls, first.hits) == (1, 1)
+    assert first == other
 
 
 def test_a_video_of_the_page_is_for_the_page_alone() -> None:
