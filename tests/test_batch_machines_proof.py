@@ -16,7 +16,7 @@ import pytest
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .postgres import Postgres
-from .test_batch_proof import SPEED, Batch, faulty, tasks_by_row
+from .test_batch_proof import SPEED, Batch, faulty, tasks_by_row, tasks_of
 
 pytestmark = [
     pytest.mark.proof,
@@ -96,8 +96,7 @@ def machines(tmp_path: Path, postgres: Postgres) -> Iterator[Machines]:
 def check(machines: Machines) -> None:
     """No row with two tasks, never more tasks than slots, credits within the limit, every row done, no file half."""
     sim = machines.sim
-    with sim.lock:
-        tasks = list(sim.state.tasks.values())
+    tasks = tasks_of(sim)
     assert machines.states() == {"done": ROWS}, machines.batch.left()
     assert tasks_by_row(sim) == Counter(range(1, ROWS + 1))
     assert machines.batch.is_whole(ROWS)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
+from useapi_runwayml.simulator.state import Task
 
 from .conftest import spawn
 
@@ -164,8 +165,11 @@ class Batch:
 
 
 def faulty(lost: float = 0.04, cut: float = 0.1) -> Simulator:
-    """A service that fails in all ways; `lost` and `cut` are how likely a create comes to nothing, and a download breaks, for each of two ways."""
-    sim = Simulator(max_jobs=12, credits=10**6, seed=5)
+    """A service that fails in all ways; `lost` and `cut` are how likely a create comes to nothing, and a download breaks, for each of two ways.
+
+    People have used its account before, so that its list reaches back before the first create, however long that is looked for.
+    """
+    sim = Simulator(max_jobs=12, credits=10**6, seed=5, web_tasks=2)
     add = sim.faults.add
     add("close_after_action", "createVideoToVideo", probability=0.04)
     add("close_before_action", "createVideoToVideo", probability=lost)
@@ -182,9 +186,14 @@ def faulty(lost: float = 0.04, cut: float = 0.1) -> Simulator:
     return sim
 
 
-def tasks_by_row(sim: Simulator) -> Counter[int]:
+def tasks_of(sim: Simulator) -> list[Task]:
+    """Those of the batch."""
     with sim.lock:
-        prompts = [task.request["text_prompt"] for task in sim.state.tasks.values()]
+        return [task for task in sim.state.tasks.values() if task.request]
+
+
+def tasks_by_row(sim: Simulator) -> Counter[int]:
+    prompts = [task.request["text_prompt"] for task in tasks_of(sim)]
     return Counter(int(prompt.removeprefix("row ").partition(":")[0]) for prompt in prompts)
 
 
@@ -222,7 +231,7 @@ def test_every_row_survives_every_kill(tmp_path: Path, database: str) -> None:
             assert time.monotonic() - begun < 240
         assert {row["state"] for row in batch.rows()} == {"done"}
         assert tasks_by_row(sim) == Counter(range(1, rows_in_all + 1)), "each row has one task"
-        references = [task.request["replyRef"] for task in sim.state.tasks.values()]
+        references = [task.request["replyRef"] for task in tasks_of(sim)]
         assert len(set(references)) == rows_in_all
         assert sum(reference.startswith("mine~") for reference in references) == rows_in_all // 2
     assert batch.is_whole(rows_in_all)
