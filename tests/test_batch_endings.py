@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,51 +15,16 @@ from useapi_runwayml import errors
 from useapi_runwayml.batch import results
 from useapi_runwayml.batch.accounts import CALM
 from useapi_runwayml.batch.checks import Job
-from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.endings import Endings
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.ledger import Row, Settings
 
+from .pausing import Clock, answers
+
 TASK = "user:4242-runwayml:maker@example.com-task:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
 BEGAN = datetime(2026, 1, 2, 3, tzinfo=UTC)
-MANY = 2_000
 GONE = errors.NotFoundError("not found", status=404)
 LATER = errors.APIConnectionError("no connection", maybe_sent=False)
-
-
-class Clock(BatchClock):
-    """Time goes on only while somebody pauses."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = 5_000.0
-        self.pauses: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def asleep(self, seconds: float) -> None:
-        assert len(self.pauses) < MANY, "it never ends"
-        self.pauses.append(seconds)
-        self.time += seconds
-        await asyncio.sleep(0)
-
-    def real(self, seconds: float) -> float:
-        return seconds / 10
-
-
-def answers(*given: Any) -> Callable[..., Awaitable[Any]]:
-    """What a call gives, or raises, one after the other; the last one ever after."""
-    left, asked = [*given], itertools.count()
-
-    async def answer(*_: Any, **__: Any) -> Any:
-        assert next(asked) < MANY, "it never ends"
-        found = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(found, Exception):
-            raise found
-        return found() if callable(found) else found
-
-    return answer
 
 
 class Service:
@@ -101,7 +64,7 @@ class Scene:
     """One row, and whatever is told or written of it."""
 
     def __init__(self, folder: Path, *, settle: float = 60.0) -> None:
-        self.clock = Clock()
+        self.clock = Clock(10)
         self.service = Service(self.clock)
         self.row = Row(
             "row-1-1", "b", Facts(Job(1, 2, "c.mp4", "x", str(folder / "1.mp4")), task_id=TASK), Settings(settle=settle)

@@ -21,7 +21,8 @@ from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.store import StoreFailed
 
 from .conftest import soon
-from .test_batch_endings import TASK, Clock, answers
+from .pausing import Clock, answers
+from .test_batch_endings import TASK
 
 ID = "row-1-1"
 MAKER = "maker@example.com"
@@ -35,7 +36,7 @@ class Steps:
     """Each gives what it was told to, and all that is asked of them and of accounts and ledger is noted."""
 
     def __init__(self, row: Row) -> None:
-        self.clock = Clock()
+        self.clock = Clock(10)
         self.tell: Any = None
         self.row = row
         self.calls: list[Any] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import json
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,7 +18,6 @@ from sqlalchemy import insert, select, update
 from useapi_runwayml import errors
 from useapi_runwayml.batch import steps as stepping
 from useapi_runwayml.batch.checks import Job
-from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.ledger import Ledger, Row
 from useapi_runwayml.batch.limits import Held
@@ -30,6 +28,7 @@ from useapi_runwayml.batch.tables import BATCHES, LIVING, METADATA, ROWS, UPLOAD
 from useapi_runwayml.batch.transactions import Transactions
 
 from .conftest import MP4
+from .pausing import Clock, answers
 
 ID = "row-1-1"
 KEY = "k" * 32
@@ -43,39 +42,6 @@ THEIRS = SimpleNamespace(task_id="another", reply_ref="theirs", created_at=None)
 NO_CREDITS = errors.InsufficientCreditsError("no credits", status=412)
 NOBODY_KNOWS = errors.SubmissionUnknownError("no answer", reply_ref=REFERENCE)
 INTENT = {"reply_ref": REFERENCE, "service_at": None}
-MANY = 500
-
-
-class Clock(BatchClock):
-    """Time goes on only while somebody pauses."""
-
-    def __init__(self) -> None:
-        super().__init__(2.0)
-        self.time = 5_000.0
-        self.pauses: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def asleep(self, seconds: float) -> None:
-        assert len(self.pauses) < MANY, "it never ends"
-        self.pauses.append(seconds)
-        self.time += seconds
-        await asyncio.sleep(0)
-
-
-def answers(*given: Any) -> Callable[[], Awaitable[Any]]:
-    """What a call gives, or raises, one after the other; the last one ever after."""
-    left, asked = [*given], itertools.count()
-
-    async def answer() -> Any:
-        assert next(asked) < MANY, "it never ends"
-        found = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    return answer
 
 
 class Scene:
@@ -93,7 +59,7 @@ class Scene:
         facts = {"job": job.write(folder), "facts": Facts(job).kept()}
         self.write(insert(BATCHES).values(name="b", options=settings, max_credits=max_credits))
         self.write(insert(ROWS).values(**values, **facts))
-        self.clock = Clock()
+        self.clock = Clock(2)
         self.has_date = True
         self.asked: list[Any] = []
         self.told: list[tuple[str, str]] = []
