@@ -34,8 +34,9 @@ class Host(Listening):
             for _ in range(self.most):
                 if not connection.recv(65_536):
                     break
-                connection.sendall(ANSWER)
+                # before the answer: whoever has that may look at once
                 self.asked[-1] += 1
+                connection.sendall(ANSWER)
             if self.resets:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.closed.set()
