@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +73,27 @@ def _filled(name: str, on: Interpreter, *, anew: bool) -> list[str]:
     print(f"Setting up {on.folder} with requirements/{name}.txt (once) …", file=sys.stderr, flush=True)
     if anew or not on.python.exists():
         _run([on.executable, "-m", "venv", "--clear", str(on.venv)])
-    uv = shutil.which("uv")
-    install = (
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(on.python)]
-        if uv
-        else [str(on.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    )
-    _run([*install, "--require-hashes", "-r", str(ROOT / "requirements" / f"{name}.txt")])
-    return install
+    pins = ROOT / "requirements" / f"{name}.txt"
+    by_pip = [str(on.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if uv := _uv(pins, on, by_pip):
+        by_uv = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(on.python)]
+        if not subprocess.run([*by_uv, "--require-hashes", "-r", str(pins)], cwd=ROOT).returncode:
+            return by_uv
+        print("uv could not, perhaps as it does not know pip's index: pip tries …", file=sys.stderr, flush=True)
+    _run([*by_pip, "--require-hashes", "-r", str(pins)])
+    return by_pip
+
+
+def _uv(pins: Path, on: Interpreter, by_pip: list[str]) -> str | None:
+    """The quicker installer by minutes: of the PATH, else of the pins, if they have it."""
+    its = re.search(r"^uv==(?:.*\\\n)*.*", pins.read_text(encoding="utf-8"), re.MULTILINE)
+    if (found := shutil.which("uv")) or its is None:
+        return found
+    with tempfile.TemporaryDirectory() as folder:
+        alone = Path(folder) / "uv.txt"
+        alone.write_text(its[0], encoding="utf-8")
+        _run([*by_pip, "--require-hashes", "-r", str(alone)])
+    return shutil.which("uv", path=on.python.parent)
 
 
 def _holds(stamp: Path, each: str, wanted: str, name: str) -> bool:

@@ -58,7 +58,7 @@ def look_anew(mutant: Mutant, folder: Path, evidence: Evidence) -> str:
         importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001  # with its change it cannot even be imported
         return f"importing {name}: {type(error).__name__}"
-    tests = evidence.tests_of(mutant.file, mutant.line)
+    tests = evidence.tests_of(mutant.file, mutant.line, mutant.change)
     stages = (first_failure_of(each) for each in (tests[:FIRST], tests[FIRST:]) if each)
     return next(filter(None, stages), "")
 
@@ -67,7 +67,7 @@ def look_quickly(mutant: Mutant, folder: Path, evidence: Evidence, collected: wa
     """Which test notices the change of a function, where all is imported already. In a process of its own."""
     put(mutant, folder)
     has_run = collected.change(functions_of(mutant))
-    tests = evidence.tests_of(mutant.file, mutant.line)
+    tests = evidence.tests_of(mutant.file, mutant.line, mutant.change)
     found = collected.first_failure_of([(test, evidence.seconds_of(test)) for test in tests])
     postgres.shared[0].clear()
     return found or (warm.UNTRIED if has_run else "")

@@ -44,6 +44,8 @@ class Evidence:
         self._noticed = defaultdict[str, Counter[str]](Counter)
         self.budget = 40.0
         """Seconds."""
+        self.named: Sequence[dict[str, str]] = ()
+        """Tests that are tried first, each by the file and the change that it is known to notice."""
 
     @classmethod
     def load(cls, root: Path) -> Evidence | None:
@@ -59,9 +61,9 @@ class Evidence:
             sources[name] = Path(measured).read_text(encoding="utf-8").splitlines()
         return cls(by_file, json.loads((root / TIMES).read_text(encoding="utf-8")), sources)
 
-    def tests_of(self, file: str, line: int) -> list[str]:
-        """As many as end within the budget, one at least, if there is any: a few that noticed another change of this file, then the quickest, and
-        of each file of tests some.
+    def tests_of(self, file: str, line: int, change: str = "") -> list[str]:
+        """The test that is named for the change, and as many as end within the budget, one at least, if there is any: a few that noticed another
+        change of this file, then the quickest, and of each file of tests some.
 
         Through a line of every request thousands go, and those that look at it may be of any file.
         """
@@ -73,13 +75,13 @@ class Evidence:
         noticed = self._noticed[file]
         known = sorted(noticed.keys() & ranked.keys(), key=lambda each: (self.seconds_of(each) / noticed[each], each))
         others = sorted(ranked, key=lambda each: (ranked[each] + self.seconds_of(each), each))
-        chosen, spent = [], 0.0
+        chosen, spent = self._named(file, change), 0.0
         for test in dict.fromkeys((*known[:FEW], *others)):
             spent += self.seconds_of(test) + 0.02
             if chosen and spent > self.budget:
                 break
             chosen.append(test)
-        return chosen
+        return [*dict.fromkeys(chosen)]
 
     def note(self, file: str, test: str) -> None:
         """This test has noticed a change of that file."""
@@ -88,6 +90,12 @@ class Evidence:
     def seconds_of(self, test: str) -> float:
         """How long it took."""
         return self._times.get(test, 1.0)
+
+    def _named(self, file: str, change: str) -> list[str]:
+        names = {
+            each["test"] for each in self.named if re.search(each["where"], file) and re.search(each["change"], change)
+        }
+        return sorted(test for test in self._times if test.partition("[")[0] in names or test in names)
 
     def _cost(self, test: str) -> tuple[float, str]:
         return self.seconds_of(test), test

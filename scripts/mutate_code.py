@@ -114,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     evidence.budget = options.budget
     begun = time.monotonic()
-    reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
+    known = tomllib.loads(REASONS.read_text(encoding="utf-8"))
+    reasons, evidence.named = known["survivor"], known["noticed"]
     explained = [each for each in mutants if reason_of(each, reasons)]
     results = [(each, "") for each in explained]
     results += try_all([each for each in mutants if each not in {*explained}], options.processes, evidence)

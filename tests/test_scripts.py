@@ -83,6 +83,21 @@ def test_tests_of_every_file_are_tried_on_a_line_of_all(tmp_path: Path) -> None:
     assert evidence.tests_of("x.py", 2) == others[:1]
 
 
+def test_a_test_that_is_named_for_a_change_is_tried_first() -> None:
+    """With each set of its parameters, whatever it costs; of another change or another file it is one of many."""
+    slow, quick = [f"tests/test_a.py::test_slow[{each}]" for each in "ab"], "tests/test_b.py::test_quick"
+    source = ["def f():", "    return 1"]
+    lines = {2: [quick]}
+    times = {**dict.fromkeys(slow, 60.0), quick: 0.1}
+    evidence = Evidence({"x.py": lines, "y.py": lines}, times, {"x.py": source, "y.py": source})
+    evidence.named = [{"where": r"x\.py", "change": "return 2$", "test": "tests/test_a.py::test_slow"}]
+    assert evidence.tests_of("x.py", 2, "return 1  ->  return 2") == [*slow, quick]
+    assert evidence.tests_of("x.py", 2, "return 1  ->  return 3") == [quick]
+    assert evidence.tests_of("y.py", 2, "return 1  ->  return 2") == [quick]
+    evidence.named = [{"where": ".", "change": ".", "test": slow[1]}]
+    assert evidence.tests_of("x.py", 2, "any") == [slow[1], quick]
+
+
 def test_a_line_of_a_module_is_tried_with_who_uses_what_it_gives() -> None:
     """That is a name; of one that begins with a word of Python's own it is whoever uses the module."""
     sources = {

@@ -6,7 +6,7 @@ import copy
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import NotFoundError, UseapiError
@@ -73,11 +73,10 @@ class Asker:
         """Without any wait; also in a child process, whose parent's waits go on there."""
         self.watches: dict[Watch, None] = {}
         self.watching: dict[str, list[Watch]] = {}
-        self.next_round: float = 0.0
+        self.next_round: float
         self.last_round: float = 0.0
         self.quiet_until: float = 0.0
         self.refused: dict[str | None, float] = {}
-        self.tracked: frozenset[str] = frozenset()
         self.turns: dict[str, int] = {}
         self.hinted: dict[str, None] = {}
         self.lock: threading.RLock = threading.RLock()
@@ -139,22 +138,21 @@ class Asker:
             self.turns = {task_id: turn for task_id, turn in self.turns.items() if task_id in self.watching}
         survey = Survey(self.context, self.refused, lambda: self._options(leader), self.tell)
         left = yield from survey.ask(left)
-        self.tracked = survey.tracked
-        going_on = [task_id for task_id in left if task_id in self.tracked]
-        unknown = [task_id for task_id in left if task_id not in self.tracked]
-        until = clock.monotonic() + self._pause()
+        going_on = [task_id for task_id in left if task_id in survey.tracked]
+        unknown = [task_id for task_id in left if task_id not in survey.tracked]
+        until = clock.monotonic() + self._pause(survey.tracked)
         order = [*self._in_turn(unknown), *self._in_turn(going_on)[:FEW]]
         done, wish = yield from self._one_by_one(order, leader, until)
         self.last_round = clock.monotonic()
         wish = max(wish, survey.wish)
         self.quiet_until = self.last_round + wish
-        pause = polling.jittered(max(self._pause(), wish), self.context.uniform)
+        pause = polling.jittered(max(self._pause(survey.tracked), wish), self.context.uniform)
         # those that are left have ended, or so it seems: the scheduler runs them no more
         at_once = survey.has_tracked and done < len(unknown) and not wish
         self.next_round = self.last_round + (0.0 if at_once else pause)
 
-    def _pause(self) -> float:
-        """Seconds until it is worth asking again, by what is known now of the tasks that go on."""
+    def _pause(self, tracked: Set[str]) -> float:
+        """Seconds until it is worth asking again, by what is known now of the tasks that go on: those that the scheduler runs among them."""
         with self.lock:
             now = self.context.clock.monotonic()
             wanted = (
@@ -166,7 +164,7 @@ class Asker:
                 )
                 for each in self.watches
                 for task_id, task in each.open.items()
-                if (task_id not in self.tracked if task is None else not polling.is_final(task))
+                if (task_id not in tracked if task is None else not polling.is_final(task))
             )
             return min(wanted, default=polling.SHORTEST)
 
