@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,7 @@ def read(file: str) -> str:
     return (PACKAGE / file).read_text(encoding="utf-8")
 
 
+@cache
 def all_mutants() -> list[Mutant]:
     """All of them, always in the same order; PyInstaller's hooks are run by it alone."""
     files = [file.relative_to(PACKAGE).as_posix() for file in sorted(PACKAGE.rglob("*.py"))]

@@ -259,6 +259,7 @@ def test_a_plan_is_agreed_to_once(place: Place) -> None:
     """What failed and is tried again fails again: the same plan pays for it no second time."""
     batch = place.batch(place.jobs("one [fail]"))
     batch.run(batch.plan())
+    assert batch.plan().jobs == 0, "unless that is asked for"
     plan = batch.plan(retry_failed=True)
     assert (plan.jobs, plan.credits) == (1, 25)
     assert states(batch.run(plan)) == ["failed"]

@@ -430,6 +430,14 @@ def test_time_counts_from_the_first_date(scene: Scene) -> None:
     assert len(scene.told) == 2, "that there is none is said once, since there is one from then on"
 
 
+def test_an_answer_without_a_date_proves_nothing(scene: Scene) -> None:
+    """Also after others that had one; time counts on from the first of those."""
+    dates = iter([100.0, 100.0, None, 130.0, 161.0])
+    scene.now = lambda: next(dates)  # type: ignore[method-assign]
+    assert scene.create(intent=INTENT)[0]["kind"] == "absent"
+    assert scene.clock.pauses == [10, 10, 10]
+
+
 @pytest.mark.parametrize(("count", "kind"), [(99, "absent"), (100, "uncertain"), (101, "uncertain")])
 def test_a_full_page_need_not_be_all(scene: Scene, count: int, kind: str) -> None:
     """What it does not show may be on the next one; a page that is not full is the whole list."""

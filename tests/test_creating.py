@@ -221,6 +221,15 @@ def test_a_task_that_shows_up_late_is_found(world: World) -> None:
     assert 9 <= world.clock.now() - begun <= 20
 
 
+def test_what_is_not_found_is_looked_for_for_twenty_seconds(world: World) -> None:
+    """Unless the client was told otherwise; then nobody knows what became of it."""
+    world.faults.add("close_before_action", CREATE)
+    asset_id, begun = world.asset(), world.clock.now()
+    with pytest.raises(errors.SubmissionUnknownError):
+        create(world, asset_id=asset_id)
+    assert world.clock.now() - begun == pytest.approx(20, abs=0.5)
+
+
 def test_a_look_up_whose_reads_fail_goes_on(world: World) -> None:
     """A scheduler that is down does not hide what the list shows, and the other way round."""
     world.faults.add("close_after_action", CREATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import socket
 import threading
@@ -16,11 +17,12 @@ import pytest
 from useapi_runwayml import RunwayClient, errors
 from useapi_runwayml.simulator import ManualClock
 
-from .conftest import TOKEN, World
+from .conftest import MP4, TOKEN, World
 from .listening import Listening
 
 CREATE = "createVideoToVideo"
 CREATES = 2000
+ASSET = "user:1-runwayml:a@b.test-asset:1"
 
 
 @pytest.mark.proof
@@ -207,5 +209,25 @@ def test_a_second_try_below_us_that_finds_nobody_leaves_it_open() -> None:
         client = RunwayClient(TOKEN, http_client=http, lookup_timeout=0)
         client._use_clock(ManualClock())
         with pytest.raises(errors.SubmissionUnknownError):
-            client.video_to_video.create(asset_id="user:1-runwayml:a@b.test-asset:1", text_prompt="x")
+            client.video_to_video.create(asset_id=ASSET, text_prompt="x")
     assert len(sent) == 1
+
+
+def test_what_costs_nothing_may_be_repeated_below_us() -> None:
+    """A transport that sends a read or an upload a second time, as HTTP/2 asks it to, is not kept from that; one that sends a create again is."""
+    started = SimpleNamespace(method=b"POST")
+    watched: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        tell = request.extensions.get("trace", lambda *_: watched.append(f"{request.method} {request.url.path}"))
+        tell("http2.send_request_headers.started", {"request": started})
+        if request.method == "GET":
+            return httpx.Response(200, json=[])
+        return httpx.Response(200, json={"assetId": ASSET, "taskId": "user:1-runwayml:a@b.test-task:1"})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        client = RunwayClient(TOKEN, http_client=http)
+        client.scheduler.list()
+        client.assets.upload(io.BytesIO(MP4), name="c.mp4", media_type="video/mp4")
+        client.video_to_video.create(asset_id=ASSET, text_prompt="x")
+    assert watched == ["GET /v1/runwayml/scheduler/", "POST /v1/runwayml/assets/"]

@@ -88,6 +88,7 @@ def test_options_are_echoed(service: Service) -> None:
         10,
     )
     assert 1 <= plain["seed"] <= 4294967294
+    assert plain["exploreMode"] is False, "a switch that was left out is off"
     asked = service.create(
         structure_transformation=9, aspect_ratio="portrait", seed=7, seconds=5, exploreMode=True
     ).json()

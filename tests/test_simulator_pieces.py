@@ -111,7 +111,7 @@ def test_a_simulator_is_as_it_is_said_to_be() -> None:
     assert (sim.strict, sim.allow_remote_callbacks, sim.web_tasks, sim.task_seconds) == (False, False, 0, None)
     assert [(each.max_jobs, each.credits, each.spent) for each in sim.state.accounts.values()] == [(5, 2250, 0)]
     assert sim.state.new_uuid() == Simulator(seed=0).state.new_uuid()
-    assert sim.handled == 0
+    assert (sim.handled, sim.state.created, sim.token_leaks) == (0, 0, 0)
     sim.handle(Request("GET", "/"), 0.0)
     assert (sim.handled, sim.requests[-1].milliseconds) == (1, 0)
 

@@ -521,9 +521,9 @@ def test_a_file_that_is_opened_for_nobody_is_closed(
             if not late:
                 time.sleep(0.05)  # noqa: ASYNC251  # the thread is done, and the loop has not heard of it
             upload.cancel()
-            go_on.set()
             with pytest.raises(asyncio.CancelledError):
                 await upload
+            go_on.set()
 
     asyncio.run(main())
     until = time.monotonic() + 10

@@ -65,6 +65,7 @@ def test_all_stages_are_told_in_their_order(world: World, clip: Path, tmp_path: 
         (len(MP4), len(MP4)),
         (len(MP4), len(MP4)),
     ]
+    assert {each.elapsed_seconds for each in at["upload"]} == {0}, "the simulator's clock stands still meanwhile"
     asset = at["upload"][-1].asset_id
     assert asset in world.sim.state.assets
     assert [each.asset_id for each in seen if each.asset_id] == [asset]

@@ -192,15 +192,6 @@ def test_a_stream_that_is_lost_takes_all_the_same(
         assert again == free
 
 
-def test_what_is_written_is_there_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of both streams."""
-    out, told = Broken(None, "", ValueError()), Broken(None, "", ValueError())
-    monkeypatch.setattr(sys, "stdout", streams.Lasting(out))
-    monkeypatch.setattr(sys, "stderr", streams.Lasting(told))
-    streams.let_go()
-    assert (out.asked, told.asked) == (["flush"], ["flush"])
-
-
 def test_streams_that_are_not_there_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each on its own number, which what is begun has as well; letters that a terminal has not are escaped."""
     for name in ("stdin", "stdout", "stderr"):

@@ -31,9 +31,7 @@ def _main() -> None:
     streams.hold()
     from .cli.app import run
 
-    code = run(sys.argv[1:])
-    streams.let_go()
-    sys.exit(code)
+    sys.exit(run(sys.argv[1:]))
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:

@@ -63,6 +63,9 @@ class Watch:
 class Asker:
     """Asks once for all that the watches have open, and tells each its news. The lock is held while no request happens."""
 
+    next_round: float
+    """When it is asked again; told by the first wait that joins."""
+
     def __init__(self, context: Context) -> None:
         self.context = context
         self.start_anew()
@@ -73,7 +76,6 @@ class Asker:
         """Without any wait; also in a child process, whose parent's waits go on there."""
         self.watches: dict[Watch, None] = {}
         self.watching: dict[str, list[Watch]] = {}
-        self.next_round: float
         self.last_round: float = 0.0
         self.quiet_until: float = 0.0
         self.refused: dict[str | None, float] = {}

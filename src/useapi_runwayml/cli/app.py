@@ -93,16 +93,12 @@ for single, told in SINGLE.items():
     app.command(f"useapi_runwayml.cli.{single}:{single}", help=told)
 app.command("useapi_runwayml.cli.document:document_command", name="document", help=DOCUMENT)
 for group, (told, commands) in GROUPS.items():
-    inner = App(name=group, help=told, suppress_keyboard_interrupt=False)
+    inner = App(name=group, help=told)
     for command, line in commands.items():
         inner.command(f"useapi_runwayml.cli.{group}:{command.replace('-', '_')}_command", name=command, help=line)
     app.command(inner)
 for creation in CREATIONS.values():
-    inner = App(
-        name=creation.tag.replace("_", "-"),
-        help=f"{creation.title}: {creation.about}",
-        suppress_keyboard_interrupt=False,
-    )
+    inner = App(name=creation.tag.replace("_", "-"), help=f"{creation.title}: {creation.about}")
     inner.command(f"useapi_runwayml.cli.run:{creation.tag}", name="run", help=RUN)
     app.command(inner)
 app.meta.suppress_keyboard_interrupt = False

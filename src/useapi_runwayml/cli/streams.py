@@ -13,7 +13,7 @@ GONE = (BrokenPipeError, ConnectionResetError, ValueError)
 
 
 class Lasting(io.TextIOBase):
-    """A stream whose reader may go away: from then on what is written goes nowhere."""
+    """A stream whose reader may go away: from then on what is written goes nowhere. Python flushes it as the process ends."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -76,9 +76,3 @@ def hold() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, Lasting(stream))
-
-
-def let_go() -> None:
-    """At the end: what is still to be written is written now, where what becomes of it is known."""
-    sys.stdout.flush()
-    sys.stderr.flush()
