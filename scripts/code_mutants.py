@@ -119,6 +119,11 @@ class Mutant:
         return "  ->  ".join(" ".join(line.split()) for line in told)
 
     @property
+    def begins(self) -> str:
+        """What its change begins with."""
+        return " ".join(self.text.split())
+
+    @property
     def name(self) -> str:
         return f"{self.file}: {self.change}"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import mutation_page
-from code_mutants import Mutant, all_mutants
+from code_mutants import Mutant
 
 GOALS = {"_core": 0.95, "_io": 0.95, "callbacks": 0.95, "batch": 0.95}
 OTHERS = 0.85
@@ -68,11 +68,6 @@ def by_zone(results: Sequence[tuple[Mutant, str]], reasons: Sequence[dict[str, s
         else:
             zone.survivors.append((reason_of(mutant, reasons), mutant))
     return [zones[name] for name in sorted(zones)]
-
-
-def before(zones: Set[str], reasons: Sequence[dict[str, str]]) -> dict[Mutant, str]:
-    """All of these zones as the page has them that none of what is tried again is among: noticed, or with a reason."""
-    return {each: "" if reason_of(each, reasons) else "before" for each in all_mutants() if each.zone in zones}
 
 
 def is_enough(zones: Sequence[Zone], *, is_sample: bool) -> bool:

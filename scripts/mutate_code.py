@@ -5,8 +5,8 @@ scripts/mutate_code.py                  all mutants; what became of them goes to
 scripts/mutate_code.py --zone _core     all of one zone, whose part of that page is written anew; the top level's is "the rest"
 scripts/mutate_code.py --sample 60      60 of them, others for each --seed; writes nothing
 scripts/mutate_code.py --changed        those in lines that differ from --base (the commit before, when it is not given); writes nothing
-scripts/mutate_code.py --again          those that docs/mutation.md names without a reason, whose zones' parts are written anew; with --changed
-                                        also those of what was written since, so that no other zone needs all of its own
+scripts/mutate_code.py --again          those that docs/mutation.md names and that have no reason now; the zones' parts are written anew, in which all
+                                        others count as they did; with --changed also those of what was written since
 scripts/mutate_code.py --only WORD      those whose file or change has the word; writes nothing
 
 Which test goes through which line, and how long it takes, is read from the last `scripts/test --all`, or `scripts/test --coverage`.
@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import mutation_page  # noqa: E402
 from code_mutants import PACKAGE, Mutant, all_mutants  # noqa: E402
 from code_trying import try_all  # noqa: E402
-from code_zones import before, by_zone, is_enough, reason_of  # noqa: E402
+from code_zones import by_zone, is_enough, reason_of  # noqa: E402
 from evidence import Evidence  # noqa: E402
 
 REASONS = ROOT / "scripts" / "code_reasons.toml"
@@ -67,9 +67,7 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
         mutants = [each for each in mutants if options.only in each.file or options.only in each.text]
     chosen: dict[Mutant, None] = {}
     if options.again:
-        left = mutation_page.survivors()
-        mutants = [each for each in mutants if each.zone in left]
-        chosen |= dict.fromkeys(each for each in mutants if (each.file, each.change) in left[each.zone])
+        chosen |= dict.fromkeys(named(mutants))
     if options.changed:
         lines = changed_lines(options.base)
         touched = [each for each in mutants if each.line in lines[each.file]]
@@ -77,6 +75,19 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
     if options.sample:
         chosen |= dict.fromkeys(random.Random(options.seed).sample(mutants, min(options.sample, len(mutants))))
     return list(chosen) if options.again or options.changed or options.sample else mutants
+
+
+def named(mutants: Sequence[Mutant]) -> list[Mutant]:
+    """Those that the page has. What a change begins with is compared first: to make each takes minutes."""
+    left = {each for found in mutation_page.survivors().values() for each in found}
+    begun = defaultdict[str, set[str]](set)
+    for file, change in left:
+        begun[file].add(change.partition("  ->  ")[0])
+    likely = (each for each in mutants if any(text.startswith(each.begins) for text in begun[each.file]))
+    found = [each for each in likely if (each.file, each.change) in left]
+    if gone := len(left - {(each.file, each.change) for each in found}):
+        print(f"of {len(left)} that the page names {gone} are not in the code any more", flush=True)
+    return found
 
 
 def thinned(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
@@ -120,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = [(each, "") for each in explained]
     results += try_all([each for each in mutants if each not in {*explained}], options.processes, evidence)
     if options.again:
-        results = [*{**before({each.zone for each in mutants}, reasons), **dict(results)}.items()]
+        others = (each for each in all_mutants() if each.zone in mutation_page.survivors())
+        results = [*{**dict.fromkeys(others, "before"), **dict(results)}.items()]
     is_sample = bool(options.sample or options.changed) and not options.again
     zones = by_zone(results, reasons)
     for zone in zones:

@@ -17,8 +17,8 @@ def write_document(text: str) -> None:
 
 
 def survivors() -> dict[str, set[tuple[str, str]]]:
-    """By zone the files and the changes that nothing had noticed and no reason was known of."""
-    line = re.compile(rf"^- `([^`]+)`: `(.*)`: {re.escape(UNKNOWN)}$", re.MULTILINE)
+    """By zone the files and the changes that nothing had noticed, with a reason or without."""
+    line = re.compile(r"^- `([^`]+)`: `(.*)`: .+$", re.MULTILINE)
     return {zone: {*line.findall(text)} for zone, text in _parts()[2].items()}
 
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import code_zones  # noqa: E402
 import mutate_code  # noqa: E402
 import mutation_page  # noqa: E402
-from code_mutants import Mutant  # noqa: E402
+from code_mutants import Mutant, of_file  # noqa: E402
 from evidence import Evidence  # noqa: E402
 
 
@@ -48,19 +48,33 @@ def test_mutants_are_counted_by_zone() -> None:
     assert mutate_code.is_enough(mutate_code.by_zone(results[2:], reasons), is_sample=False)
 
 
-def test_the_page_tells_what_is_to_be_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That is what has no reason, by its zone; of the others of such a zone it is kept that they were noticed, or why not."""
+def test_the_page_tells_what_is_to_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is what it names, with a reason or without: a reason may be there now, or be gone; what is not in the code any more is counted."""
     monkeypatch.setattr(mutation_page, "PAGE", tmp_path / "page.md")
     (tmp_path / "page.md").write_text("# Mutants of the document\n\n# Mutants of the code\n\nabout\n")
-    mutants = [Mutant(f"{zone}/{number}.py", "AddNot", 0, 1, "x") for zone in ("_core", "cli") for number in range(3)]
+    mutants = [
+        Mutant(f"{zone}/{number}.py", "AddNot", 0, 1, "if `a`:") for zone in ("_core", "cli") for number in range(3)
+    ]
     for mutant in mutants:
         mutant.__dict__["change"] = f"if `a`:  ->  if `b` {mutant.file}:"
     reasons = [{"where": "2", "change": "b", "reason": "equal"}]
-    for zone in code_zones.by_zone([(each, "") for each in mutants if each.zone == "_core"], reasons):
+    survivors = [(each, "") for each in mutants if each.zone == "_core"]
+    for zone in code_zones.by_zone(survivors, reasons):
         mutation_page.write_zone(zone.name, zone.told())
-    assert mutation_page.survivors() == {"_core": {(each.file, each.change) for each in mutants[:2]}}
-    monkeypatch.setattr(code_zones, "all_mutants", lambda: mutants)
-    assert code_zones.before({"_core"}, reasons) == {mutants[0]: "before", mutants[1]: "before", mutants[2]: ""}
+    assert mutation_page.survivors() == {"_core": {(each.file, each.change) for each in mutants[:3]}}
+    assert mutate_code.named(mutants) == mutants[:3]
+    assert capsys.readouterr().out == ""
+    assert mutate_code.named(mutants[1:]) == mutants[1:3]
+    assert capsys.readouterr().out == "of 3 that the page names 1 are not in the code any more\n"
+
+
+def test_what_a_mutant_changes_begins_in_its_line() -> None:
+    """So that those of a page are found by their lines, before their changes are made: of statements of several lines, too."""
+    mutants = [*of_file("batch/limits.py")][::5]
+    assert len(mutants) > 10
+    assert [each.change for each in mutants if not each.change.startswith(each.begins)] == []
 
 
 def test_tests_of_every_file_are_tried_on_a_line_of_all(tmp_path: Path) -> None:

@@ -194,7 +194,6 @@ print(peak() - before)
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is not there")
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.slow
-@pytest.mark.no_cover
 def test_a_gigabyte_takes_no_memory(kind: str, tmp_path: Path) -> None:
     """A 1 GB file costs at most 8 MB above a client that has uploaded a small one."""
     path = tmp_path / "large.mp4"

@@ -38,7 +38,7 @@ class Group(Asker):
                 soon = (
                     0.0 if is_first else self.last_round + min(watch.terms.poll_interval or math.inf, polling.SHORTEST)
                 )
-            self.next_round = soon if is_first else min(self.next_round, soon)
+            self.next_round: float = soon if is_first else min(self.next_round, soon)
 
     def leave(self, watch: Watch) -> None:
         with self.lock:
