@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,15 @@ def test_a_test_that_is_named_for_a_change_is_tried_first() -> None:
     assert evidence.tests_of("y.py", 2, "return 1  ->  return 2") == [quick]
     evidence.named = [{"where": ".", "change": ".", "test": slow[1]}]
     assert evidence.tests_of("x.py", 2, "any") == [slow[1], quick]
+
+
+def test_each_test_that_is_named_for_a_change_is_there() -> None:
+    """One that was renamed would be tried no more, and nobody would know."""
+    named = tomllib.loads(mutate_code.REASONS.read_text(encoding="utf-8"))["noticed"]
+    assert len(named) > 40
+    for each in named:
+        file, _, name = each["test"].partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), each
 
 
 def test_a_line_of_a_module_is_tried_with_who_uses_what_it_gives() -> None:
