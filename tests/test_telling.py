@@ -229,6 +229,33 @@ def test_times_are_read_by_people(seconds: float, told: str) -> None:
     assert telling.time_of(seconds) == told
 
 
+def test_what_an_interruption_came_before_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C as the receipt is given: it is on standard output all the same, once; what was told is not told again."""
+    lines = list[str]()
+
+    def say(line: str) -> None:
+        if line.startswith("Created") and not lines.count("interrupted"):
+            lines.append("interrupted")
+            raise KeyboardInterrupt
+        lines.append(line)
+
+    def end(stream: Sequence[Progress]) -> None:
+        with telling.resuming(story, "mine", lambda _: ""):
+            for each in stream:
+                story(each)
+            raise KeyboardInterrupt
+
+    with telling.telling(say=say, receipt=True) as story:
+        with pytest.raises(KeyboardInterrupt):
+            end(GOOD[:6])
+        assert lines[-3:] == ["Creating the task", "interrupted", f"Created: {TASK}"]
+        with pytest.raises(KeyboardInterrupt):
+            end([Progress(TASK, None, None, None, 1.0, "failed")])
+    assert lines[-1] == f"Created: {TASK}"
+    assert lines.count(lines[-1]) == 1
+    assert capsys.readouterr().out == f"Task: {TASK}\n"
+
+
 NOTHING = "Nothing was created, and nothing paid for: run it again"
 FIND = "If the task was created, this finds it: useapi-runwayml tasks find mine"
 

@@ -121,12 +121,13 @@ class Story:
         new = progress.stage, progress.status if progress.stage == "waiting" else None, progress.asset_id
         if new == self._told:
             return
-        self._told = new
         self._tell(
             line_of(progress), {name: value for name, value in progress._asdict().items() if value not in (None, "")}
         )
         if progress.stage == "created" and self._receipt:
             (self._bar.give if self._bar is not None else output.say)(f"Task: {progress.task_id}")
+        if progress is self.last:
+            self._told = new
 
     def remark(self, line: str, **known: Any) -> None:
         """Something else that is worth a line."""
@@ -191,5 +192,6 @@ def resuming(story: Story, reply_ref: str, resume: Callable[[str], str]) -> Iter
     except (Exception, KeyboardInterrupt) as error:
         error.__dict__["stage"] = story.last.stage
         if isinstance(error, KeyboardInterrupt) and story.last.stage not in UNPAID:
+            story(story.last)  # it may have come before that was told
             error.__dict__.update(task_id=story.last.task_id, reply_ref=reply_ref)
         raise
