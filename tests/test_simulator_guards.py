@@ -271,10 +271,10 @@ async def ask(app: SimulatorApp, request: Any) -> int:
 
 
 @given(st.lists(REQUESTS, min_size=20, max_size=20))
-@settings(max_examples=125, deadline=None)
+@settings(max_examples=500, deadline=None)
 @pytest.mark.slow
 def test_no_request_gives_a_500(requests: list[Any]) -> None:
-    """Thousands of any shape, to every path, steering included: each has an answer, and the page still shows."""
+    """Ten thousand of any shape, to every path, steering included: each has an answer, and the page still shows."""
     simulator, clock = Simulator(), ManualClock()
     app = SimulatorApp(simulator, clock)
 
