@@ -67,7 +67,7 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
         mutants = [each for each in mutants if options.only in each.file or options.only in each.text]
     chosen: dict[Mutant, None] = {}
     if options.again:
-        chosen |= dict.fromkeys(named(mutants))
+        chosen |= dict.fromkeys(of_page(mutants))
     if options.changed:
         lines = changed_lines(options.base)
         touched = [each for each in mutants if each.line in lines[each.file]]
@@ -77,7 +77,7 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
     return list(chosen) if options.again or options.changed or options.sample else mutants
 
 
-def named(mutants: Sequence[Mutant]) -> list[Mutant]:
+def of_page(mutants: Sequence[Mutant]) -> list[Mutant]:
     """Those that the page has. What a change begins with is compared first: to make each takes minutes."""
     left = {each for found in mutation_page.survivors().values() for each in found}
     begun = defaultdict[str, set[str]](set)

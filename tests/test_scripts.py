@@ -65,9 +65,9 @@ def test_the_page_tells_what_is_to_be_tried_again(
     for zone in code_zones.by_zone(survivors, reasons):
         mutation_page.write_zone(zone.name, zone.told())
     assert mutation_page.survivors() == {"_core": {(each.file, each.change) for each in mutants[:3]}}
-    assert mutate_code.named(mutants) == mutants[:3]
+    assert mutate_code.of_page(mutants) == mutants[:3]
     assert capsys.readouterr().out == ""
-    assert mutate_code.named(mutants[1:]) == mutants[1:3]
+    assert mutate_code.of_page(mutants[1:]) == mutants[1:3]
     assert capsys.readouterr().out == "of 3 that the page names 1 are not in the code any more\n"
 
 
