@@ -28,6 +28,7 @@ from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.notices import Notices
+from useapi_runwayml.batch.places import Database, Folder
 from useapi_runwayml.batch.store import open_store
 from useapi_runwayml.batch.tables import (
     ACCOUNTS,
@@ -49,10 +50,13 @@ from .conftest import soon
 ACCOUNT = "maker@example.com"
 
 
-@pytest.fixture
-def journal(place: Any, tmp_path: Path) -> Iterator[Journal]:
-    made = Journal(place, tmp_path)
-    made.prepare()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    if request.param == "sqlite":
+        made = Journal(Folder(tmp_path), tmp_path)
+        made.prepare()
+    else:
+        made = Journal(Database.of(request.getfixturevalue("postgres").prepared(), "b"), tmp_path)
     yield made
     made.close()
 

@@ -29,14 +29,8 @@ from .postgres import Postgres
 
 
 @pytest.fixture
-def url(postgres: Postgres) -> str:
-    return postgres.new()
-
-
-@pytest.fixture
-def journal(url: str, tmp_path: Path) -> Iterator[Journal]:
-    made = Journal(Database.of(url, "b"), tmp_path)
-    made.prepare()
+def journal(postgres: Postgres, tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(Database.of(postgres.prepared(), "b"), tmp_path)
     yield made
     made.close()
 

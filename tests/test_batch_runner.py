@@ -67,6 +67,7 @@ class Scene:
             notices=self.notices,
             client=self.client,
             engine="the engine",
+            failure=None,
             root=Path(),
             batch="b",
             place=SimpleNamespace(presence=self._presence),
@@ -524,6 +525,25 @@ def test_a_defect_of_ours_ends_the_run(scene: Scene) -> None:
     scene.during = lambda: setattr(scene.engine, "defect", ZeroDivisionError("ours"))
     with pytest.raises(ZeroDivisionError, match="ours"):
         scene.run()
+    assert scene.asked[-1] == "end"
+
+
+@pytest.mark.parametrize(("is_endless", "is_shared"), [(False, False), (False, True), (True, False)])
+def test_a_store_that_takes_no_more_ends_the_run(scene: Scene, is_endless: bool, is_shared: bool) -> None:
+    """Whoever met it: rows that only wait for those that it stopped, and a worker without an end, ask the store nothing that would tell."""
+    scene.is_shared, scene.is_open = is_shared, lambda: True
+    looks = [0]
+
+    def go_on() -> None:
+        scene.engine.present["row-1"] = 1
+        looks[0] += 1
+        if looks[0] == 2:
+            scene.journal.failure = StoreFailed(5, "the journal cannot be used: disk I/O error; is the disk full?", "j")
+        if looks[0] == 9:
+            raise Stop
+
+    with pytest.raises(StoreFailed, match="is the disk full"):
+        scene.run(is_endless=is_endless, go_on=go_on)
     assert scene.asked[-1] == "end"
 
 

@@ -212,9 +212,7 @@ class Journal(Records):
         self.transactions.now(limits.reopen)
 
     def has_open(self, connection: Connection) -> bool:
-        """Whether any row is not over. StoreFailed once nothing can be recorded any more, by whomever."""
-        if self.failure is not None:
-            raise self.failure
+        """Whether any row is not over."""
         return connection.scalar(select(ROWS.c.id).where(self.mine(), ~ROWS.c.is_over).limit(1)) is not None
 
 

@@ -114,8 +114,9 @@ class Work:
                     def check() -> None:
                         pulse.check()
                         self.go_on()
-                        if engine.defect is not None:
-                            raise engine.defect
+                        # rows that wait for those that it stopped, and a worker without an end, would not come upon it
+                        if reason := engine.defect or journal.failure:
+                            raise reason
 
                     while await _meanwhile(self._is_open(engine, presence), check):
                         check()
