@@ -20,6 +20,7 @@ from .media import clip
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 TOKEN = "user:4242-abcdef"
 pytestmark = [
+    pytest.mark.slow,  # on another Python the browser sees nothing that test_simulator_live.py does not
     pytest.mark.skipif(not (CHROMIUM or os.environ.get("CI")), reason="there is no Chromium on this machine"),
     pytest.mark.xdist_group("browser"),
 ]
