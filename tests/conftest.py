@@ -28,6 +28,8 @@ from useapi_runwayml.simulator import ManualClock, Simulator, SimulatorTransport
 from .media import clip
 
 if TYPE_CHECKING:
+    from useapi_runwayml.batch.journal import Journal
+
     from .postgres import Postgres
 
 TOKEN = "user:4242-s3cr3tT0k3n"
@@ -249,10 +251,15 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """Where a batch may be kept: in a folder, and in a database."""
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    """A journal without a batch, in a folder, and in a database."""
+    from useapi_runwayml.batch.journal import Journal
     from useapi_runwayml.batch.places import Database, Folder
 
     if request.param == "sqlite":
-        return Folder(tmp_path)
-    return Database.of(request.getfixturevalue("postgres").new(), "b")
+        made = Journal(Folder(tmp_path), tmp_path)
+        made.prepare()
+    else:
+        made = Journal(Database.of(request.getfixturevalue("postgres").prepared(), "b"), tmp_path)
+    yield made
+    made.close()

@@ -28,7 +28,6 @@ from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger, Lost, Row, Settings
 from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.notices import Notices
-from useapi_runwayml.batch.places import Database, Folder
 from useapi_runwayml.batch.store import open_store
 from useapi_runwayml.batch.tables import (
     ACCOUNTS,
@@ -48,17 +47,6 @@ from useapi_runwayml.batch.uploads import Uploads
 from .conftest import soon
 
 ACCOUNT = "maker@example.com"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
-    if request.param == "sqlite":
-        made = Journal(Folder(tmp_path), tmp_path)
-        made.prepare()
-    else:
-        made = Journal(Database.of(request.getfixturevalue("postgres").prepared(), "b"), tmp_path)
-    yield made
-    made.close()
 
 
 def row(number: int, most: int = 3, batch: str = "b") -> Row:

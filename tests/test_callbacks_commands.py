@@ -310,10 +310,8 @@ def test_a_command_that_goes_on_is_ended(
 
 
 # -- several machines --------------------------------------------------------------------------------------------------
-def test_a_callback_finds_the_machine_that_waits(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_finds_the_machine_that_waits(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """One is told, and has not the row: the one that has it looks, once; what nobody waits for is forgotten after a day."""
-    journal = Journal(place, tmp_path)
-    journal.prepare()
     monkeypatch.setattr(journal.transactions, "soon", journal.transactions.now)  # a thread may be late
     signer = ReplyUrlSigner(SECRET, URL)
     apps, waiting = [CallbackApp(signer), CallbackApp(signer)], [set[str](), {"t1"}]
@@ -344,7 +342,6 @@ def test_a_callback_finds_the_machine_that_waits(place: Any, tmp_path: Path, mon
     apps[1].wake("t1")  # it waits for it itself
     asyncio.run(journal.transactions.do(lambda connection: None))
     assert left() == ["t3"]
-    journal.close()
 
 
 WITHOUT_ASKING = """
