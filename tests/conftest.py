@@ -90,13 +90,28 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     return folder
 
 
+_spawned: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def own_processes() -> Iterator[None]:
+    """A test that fails leaves none of its processes, and none of their pipes, to those that come after it."""
+    yield
+    while _spawned:
+        with _spawned.pop() as process:
+            process.kill()
+
+
 def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
-    """A process whose output is read as text, and that hears Ctrl-C and SIGHUP also where the tests do not: in a shell's background, under nohup."""
+    """A process whose output is read as text, that hears Ctrl-C and SIGHUP also where the tests do not (in a shell's background, under nohup), and that
+    ends with its test."""
     hears: dict[str, Any] = {}
     if os.name != "nt":
         hears["preexec_fn"] = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGHUP)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
+    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
+    _spawned.append(process)
+    return process
 
 
 async def soon(condition: Callable[[], bool]) -> None:

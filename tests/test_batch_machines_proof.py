@@ -7,12 +7,14 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from useapi_runwayml.batch.tables import WORKERS
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .postgres import Postgres
@@ -52,23 +54,35 @@ class Machines:
         self.workers.append(self.batch.start("worker", "--until-done", **how))
         return self.workers[-1]
 
-    def __enter__(self) -> Machines:
-        return self
+    def join(self, **how: Any) -> subprocess.Popen[str]:
+        """One more worker, for which the others stand still until it is known: however long it takes to begin, most rows are left then."""
+        before = self.known()
+        others = [each for each in self.workers if each.poll() is None]
+        for each in others:
+            each.send_signal(signal.SIGSTOP)
+        try:
+            joined = self.work(**how)
+            until(lambda: self.known() > before, lambda: "it never joined")
+        finally:
+            for each in others:
+                each.send_signal(signal.SIGCONT)
+        return joined
 
-    def __exit__(self, *error: object) -> None:
-        for each in self.workers:  # those that are left, when something else failed
-            if each.poll() is None:
-                each.kill()
-                each.communicate()
+    def known(self) -> int:
+        """How many workers the database has heard of."""
+        with psycopg.connect(self.database) as connection:
+            found = connection.execute(f"select count(*) from {WORKERS}").fetchone()
+        return found[0] if found else 0
 
     def states(self) -> Counter[str]:
         return Counter(row["state"] for row in self.batch.rows())
 
-    def until_done(self, rows: int, *, seconds: float = 250) -> None:
-        until = time.monotonic() + seconds
-        while self.states()["done"] < rows:
-            assert time.monotonic() < until, self.batch.left()
-            time.sleep(0.3)
+    def files(self) -> int:
+        """How many rows have their file: soon after, they are done."""
+        return len([*self.batch.results.glob("*.mp4")])
+
+    def until_done(self, rows: int) -> None:
+        until(lambda: self.files() >= rows, self.batch.left, seconds=250)
 
     def end(self, *codes: int) -> None:
         """All workers end, with these codes in any order, and nobody sees a traceback or a password."""
@@ -82,15 +96,19 @@ class Machines:
         assert sorted(found) == sorted(codes), last
 
 
+def until(condition: Callable[[], bool], left: Callable[[], object], *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, left()
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def machines(tmp_path: Path, postgres: Postgres) -> Iterator[Machines]:
-    """With a faulty service; what is left of the workers ends with the test."""
+    """With a faulty service."""
     sim = faulty(lost=0.005, cut=0.02)
-    with (
-        SimulatorServer(sim, clock=RunningClock(SPEED)) as server,
-        Machines(tmp_path, postgres, sim, server.base_url) as found,
-    ):
-        yield found
+    with SimulatorServer(sim, clock=RunningClock(SPEED)) as server:
+        yield Machines(tmp_path, postgres, sim, server.base_url)
 
 
 def check(machines: Machines) -> None:
@@ -125,7 +143,7 @@ def test_a_worker_that_stops_and_wakes_doubles_nothing(machines: Machines, point
     machines.work()
     machines.work()
     machines.until_done(1)  # so that not all slots are those of the one that stops
-    stopped = machines.work(kill=f"{point}:2", by=int(signal.SIGSTOP))
+    stopped = machines.join(kill=f"{point}:2", by=int(signal.SIGSTOP))
     until_stopped(stopped)
     machines.until_done(ROWS - 3 * SLOTS)
     time.sleep(5)  # many times as long as anything lasts, at this speed, and longer than a beat may be missing
@@ -136,12 +154,8 @@ def test_a_worker_that_stops_and_wakes_doubles_nothing(machines: Machines, point
 
 
 def until_stopped(process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
-        state = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        if state == "T":
-            return
-        time.sleep(0.1)
-    pytest.fail("it never stopped")
+    stat = Path(f"/proc/{process.pid}/stat")
+    until(lambda: stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T", lambda: "it never stopped")
 
 
 def test_the_database_is_killed_and_comes_back(machines: Machines, postgres: Postgres) -> None:
@@ -149,7 +163,7 @@ def test_the_database_is_killed_and_comes_back(machines: Machines, postgres: Pos
     for _ in range(3):
         machines.work()
     for _ in range(2):
-        machines.until_done(min(ROWS, machines.states()["done"] + 5))
+        machines.until_done(min(ROWS, machines.files() + 5))
         postgres.kill()
         time.sleep(1)
         postgres.start()
@@ -161,8 +175,8 @@ def test_connections_that_are_cut(machines: Machines, postgres: Postgres) -> Non
     """Of all workers, the locks' own among them, again and again: they come back, and nothing is doubled."""
     for _ in range(3):
         machines.work()
-    until = time.monotonic() + 100
-    while machines.states()["done"] < ROWS and time.monotonic() < until:
+    end = time.monotonic() + 100
+    while machines.files() < ROWS and time.monotonic() < end:
         postgres.cut(machines.database)
         time.sleep(1.5)
     machines.end(0, 0, 0)
@@ -174,7 +188,7 @@ def test_everything_at_once(machines: Machines, postgres: Postgres) -> None:
     machines.work()
     killed = machines.work(kill="create:after:3", ahead=-AN_HOUR)
     machines.until_done(1)
-    stopped = machines.work(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
+    stopped = machines.join(kill="post:before:2", by=int(signal.SIGSTOP), ahead=AN_HOUR)
     until_stopped(stopped)
     assert killed.wait(60) == -signal.SIGKILL
     postgres.kill()

@@ -89,6 +89,7 @@ class Batch:
     def __init__(self, folder: Path, base_url: str, rows: int = ROWS, database: str = "") -> None:
         self.folder = folder
         self.jobs = folder / "jobs.csv"
+        self.results = folder / "results" / "jobs"
         self.clips = {
             f"clip{number}.mp4": b"\x00\x00\x00\x18ftypmp42" + bytes([number]) * 3000 for number in range(CLIPS)
         }
@@ -141,7 +142,8 @@ class Batch:
         return process.returncode
 
     def rows(self) -> list[dict[str, Any]]:
-        process = self.start("status", "jobs.csv", "--json")
+        command = [sys.executable, "-W", "error", "-m", "useapi_runwayml", "batch", "status", "jobs.csv", "--json"]
+        process = spawn(command, cwd=self.folder, env=self.environment)
         out, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
         found: list[dict[str, Any]] = json.loads(out)
@@ -157,10 +159,9 @@ class Batch:
 
     def is_whole(self, rows: int) -> bool:
         """Whether each row has its file, and there is nothing else but what is hidden: a worker that stops and wakes may leave its own there."""
-        results = self.folder / "results" / "jobs"
-        names = sorted(each.name for each in results.iterdir() if not each.name.startswith("."))
+        names = sorted(each.name for each in self.results.iterdir() if not each.name.startswith("."))
         return names == sorted(f"{row}.mp4" for row in range(1, rows + 1)) and all(
-            (results / f"{row}.mp4").read_bytes() == self.clips[self.clip_of(row)] for row in range(1, rows + 1)
+            (self.results / f"{row}.mp4").read_bytes() == self.clips[self.clip_of(row)] for row in range(1, rows + 1)
         )
 
 
