@@ -49,13 +49,11 @@ class Steps:
         self.fetch_gives: Any = answers({"kind": "fetched"})
         self.publish_gives: Any = answers({"kind": "saved"})
         self.has_others: Any = answers(True)
-        self.lets_go: Any = answers(None)
         self.is_open: Any = answers(None)
         self.ledger = SimpleNamespace(
             take=self._noting("ledger.take", lambda: self.takes),
             leave=self._noting("leave"),
             give_back=self._noting("give back", lambda: self.has_others),
-            let_go=self._noting("let go", lambda: self.lets_go),
         )
 
     def _noting(self, name: str, answer: Callable[[], Any] = lambda: answers(None)) -> Any:
@@ -400,21 +398,8 @@ def test_what_is_no_rows_failure_ends_none(step: str, failure: Exception, is_def
         scene.process()
     assert (scene.engine.defect is failure) == is_defect
     assert scene.calls("leave") == []
-    assert scene.calls("let go") == ([("let go", ID)] if isinstance(failure, Lost) else [])
     assert not {state for state, _ in scene.told} & {"failed", "done"}
     assert scene.steps.calls[-1] == ("nobody's expects no more", (1, ID))
-
-
-@pytest.mark.parametrize(
-    "failure", [StoreFailed(5, "the disk is full", "j"), ProgrammingError("select", {}, Exception("no"))]
-)
-def test_a_row_that_is_anothers_ends_no_process(failure: Exception) -> None:
-    """Also where its slot could not be given back."""
-    scene = Scene()
-    scene.steps.create_gives, scene.steps.lets_go = answers(Lost(ID)), answers(failure)
-    with pytest.raises(asyncio.CancelledError):
-        scene.process()
-    assert scene.engine.defect is None
 
 
 def test_a_process_that_ends_takes_no_row() -> None:

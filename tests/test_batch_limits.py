@@ -740,6 +740,61 @@ def test_a_row_has_one_owner(journal: Journal) -> None:
     asyncio.run(main())
 
 
+def doubted(journal: Journal) -> Ledger:
+    """Another worker, to which the rows of the first are open."""
+    doubt = WORKERS.insert().values(id="w", life=DOUBTFUL)
+    journal.transactions.now(lambda connection: connection.execute(doubt))
+    return Ledger(journal.transactions, "x", journal.root)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_slot_is_its_owners_to_take_and_to_give(journal: Journal, force: bool) -> None:
+    """Whoever lost the row in an outage takes none, which would never come free, and gives none away; the new owner finds the one that there is."""
+
+    async def main() -> None:
+        mine = begun(journal, range(1, 2), None)
+        other = doubted(journal)
+        first = await a_row(mine, journal, 1)
+        loser = Account(ACCOUNT, journal.transactions, hold=mine.hold)
+        owner = Account(ACCOUNT, journal.transactions, hold=other.hold)
+        await loser.take(first, force=force)
+        theirs = await a_row(other, journal, 1)
+        assert theirs.has_slot
+        with pytest.raises(Lost):
+            await loser.give(first)
+        assert taken(journal) == 1
+        await owner.give(theirs)
+        with pytest.raises(Lost):
+            await loser.take(first, force=force)
+        assert taken(journal) == 0
+        await owner.take(theirs, force=force)
+        assert taken(journal) == 1
+
+    asyncio.run(main())
+
+
+def test_a_row_changes_hands_before_its_slot_or_after_it(journal: Journal) -> None:
+    """Never meanwhile: then a slot would be there of which the new owner does not know, and for which it waits behind others."""
+    mine = begun(journal, range(1, 2), None)
+    other = doubted(journal)
+    other._do = Transactions(journal.engine).do  # type: ignore[method-assign]  # threads of its own
+
+    async def main() -> None:
+        first = await a_row(mine, journal, 1)
+        journal.transactions.now(lambda connection: limits.know(connection, ACCOUNT, 1))
+        with journal.engine.begin() as connection:
+            mine.hold(connection, first.id)
+            taking = asyncio.create_task(other.take(first.id))
+            await asyncio.sleep(0.05)  # as long as that takes, and more
+            assert not taking.done()
+            assert not limits.take(connection, ACCOUNT, first.id, 1).why
+        theirs = await taking
+        assert theirs is not None
+        assert theirs.has_slot
+
+    asyncio.run(main())
+
+
 def test_a_row_is_given_back_only_to_those_that_may_take_it(journal: Journal) -> None:
     """A worker of another batch is none of them, nor one that has not its clip."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from . import limits
 from .ledger import Row
@@ -14,6 +17,7 @@ from .transactions import LOOK_SECONDS, Transactions
 
 CALM = 60.0  # seconds without a 429 after which an account gets a slot back
 Order = tuple[int, str]
+T = TypeVar("T")
 
 
 class Account:
@@ -26,12 +30,14 @@ class Account:
         real: Callable[[float], float] = lambda seconds: seconds,
         on_close: Callable[[str, str], None] = lambda account, why: None,
         on_wait: Callable[[str, float], None] = lambda account, seconds: None,
+        hold: Callable[[Connection, str], None] = lambda connection, row: None,
     ) -> None:
         self.name = name
         self._do = transactions.do
         self._real = real
         self._on_close = on_close
         self._on_wait = on_wait
+        self._hold = hold
         self._known = 0
         self._changed = asyncio.Condition()
         self._news = 0
@@ -41,7 +47,8 @@ class Account:
         self._expected: set[Order] = set()
 
     async def take(self, row: Row, *, force: bool = False) -> None:
-        """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed.
+        """Waits for a slot, the first in order before the others; a task that exists already has one in any case. Held when the gate is closed,
+        Lost when the row is another's by now.
 
         A row that somebody had a slot for waits for nobody: those before it may wait for that very slot.
         """
@@ -58,7 +65,7 @@ class Account:
                     seen = self._news
                 left = 0.0 if row.has_slot else self._until((seen, most))
                 if left <= 0:
-                    gate = await self._do(lambda connection: limits.take(connection, self.name, row.id, most))
+                    gate = await self._with(row, lambda connection: limits.take(connection, self.name, row.id, most))
                     self._on_wait(self.name, gate.seconds)
                     _check(gate)
                     left = min(LOOK_SECONDS, gate.seconds or LOOK_SECONDS)
@@ -67,7 +74,7 @@ class Account:
                     if not gate.why:
                         return
                 await self._wait(left, seen)
-            await self._do(lambda connection: limits.force(connection, self.name, row.id))
+            await self._with(row, lambda connection: limits.force(connection, self.name, row.id))
         finally:
             self._waiting.remove(row.order)
             await self._tell()
@@ -90,10 +97,19 @@ class Account:
             await self._tell()
 
     async def give(self, row: Row) -> None:
-        """Gives its slot back; after a while without a 429 the account is tried with one more."""
-        await self._do(lambda connection: limits.give(connection, row.id, self._real(CALM)))
+        """Gives its slot back; after a while without a 429 the account is tried with one more. Lost when the row is another's by now."""
+        await self._with(row, lambda connection: limits.give(connection, row.id, self._real(CALM)))
         row.has_slot = False
         await self.wake()
+
+    async def _with(self, row: Row, work: Callable[[Connection], T]) -> T:
+        """What becomes of the slot of a row. Whoever lost the row would take a slot that nobody gives back, or give away the one that its owner has."""
+
+        def both(connection: Connection) -> T:
+            self._hold(connection, row.id)
+            return work(connection)
+
+        return await self._do(both)
 
     async def lower(self, pause: float) -> None:
         """After a 429, for all machines."""

@@ -63,12 +63,8 @@ class Engine:
             finally:
                 self._here.discard(workflow)
             return {"state": row.facts.state, "why": row.facts.why}
-        except Lost:  # the row is another's, and stays as it is
-            with contextlib.suppress(StoreFailed, DBAPIError):
-                await self.steps.ledger.let_go(workflow)
+        except (Lost, StoreFailed):  # the row is another's, and stays as it is; or the process ends
             raise asyncio.CancelledError from None
-        except StoreFailed:
-            raise asyncio.CancelledError from None  # the process ends
         except Exception as error:  # a row without an end would never let the batch end
             self.defect = error
             raise asyncio.CancelledError from error

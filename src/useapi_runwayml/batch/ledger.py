@@ -99,6 +99,7 @@ RELEASE = (
 LIVE = select(WORKERS.c.id).where(
     WORKERS.c.life == LIVING, or_(WORKERS.c.batch.is_(None), WORKERS.c.batch == bindparam("batch"))
 )
+HOLD = update(ROWS).where(*_mine).values(owner=bindparam("me"))
 GIVE_BACK = update(ROWS).where(*_mine).values(owner=None)
 SPENT = select(BATCHES.c.max_credits, BATCHES.c.spent).where(_batch)
 
@@ -183,9 +184,10 @@ class Ledger:
         await self._do(work)
         row.may_have_slot = False
 
-    async def let_go(self, workflow: str) -> None:
-        """The slot of a row that turned out to be another's, if that one is done with it: nobody else would give it back."""
-        await self._do(lambda connection: limits.let_go(connection, workflow))
+    def hold(self, connection: Connection, workflow: str) -> None:
+        """Lost when the row is another's; else nobody takes it until this transaction ends."""
+        if not connection.execute(HOLD, {"of": workflow, "me": self.worker}).rowcount:
+            raise Lost(workflow)
 
     async def give_back(self, row: Row) -> bool:
         """To the others, since this worker has not its clip; gives whether there is another that may have it."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, Text, bindparam, case, exists, func, insert, literal, or_, select, update
 
-from .tables import ACCOUNTS, ROWS, SLOTS, now
+from .tables import ACCOUNTS, SLOTS, now
 
 
 class Held(Exception):
@@ -98,12 +98,6 @@ def give(connection: Connection, holder: str, calm: float) -> None:
     """Gives a row's slot back. After `calm` seconds without a 429 the account is tried with one more."""
     connection.execute(CALMED, {"row": holder, "calm": calm})
     connection.execute(GIVE, {"row": holder})
-
-
-def let_go(connection: Connection, holder: str) -> None:
-    """The slot of a row that is over."""
-    is_over = exists(select(ROWS.c.id).where(ROWS.c.id == _holder, ROWS.c.is_over))
-    connection.execute(GIVE.where(is_over), {"row": holder})
 
 
 def lower(connection: Connection, account: str, pause: float) -> None:

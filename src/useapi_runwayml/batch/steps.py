@@ -93,7 +93,9 @@ class Steps(Endings):
         name = email or self._home
 
         if name not in self._accounts:
-            self._accounts[name] = Account(name, self._transactions, self.clock.real, self._closed, self._waits)
+            self._accounts[name] = Account(
+                name, self._transactions, self.clock.real, self._closed, self._waits, self.ledger.hold
+            )
         return self._accounts[name]
 
     def _closed(self, account: str, why: str) -> None:
