@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -21,6 +22,7 @@ from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 from useapi_runwayml.simulator.state import Task
 
 from .conftest import spawn
+from .forking import Forked
 
 pytestmark = [
     pytest.mark.proof,
@@ -124,20 +126,20 @@ class Batch:
     def until_killed(
         self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL), after: float | None = None
     ) -> int:
-        process = self.start(*arguments, kill=kill, by=by)
-        if after is not None:
+        environment = {**self.environment, "KILL": kill, "SIGNAL": str(by)}
+        with Forked(CHILD, ["batch", *arguments], cwd=self.folder, env=environment) as process:
+            if after is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(after)
+                process.kill()
             try:
-                process.wait(after)
+                _, told = process.communicate(timeout=300)
             except subprocess.TimeoutExpired:
                 process.kill()
-        try:
-            _, told = process.communicate(timeout=300)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            told = "\n".join(process.communicate())
-            pytest.fail(
-                f"batch {' '.join(arguments)} never ended, to be interrupted at {kill or 'no boundary'}: {told}"
-            )
+                told = "\n".join(process.communicate())
+                pytest.fail(
+                    f"batch {' '.join(arguments)} never ended, to be interrupted at {kill or 'no boundary'}: {told}"
+                )
         assert "Traceback" not in told, told
         return process.returncode
 
@@ -279,7 +281,7 @@ def test_random_kills_need_nobody(tmp_path: Path, database: str, seed: int) -> N
             return code
 
         for _ in range(4):
-            go_on(after=chance.uniform(2.0, 5.0))
+            go_on(after=chance.uniform(1.5, 4.5))
         assert go_on() == 0, batch.left()
     assert tasks_by_row(sim) == Counter(range(1, SIXTY + 1))
     assert batch.is_whole(SIXTY)

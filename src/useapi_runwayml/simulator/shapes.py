@@ -58,6 +58,7 @@ def quoted(key: str) -> str:
     return quote(key, safe="")
 
 
+@lru_cache(1000)
 def moment(seconds: float) -> str:
     """ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
