@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 def pytest_configure(config: pytest.Config) -> None:
     """With RUNWAY_RECORD=FOLDER the run writes down there what it exercises; scripts/spec_report.py reads it."""
+    if find_spec("schemathesis"):
+        config.pluginmanager.import_plugin("schemathesis", consider_entry_points=True)
     if folder := os.environ.get("RUNWAY_RECORD"):
         from .recorder import Plugin
 
