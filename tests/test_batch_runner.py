@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from useapi_runwayml import errors
-from useapi_runwayml.batch import runner
+from useapi_runwayml.batch import leftovers, runner
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.engine import Engine
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.ledger import Ledger, Lost, Settings
 from useapi_runwayml.batch.store import StoreFailed
+from useapi_runwayml.batch.telling import Stopped
 
 WORKER, MAKER = "worker-1", "maker@example.com"
 ASSET = f"user:4242-runwayml:{MAKER}-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
@@ -596,7 +597,7 @@ def test_what_no_row_needs_any_more_is_deleted(
 ) -> None:
     """Once all rows of a file are done, here and in all other batches of the store; never what a row was given."""
     scene.clips = clips
-    asyncio.run(runner.delete_assets(scene.runway(NO_LINES, callbacks=None, timeout=1), scene.journal, rows))
+    asyncio.run(leftovers.delete_assets(scene.runway(NO_LINES, callbacks=None, timeout=1), scene.journal, rows))
     assert scene.asked[1:] == [each for one in deleted for each in (("delete", one), "delete")], "and forgotten"
 
 
@@ -611,34 +612,30 @@ def test_what_cannot_be_deleted_is_left(scene: Scene) -> None:
 
     scene.delete = delete
     rows = [ended(1), ended(2, asset_id="two", video="d.mp4")]
-    asyncio.run(runner.delete_assets(scene.runway(NO_LINES, callbacks=None, timeout=1), scene.journal, rows))
+    asyncio.run(leftovers.delete_assets(scene.runway(NO_LINES, callbacks=None, timeout=1), scene.journal, rows))
     assert deleted == ["one", "two"]
     assert scene.asked[1:] == ["delete"], "what is not there is forgotten"
 
 
 def test_whoever_wants_no_more_ends_a_delete(scene: Scene) -> None:
-    """It is interrupted, and not left to itself."""
-    stopped = list[str]()
+    """It is interrupted, and the rows are given all the same: there is nothing else left to do."""
+    begun, ended_so = list[str](), list[str]()
 
     async def delete(asset_id: str) -> None:
+        begun.append(asset_id)
         try:
             await asyncio.sleep(60)
         finally:
-            stopped.append(asset_id)
+            ended_so.append(asset_id)
 
     def go_on() -> None:
-        raise Stop
+        if begun:
+            raise Stopped
 
-    async def main() -> None:
-        scene.delete = delete
-        with pytest.raises(Stop):
-            await runner.delete_assets(
-                scene.runway(NO_LINES, callbacks=None, timeout=1), scene.journal, [ended(1)], go_on
-            )
-        await asyncio.sleep(0)
-        assert stopped == ["one"]
-
-    asyncio.run(main())
+    scene.delete, scene.facts = delete, [ended(1), ended(2, asset_id="two", video="d.mp4")]
+    lines = {"http_client": scene.lines, "client": scene.runway}
+    assert runner.run(scene.journal, Settings(delete_assets=True), go_on=go_on, **lines) == scene.facts
+    assert begun == ended_so == ["one"]
 
 
 @pytest.mark.parametrize("deletes", [True, False])

@@ -24,14 +24,14 @@ from .clock import BatchClock, ServiceClock
 from .engine import Engine
 from .estates import bring_back, pending_of, take_over
 from .facts import ENDS, Facts, latest
-from .journal import NOBODY, ROW, Journal
+from .journal import ROW, Journal
 from .ledger import Ledger, Lost, Row
+from .leftovers import delete_assets
 from .presence import BEAT, Presence
 from .pulse import Pulse
 from .steps import Settings, Steps
 from .telling import Stopped
 from .transactions import is_outage
-from .uploads import Uploads
 
 T = TypeVar("T")
 POLL_SECONDS = 0.3
@@ -230,30 +230,6 @@ async def _stop_all() -> None:
             each.cancel()
 
 
-async def delete_assets(
-    runway: AsyncRunwayClient, journal: Journal, ended: Sequence[Facts], go_on: Callable[[], None] = lambda: None
-) -> None:
-    """Deletes the uploads that no row needs any more: every row of their file is done."""
-    files = [
-        (asset_id, file, each)
-        for each in ended
-        for asset_id, file in ((each.asset_id, each.job.video), (each.image_id, each.job.image))
-        if asset_id and asset_id != file
-    ]
-    needed = {(file, each.job.email) for _, file, each in files if each.state != "done"}
-    others = journal.open_clips()
-    kept = {
-        asset_id
-        for asset_id, file, each in files
-        if (file, each.job.email) in needed or {each.job.sha256, each.job.image_sha256} & others
-    }
-    for asset_id in dict.fromkeys(asset_id for asset_id, _, _ in files):
-        if asset_id not in kept:
-            with contextlib.suppress(errors.UseapiError):
-                await _meanwhile(runway.assets.delete(asset_id), go_on)
-                await Uploads(journal.transactions, NOBODY).forget(asset_id)
-
-
 def run(
     journal: Journal,
     settings: Settings,
@@ -278,7 +254,7 @@ def run(
         if settings.delete_assets:
             async with work.connected(http_client()) as runway:
                 with contextlib.suppress(Stopped):  # there is nothing else left to do
-                    await delete_assets(runway, journal, ended, go_on)
+                    await _meanwhile(delete_assets(runway, journal, ended), go_on)
         return ended
 
     try:
