@@ -19,7 +19,8 @@ from sqlalchemy import delete, insert, select, update
 
 from useapi_runwayml import APIStatusError, ParameterError, errors
 from useapi_runwayml._io.clock import SystemClock
-from useapi_runwayml.batch import BatchError, runner
+from useapi_runwayml.batch import BatchError, accounts, runner
+from useapi_runwayml.batch import engine as engines
 from useapi_runwayml.batch.accounts import Account
 from useapi_runwayml.batch.changes import to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
@@ -260,6 +261,52 @@ def test_a_row_that_another_has_by_now_gets_no_slot_here(journal: Journal) -> No
     asyncio.run(main())
     holders = select(SLOTS.c.holder).where(SLOTS.c.holder.is_not(None))
     assert journal.transactions.now(lambda connection: connection.execute(holders).all()) == []
+
+
+def test_a_row_that_another_has_holds_nobody_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be stopped there for hours, and has its slot there: those after it are begun here. Once it is this worker's it is before them again."""
+    jobs = {number: Job(number, number + 1, "c.mp4", "x", f"{number}.mp4") for number in (1, 2, 3)}
+    journal.add([*jobs.values()], Settings(max_jobs=1))
+    ledger, other = (Ledger(journal.transactions, worker, journal.root) for worker in "wx")
+    uploading, begun = list[int](), list[int]()
+
+    def told(statement: Any) -> None:
+        journal.transactions.now(lambda connection: connection.execute(statement))
+
+    async def main() -> None:
+        uploaded = asyncio.Event()
+
+        class Quick(Engine):
+            async def _process(self, row: Any) -> dict[str, Any]:
+                uploading.append(row.job.row)
+                if row.job.row == 1:
+                    await uploaded.wait()
+                await self.steps.account(ACCOUNT).take(row)
+                begun.append(row.job.row)
+                return {"state": "done"}
+
+        engine = Quick(Steps(None, BatchClock(), None, ledger, journal.transactions))  # type: ignore[arg-type]
+
+        def begin(number: int) -> asyncio.Task[Any]:
+            return asyncio.create_task(engine.process(journal.workflow(jobs[number]), number, ACCOUNT))
+
+        told(insert(WORKERS).values(id="x"))
+        assert await other.take(journal.workflow(jobs[1]))
+        first, third = begin(1), begin(3)
+        await asyncio.wait_for(third, 5)
+        told(update(WORKERS).values(life=OVER))
+        await soon(lambda: 1 in uploading)
+        second = begin(2)
+        await soon(lambda: 2 in uploading)
+        await asyncio.sleep(0.05)
+        assert begun == [3]
+        uploaded.set()
+        await asyncio.gather(first, second)
+        assert begun == [3, 1, 2]
+
+    for module in (accounts, engines):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    asyncio.run(main())
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from .._seam import email_of, is_asset_id
-from .accounts import CALM, Account
+from .accounts import CALM, Account, Order
 from .endings import PATIENCE
 from .ledger import Lost, Row
 from .limits import Held
@@ -53,10 +53,9 @@ class Engine:
         if self.is_over:
             raise asyncio.CancelledError
         account, order = self.steps.account(email), (number, workflow)
-        account.expect(order)
         self.present[workflow] += 1
         try:
-            row = await self._taken(workflow)
+            row = await self._taken(workflow, account, order)
             try:
                 if not row.facts.is_over:
                     await self._to_its_end(row)
@@ -72,11 +71,12 @@ class Engine:
             self.present[workflow] -= 1
             await account.expect_no_more(order)
 
-    async def _taken(self, workflow: str) -> Row:
-        """The row, once no other worker that may live has it."""
+    async def _taken(self, workflow: str, account: Account, order: Order) -> Row:
+        """The row, once no other worker that may live has it. That one waits for its slot: here nobody waits for it meanwhile."""
         while True:
             if workflow not in self._here:
                 self._here.add(workflow)
+                account.expect(order)
                 try:
                     row = await self.steps.ledger.take(workflow)
                 except BaseException:
@@ -85,6 +85,7 @@ class Engine:
                 if row is not None:
                     return row
                 self._here.discard(workflow)
+                await account.expect_no_more(order)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _to_its_end(self, row: Row) -> None:
