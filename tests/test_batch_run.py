@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sqlite3
 import time
@@ -15,14 +16,14 @@ import httpx
 import pytest
 
 from useapi_runwayml._io.files import Partial
-from useapi_runwayml.batch import accounts, limits, presence, results, runner
+from useapi_runwayml.batch import accounts, limits, posting, presence, results, runner
 from useapi_runwayml.batch.changes import resolved, to_resume, to_retry
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.clock import BatchClock
 from useapi_runwayml.batch.facts import Facts, latest
 from useapi_runwayml.batch.journal import Journal
 from useapi_runwayml.batch.ledger import Ledger
-from useapi_runwayml.batch.steps import Settings
+from useapi_runwayml.batch.steps import UNSURE, Settings
 from useapi_runwayml.batch.transactions import Transactions
 from useapi_runwayml.simulator import RunningClock, Shapes, Simulator, SimulatorTransport
 
@@ -265,6 +266,21 @@ def test_a_lost_create_is_settled(make: Any, kind: str) -> None:
     assert batch.states(rows) == ["done"] * 4
     assert batch.tasks() == {"1": 1, "2": 1, "3": 1, "4": 1}
     assert batch.calls("createVideoToVideo") == (6 if kind == "close_before_action" else 4)
+
+
+def test_a_lock_that_is_long_in_coming_holds_no_row(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database was away, however long: the service is not what a row has been patient with, and it goes on by itself."""
+    looks = itertools.count()
+
+    async def is_sure() -> bool:
+        return next(looks) >= 200
+
+    monkeypatch.setattr(posting, "_always", is_sure)
+    monkeypatch.setattr(posting, "LOOK_SECONDS", 0.005)
+    batch = make()
+    assert batch.states(batch.begin([batch.job(1), batch.job(2)])) == ["done", "done"]
+    assert batch.tasks() == {"1": 1, "2": 1}
+    assert ("row 1: submitting", UNSURE) in batch.told
 
 
 @pytest.mark.parametrize("decision", ["adopt", "send again", "give up"])

@@ -16,13 +16,14 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from useapi_runwayml import errors
+from useapi_runwayml.batch import posting
 from useapi_runwayml.batch import steps as stepping
 from useapi_runwayml.batch.checks import Job
 from useapi_runwayml.batch.facts import Facts
 from useapi_runwayml.batch.ledger import Ledger, Row
 from useapi_runwayml.batch.limits import Held
 from useapi_runwayml.batch.results import digest_of
-from useapi_runwayml.batch.steps import CHANGED, Steps
+from useapi_runwayml.batch.steps import CHANGED, UNSURE, Steps
 from useapi_runwayml.batch.store import open_store
 from useapi_runwayml.batch.tables import BATCHES, LIVING, METADATA, ROWS, UPLOADS, WORKERS
 from useapi_runwayml.batch.transactions import Transactions
@@ -87,7 +88,10 @@ class Scene:
 
     async def _create(self, **given: Any) -> Any:
         self.asked.append(("create", given))
-        await self.steps.posting(httpx.Request("POST", "https://a.test"))
+        try:
+            await self.steps.posting(httpx.Request("POST", "https://a.test"))
+        except httpx.ConnectError as error:
+            raise errors.APIConnectionError(str(error), maybe_sent=False) from error
         return await self.created()
 
     async def _list(self, email: str | None) -> Any:
@@ -249,6 +253,35 @@ def test_a_create_that_is_refused_costs_nothing(scene: Scene, failure: Exception
     assert scene.read(ROWS.c.credits, ROWS.c.is_intended, BATCHES.c.spent) == (0, False, 0)
     assert scene.is_closed() == (found["kind"] == "held")
     assert scene.settles == []
+
+
+def test_a_create_waits_until_its_worker_is_sure_of_its_lock(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes, as in an outage of the database: nothing leaves meanwhile, and it is no failure of the service."""
+    sure, looks = [False] * 5 + [True] * 2, list[float]()
+    before = dict[str, Any]()
+
+    async def is_sure() -> bool:
+        before.setdefault("sent", scene.steps.posting.was_sent(REFERENCE))
+        return sure.pop(0)
+
+    async def look(seconds: float) -> None:
+        looks.append(seconds)
+
+    monkeypatch.setattr(posting.asyncio, "sleep", look)
+    scene.steps.posting.is_sure = is_sure
+    found, facts = scene.create()
+    assert (found["kind"], facts.sends, sure) == ("created", 1, [])
+    assert looks == [1.0] * 4
+    assert before == {"sent": False}
+    assert [why for _, why in scene.told] == ["", UNSURE, ""]
+
+
+def test_what_cannot_be_sent_after_that_is_unsent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock was there again, and then the service was not: that is told, and lasts no longer than it may."""
+    scene.steps.posting.is_sure = answers(False, True)
+    scene.created = answers(errors.APIConnectionError("no connection", maybe_sent=False))
+    found, _ = scene.create()
+    assert (found["kind"], found["why"]) == ("unsent", "no connection")
 
 
 @pytest.mark.parametrize(("wish", "pause"), [(None, 17.0), (30.0, 30.0), (1.5, 1.5), (0.5, 1.0), (0.0, 1.0)])

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import httpx
 
 from .clock import awake
+from .transactions import LOOK_SECONDS
 
 FRESH = 1.0
 """Seconds after which an answer is old: fewer than those after which a worker may be taken for gone."""
@@ -21,6 +22,7 @@ class Posting:
     def __init__(self) -> None:
         self.is_sure: Callable[[], Awaitable[bool]] = _always
         self._sent: set[str] = set()
+        self._refused: set[str] = set()
         self._now: contextvars.ContextVar[str] = contextvars.ContextVar("useapi_runwayml_posting", default="")
 
     @contextlib.contextmanager
@@ -38,6 +40,7 @@ class Posting:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise asyncio.CancelledError  # it was interrupted, and something on the way here has lost the word of it
         if not await self._is_sure_now():
+            self._refused.add(self._now.get())
             raise httpx.ConnectError("this worker's lock cannot be made sure of", request=request)
         self._sent.add(self._now.get())
 
@@ -49,6 +52,19 @@ class Posting:
                 return False
             if awake() - asked < FRESH:
                 return True
+
+    async def until_sure(self) -> None:
+        """An outage of the database lasts as long as it lasts."""
+        while True:
+            if await self.is_sure():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def take_refused(self, reference: str) -> bool:
+        """Whether a request was refused here, since this was asked last."""
+        is_refused = reference in self._refused
+        self._refused.discard(reference)
+        return is_refused
 
     def forget(self, reference: str) -> None:
         self._sent.discard(reference)

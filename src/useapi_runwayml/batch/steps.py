@@ -37,6 +37,7 @@ OF_SETTLE = 0.75
 """A POST is over well before anybody may say that it came to nothing."""
 LONGEST_POST = 60.0
 """Seconds of the machine's: beside a simulator whose time runs faster, a POST has no less."""
+UNSURE = "nothing is sent until this worker has its lock in the database again"
 CHANGED = "it is not the file any more that its batch began with"
 
 
@@ -186,10 +187,20 @@ class Steps(Endings):
         if creation.image is not None and len(assets) > 1:
             parameters[creation.image.name] = assets[1]
         timeout = min(self.clock.of_the_machine(LONGEST_POST), OF_SETTLE * row.settings.settle)
-        try:
+        while True:
             with self.posting.of(reference):
-                create = getattr(self.runway, job.endpoint).create
-                task = await create(busy_timeout=0, timeout=timeout, **parameters)
+                outcome = await self._send(job.endpoint, {"timeout": timeout, **parameters}, assets, account)
+            if outcome["kind"] != "unsent" or not self.posting.take_refused(reference):
+                return outcome
+            self.tell(row, "submitting", UNSURE)  # not the service has failed, and nobody else may take the row
+            await self.posting.until_sure()
+            self.tell(row, "submitting", "")
+
+    async def _send(
+        self, endpoint: str, parameters: Mapping[str, Any], assets: Sequence[str], account: Account
+    ) -> dict[str, Any]:
+        try:
+            task = await getattr(self.runway, endpoint).create(busy_timeout=0, **parameters)
         except errors.RateLimitError as error:
             pause = error.retry_after if error.retry_after is not None else random.uniform(*BUSY_PAUSE)
             await account.lower(max(1.0, pause))
