@@ -23,6 +23,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 import useapi_runwayml.batch
 from useapi_runwayml import AuthenticationError, ParameterError, UseapiError
@@ -915,6 +917,43 @@ def test_what_the_system_refuses_is_said_in_words(error: OSError, said: str) -> 
     with pytest.raises(BatchError) as raised, worded():
         raise error
     assert (str(raised.value), raised.value.maybe_sent) == (said, False)
+
+
+UNREACHED = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})("connection refused"))
+DEFECT = ProgrammingError("select", {}, type("Wrong", (Exception,), {"sqlstate": "42703"})("no such column"))
+
+
+@pytest.mark.parametrize("maybe_sent", [False, True])
+@pytest.mark.parametrize(
+    ("error", "told"), [(UNREACHED, "connection refused"), (NoConnection("none came free"), "none came free")]
+)
+def test_a_database_that_went_away_is_our_error(error: Exception, told: str, maybe_sent: bool) -> None:
+    """It says what to do, and whether anything was sent; what is no outage is a defect, and stays one."""
+    with (
+        pytest.raises(BatchError, match=f"the database went away .*{told}.* go on once it is there") as raised,
+        worded(maybe_sent=maybe_sent),
+    ):
+        raise error
+    assert (raised.value.maybe_sent, raised.value.__cause__) == (maybe_sent, error)
+    with pytest.raises(ProgrammingError), worded():
+        raise DEFECT
+
+
+def test_a_run_whose_database_goes_away_before_it_has_begun_has_sent_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is said too."""
+    batch = place.batch(place.jobs("one"))
+    plan = batch.plan()
+
+    def facts(self: Journal) -> list[Facts]:
+        raise UNREACHED
+
+    monkeypatch.setattr(Journal, "facts", facts)
+    with pytest.raises(BatchError, match="the database went away") as raised:
+        batch.run(plan)
+    assert not raised.value.maybe_sent
+    assert place.paid() == {}
 
 
 @pytest.mark.slow

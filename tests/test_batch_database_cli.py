@@ -64,6 +64,29 @@ def test_a_project_that_is_typed_goes_before_the_database_of_the_environment(
     assert (code, "give one of them" in told) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "jobs.csv", "--yes"],
+        ["resume", "jobs.csv", "--yes"],
+        ["status", "jobs.csv"],
+        ["report", "--name", "jobs"],
+        ["resolve", "jobs.csv", "2", "--give-up"],
+        ["worker", "--until-done"],
+        ["worker", "--gone", "1a"],
+    ],
+)
+def test_a_database_that_goes_away_is_no_defect(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """It was there a moment ago: it is said what is missing, and to go on later."""
+    monkeypatch.setattr(Database, "is_there", lambda self: True)
+    code, _, told = shell(*words, "--database", f"postgresql://user:{SECRET}@127.0.0.1:1/b")
+    assert code == 1
+    assert "the database went away (connection failed: " in told
+    assert "go on once it is there again" in told
+
+
 @pytest.mark.slow
 def test_a_batch_in_a_database_from_its_beginning_to_its_report(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put there, run by a worker with files of its own, told by every command, by its name alone on another machine."""

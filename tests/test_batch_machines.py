@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import sqlalchemy
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from useapi_runwayml.batch import journal as journals
 from useapi_runwayml.batch import presence as presences
 from useapi_runwayml.batch.estates import take_over
 from useapi_runwayml.batch.journal import Journal
@@ -373,6 +375,27 @@ def test_what_was_true_a_moment_ago_is_not_stale() -> None:
     from useapi_runwayml.batch.posting import FRESH
 
     assert 0 < FRESH + presences.BEAT < presences.STALE
+
+
+UNREACHED = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})())
+DENIED = ProgrammingError("create table", {}, type("Denied", (Exception,), {"sqlstate": "42501"})("permission denied"))
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [(UNREACHED, OperationalError, "Unreached"), (DENIED, OSError, "must be able to create tables")],
+)
+def test_a_database_that_goes_away_lacks_no_rights(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception], words: str
+) -> None:
+    """While its tables are made: whoever asked is told of the outage, and not to change what its user may do."""
+
+    def launch() -> None:
+        raise error
+
+    monkeypatch.setattr(journals.DBOS, "launch", launch)
+    with pytest.raises(raised, match=words):
+        journal.prepare()
 
 
 # -- what they leave ---------------------------------------------------------------------------------------------------

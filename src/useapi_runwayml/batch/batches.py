@@ -224,7 +224,8 @@ class Batch:
             from .. import AsyncRunwayClient
             from .runner import run
 
-            rows = latest(journal.facts())
+            with worded():
+                rows = latest(journal.facts())
             listener.begin([each.job.row for each in rows if each.is_over], len(rows))
             ended = None
             with contextlib.suppress(Stopped), worded(maybe_sent=True):

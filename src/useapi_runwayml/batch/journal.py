@@ -22,6 +22,7 @@ from .places import FILE as FILE
 from .places import Place
 from .records import Records
 from .tables import BATCHES, ROWS
+from .transactions import is_outage
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -78,6 +79,8 @@ class Journal(Records):
             DBOS.launch()
             self.transactions.now(self.place.make_tables)
         except DBAPIError as error:
+            if is_outage(error):
+                raise
             raise OSError(0, self.place.cannot_hold(error), str(self.place)) from None
         finally:
             DBOS.destroy()

@@ -180,6 +180,7 @@ class Steps(Endings):
         return {**outcome, "times": facts.absent} if outcome["kind"] == "absent" else outcome
 
     async def _post(self, row: Row, assets: Sequence[str], reference: str, account: Account) -> dict[str, Any]:
+        """The POST, once this worker is sure of its lock: until then nobody takes the row, since its intent is open, and no failure is the service's."""
         job = row.job
         creation = job.creation
         parameters: dict[str, Any] = {**job.parameters, "reply_ref": reference}
@@ -192,7 +193,7 @@ class Steps(Endings):
                 outcome = await self._send(job.endpoint, {"timeout": timeout, **parameters}, assets, account)
             if outcome["kind"] != "unsent" or not self.posting.take_refused(reference):
                 return outcome
-            self.tell(row, "submitting", UNSURE)  # not the service has failed, and nobody else may take the row
+            self.tell(row, "submitting", UNSURE)
             await self.posting.until_sure()
             self.tell(row, "submitting", "")
 

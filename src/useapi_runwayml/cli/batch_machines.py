@@ -49,9 +49,10 @@ def worker_command(
         raise Stop("which database? Give its --database, or USEAPI_RUNWAYML_DATABASE", USAGE)
     place = database_of(where.database, where.name)
     from ..batch.journal import Journal
+    from ..batch.refusals import reached
 
     place.is_there()
-    with contextlib.closing(Journal(place, (where.root or Path.cwd()).resolve())) as journal:
+    with reached(maybe_sent=True), contextlib.closing(Journal(place, (where.root or Path.cwd()).resolve())) as journal:
         if not journal.has_tables():
             raise Stop(f"there is no batch in {place}: put one there with `batch run JOBS --database …`", USAGE)
         if where.name and not journal.options():
