@@ -79,6 +79,8 @@ def functions_of(mutant: Mutant) -> list[tuple[CodeType, CodeType]]:
 
 def try_all(mutants: Sequence[Mutant], processes: int, evidence: Evidence) -> list[tuple[Mutant, str]]:
     """What notices each of them: quickly, if the change is one of functions, and anew where that says nothing."""
+    if PACKAGE.name in sys.modules:
+        raise SystemExit(f"mutate_code: {PACKAGE.name} is imported already, so that no mutant of it would be")
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     for name in PRELOADED:
         __import__(name)

@@ -16,9 +16,6 @@ from typing import Any
 
 import psycopg
 
-from useapi_runwayml.batch.journal import Journal
-from useapi_runwayml.batch.places import Database
-
 
 class Postgres:
     """The server, on a socket in a folder of its own."""
@@ -51,6 +48,9 @@ class Postgres:
     def prepared(self) -> str:
         """The URL of a new database that a journal was prepared in: a copy, since to prepare one takes a second."""
         if not self._prepared:
+            from useapi_runwayml.batch.journal import Journal  # a mutant of it may come later than this module
+            from useapi_runwayml.batch.places import Database
+
             journal = Journal(Database.of(self.new(), "b"), Path())
             journal.prepare()
             journal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import FunctionType
@@ -96,3 +97,9 @@ def test_what_another_process_tells_is_complete() -> None:
 
     with pytest.raises(SystemExit, match="not complete"):
         [*failures.told_by(fail)]
+
+
+def test_who_tries_mutants_has_not_imported_what_they_are_of() -> None:
+    """Else the tests would look at the package as it is, and each change that is imported anew would seem to be noticed by none."""
+    code = "import sys; sys.path[:0] = ['.', 'scripts']; import code_trying; sys.exit('useapi_runwayml' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

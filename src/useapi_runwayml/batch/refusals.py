@@ -37,7 +37,7 @@ def worded(*, maybe_sent: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reached(*, maybe_sent: bool = False) -> Iterator[None]:
+def reached(*, maybe_sent: bool) -> Iterator[None]:
     """A database that is not there any more, as our error."""
     try:
         yield
