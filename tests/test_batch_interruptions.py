@@ -49,6 +49,7 @@ from useapi_runwayml.batch.uploads import Uploads
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import TOKEN, soon
+from .pausing import answers
 from .test_batch_class import Place, place, states
 
 __all__ = ["place"]
@@ -106,6 +107,26 @@ def test_only_the_post_of_a_create_is_looked_at() -> None:
         assert (asked, posting.was_sent("r")) == ([1], False)
 
     posting.is_sure = is_sure
+    asyncio.run(main())
+
+
+def test_a_create_that_was_refused_and_then_let_go_was_not_refused() -> None:
+    """What became of it then is the service's doing; and a refusal is told once."""
+    posting = Posting()
+
+    async def send() -> None:
+        with posting.of("r"):
+            await posting(httpx.Request("POST", "http://h/create"))
+
+    async def main() -> None:
+        for is_sure, refused in ((False, True), (True, False)):
+            posting.is_sure = answers(False, is_sure)
+            for _ in range(2):
+                with contextlib.suppress(httpx.ConnectError):
+                    await send()
+            assert posting.take_refused("r") == refused
+            assert not posting.take_refused("r")
+
     asyncio.run(main())
 
 

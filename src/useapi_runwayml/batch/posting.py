@@ -42,6 +42,7 @@ class Posting:
         if not await self._is_sure_now():
             self._refused.add(self._now.get())
             raise httpx.ConnectError("this worker's lock cannot be made sure of", request=request)
+        self._refused.discard(self._now.get())
         self._sent.add(self._now.get())
 
     async def _is_sure_now(self) -> bool:
@@ -61,7 +62,7 @@ class Posting:
             await asyncio.sleep(LOOK_SECONDS)
 
     def take_refused(self, reference: str) -> bool:
-        """Whether a request was refused here, since this was asked last."""
+        """Whether the last request was refused here; told once."""
         is_refused = reference in self._refused
         self._refused.discard(reference)
         return is_refused
