@@ -35,6 +35,18 @@ if TYPE_CHECKING:
 TOKEN = "user:4242-s3cr3tT0k3n"
 BASE_URL = "http://runway.simulator/v1/runwayml"
 MP4 = clip()
+MODULES = (Path(__file__).resolve().parent.parent, sys.base_prefix)
+"""Below which Python finds all that is imported."""
+STRICT = (
+    "-W",
+    "error",
+    *(
+        word
+        for each in MODULES
+        for word in ("-W", f"ignore:unclosed file <_io.BufferedReader name='{each}:ResourceWarning")
+    ),
+)
+"""For a process that is to hear signals: warnings are errors, but for the file of a module that Python is reading as one comes."""
 _make_context = default.create_ssl_context
 
 

@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from .conftest import STRICT
+
 # Each request comes with a socket for what becomes of its process, and with its two outputs. Between forker and process
 # there is one more, which waits for it: the process itself begins, and ends, as any other does.
 FORKER = """
@@ -55,7 +57,7 @@ if told:
 def _requests() -> socket.socket:
     """To the forker, which ends with this process."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-W", "error", "-c", FORKER, str(its.fileno())]
+    command = [sys.executable, *STRICT, "-c", FORKER, str(its.fileno())]
     heard = (signal.SIGINT, signal.SIGHUP)  # also where the tests do not
     with its:
         forker = subprocess.Popen(

@@ -21,7 +21,7 @@ import pytest
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 from useapi_runwayml.simulator.state import Task
 
-from .conftest import spawn
+from .conftest import STRICT, spawn
 from .forking import Forked
 
 pytestmark = [
@@ -118,7 +118,7 @@ class Batch:
         self, *arguments: str, kill: str = "", by: int = int(signal.SIGKILL), ahead: float = 0
     ) -> subprocess.Popen[str]:
         return spawn(
-            [sys.executable, "-W", "error", "-c", CHILD, "batch", *arguments],
+            [sys.executable, *STRICT, "-c", CHILD, "batch", *arguments],
             cwd=self.folder,
             env={**self.environment, "KILL": kill, "SIGNAL": str(by), "AHEAD": str(ahead)},
         )

@@ -26,7 +26,7 @@ from useapi_runwayml.cli import callbacks
 from useapi_runwayml.cli.app import run as command
 from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
-from .conftest import MP4, TOKEN, spawn
+from .conftest import MP4, STRICT, TOKEN, spawn
 from .conftest import soon as until
 from .postgres import Postgres
 
@@ -146,7 +146,7 @@ def test_what_is_received_is_told(service: SimulatorServer, tmp_path: Path, word
             encoding="utf-8",
         )
         words = ["--exec", f"{sys.executable} {script}"]
-    base = [sys.executable, "-W", "error", "-m", "useapi_runwayml", "callbacks", "serve"]
+    base = [sys.executable, *STRICT, "-m", "useapi_runwayml", "callbacks", "serve"]
     serving = spawn(
         [*base, "--url", URL, "--port", str(port), *words],
         env={**os.environ, VARIABLE: f"{SECRET}, an older one of the tests"},

@@ -26,7 +26,7 @@ from useapi_runwayml.simulator import ManualClock, RunningClock, Simulator, Simu
 from useapi_runwayml.simulator.asgi import SimulatorApp
 from useapi_runwayml.simulator.hosts import Hosts
 
-from .conftest import MP4, spawn
+from .conftest import MP4, STRICT, spawn
 
 TOKEN = "user:4242-abcdef"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -443,7 +443,7 @@ def test_packed_bodies_are_unpacked(server: SimulatorServer) -> None:
 @pytest.mark.slow
 def test_the_variables_and_the_document_are_printed(tmp_path: Path) -> None:
     """As lines that a shell or a workflow reads; the rest goes to standard error."""
-    base = [sys.executable, "-W", "error", "-m", "useapi_runwayml"]
+    base = [sys.executable, *STRICT, "-m", "useapi_runwayml"]
     serving = spawn([*base, "simulate", "--port", "0", "--print-env"], cwd=tmp_path)
     assert serving.stdout
     found = dict(serving.stdout.readline().strip().split("=", 1) for _ in range(2))
