@@ -13,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import sysconfig
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 TOKEN = "user:4242-s3cr3tT0k3n"
 BASE_URL = "http://runway.simulator/v1/runwayml"
 MP4 = clip()
-MODULES = (Path(__file__).resolve().parent.parent, sys.base_prefix)
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = (ROOT / "src", ROOT / "generated", *map(sysconfig.get_path, ("stdlib", "purelib")))
 """Below which Python finds all that is imported."""
 STRICT = (
     "-W",

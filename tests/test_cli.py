@@ -284,7 +284,7 @@ def interrupt(process: subprocess.Popen[str], server: SimulatorServer, tasks: in
 def test_only_the_file_of_a_module_is_let_pass(tmp_path: Path) -> None:
     """Ctrl-C as Python reads one leaves it open: that is no fault of ours, and a clip that is left open is."""
     (tmp_path / "c.mp4").write_bytes(MP4)
-    for path, is_told in ((__file__, False), (os.__file__, False), (tmp_path / "c.mp4", True)):
+    for path, is_told in ((pytest.__file__, False), (os.__file__, False), (tmp_path / "c.mp4", True)):
         command = [sys.executable, *STRICT, "-c", "import sys; open(sys.argv[1], 'rb')", str(path)]
         done = subprocess.run(command, capture_output=True, text=True)
         assert ("unclosed file" in done.stderr) == is_told
