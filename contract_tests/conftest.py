@@ -28,7 +28,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With RUNWAY_RECORD=FOLDER the run writes down there what it exercises; scripts/spec_report.py reads it."""
+    """The plugin of schemathesis, where there is one. With RUNWAY_RECORD=FOLDER the run writes down there what it exercises; scripts/spec_report.py reads it."""
     if find_spec("schemathesis"):
         config.pluginmanager.import_plugin("schemathesis", consider_entry_points=True)
     if folder := os.environ.get("RUNWAY_RECORD"):

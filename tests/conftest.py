@@ -116,12 +116,15 @@ def own_processes() -> Iterator[None]:
             process.kill()
 
 
+def hear() -> None:
+    """In a process that begins: it hears Ctrl-C and SIGHUP also where the tests do not, in a shell's background, under nohup."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 def spawn(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
-    """A process whose output is read as text, that hears Ctrl-C and SIGHUP also where the tests do not (in a shell's background, under nohup), and that
-    ends with its test."""
-    hears: dict[str, Any] = {}
-    if os.name != "nt":
-        hears["preexec_fn"] = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGHUP)]
+    """A process whose output is read as text, that hears as a user's does, and that ends with its test."""
+    hears: dict[str, Any] = {} if os.name == "nt" else {"preexec_fn": hear}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **{**pipes, **hears, **more})
     _spawned.append(process)

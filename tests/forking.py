@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .conftest import STRICT
+from .conftest import STRICT, hear
 
 # Each request comes with a socket for what becomes of its process, and with its two outputs. Between forker and process
 # there is one more, which waits for it: the process itself begins, and ends, as any other does.
@@ -58,14 +58,8 @@ def _requests() -> socket.socket:
     """To the forker, which ends with this process."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, *STRICT, "-c", FORKER, str(its.fileno())]
-    heard = (signal.SIGINT, signal.SIGHUP)  # also where the tests do not
     with its:
-        forker = subprocess.Popen(
-            command,
-            pass_fds=[its.fileno()],
-            stdin=subprocess.DEVNULL,
-            preexec_fn=lambda: [signal.signal(each, signal.SIG_DFL) for each in heard],
-        )
+        forker = subprocess.Popen(command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, preexec_fn=hear)
     atexit.register(forker.wait)
     atexit.register(mine.close)  # before that
     return mine

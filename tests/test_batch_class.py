@@ -23,7 +23,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 import useapi_runwayml.batch
@@ -42,6 +42,7 @@ from useapi_runwayml.simulator import RunningClock, Simulator, SimulatorServer
 
 from .conftest import MP4, TOKEN, spawn
 from .documents import at_a_terminal
+from .refusing import UNREACHED, of_driver
 
 SPEED = 200
 MAKER = "maker@example.com"
@@ -919,8 +920,7 @@ def test_what_the_system_refuses_is_said_in_words(error: OSError, said: str) -> 
     assert (str(raised.value), raised.value.maybe_sent) == (said, False)
 
 
-UNREACHED = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})("connection refused"))
-DEFECT = ProgrammingError("select", {}, type("Wrong", (Exception,), {"sqlstate": "42703"})("no such column"))
+DEFECT = of_driver("42703", "no such column", ProgrammingError)
 
 
 @pytest.mark.parametrize("maybe_sent", [False, True])

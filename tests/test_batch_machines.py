@@ -28,6 +28,7 @@ from useapi_runwayml.batch.presence import Locked, PresenceLost, process_of
 from useapi_runwayml.batch.tables import DOUBTFUL, INHERITED, LIVING, NOTICES, OVER, ROWS, WORKERS
 
 from .postgres import Postgres
+from .refusing import UNREACHED, of_driver
 
 
 @pytest.fixture
@@ -377,8 +378,7 @@ def test_what_was_true_a_moment_ago_is_not_stale() -> None:
     assert 0 < FRESH + presences.BEAT < presences.STALE
 
 
-UNREACHED = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})())
-DENIED = ProgrammingError("create table", {}, type("Denied", (Exception,), {"sqlstate": "42501"})("permission denied"))
+DENIED = of_driver("42501", "permission denied", ProgrammingError)
 
 
 @pytest.mark.parametrize(

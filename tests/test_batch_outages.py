@@ -11,18 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, TimeoutError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, TimeoutError
 
 from useapi_runwayml.batch import transactions
 from useapi_runwayml.batch.transactions import Transactions, is_outage
 
 from .conftest import soon
-
-
-class Unreached(Exception):
-    """As a driver raises it that got no answer: without a code."""
-
-    sqlstate = None
+from .refusing import of_driver
 
 
 class Engine:
@@ -49,15 +44,11 @@ def store(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Transactions:
     return Transactions(engine)  # type: ignore[arg-type]  # no more than its transactions is asked for
 
 
-def gone() -> OperationalError:
-    return OperationalError("select", {}, Unreached())
-
-
 def test_an_outage_is_ridden_out_and_told_once(store: Transactions) -> None:
     """Work is tried until the database is there again; that it went and that it is back is told once each."""
     told: list[str] = []
     store.on_outage = told.append
-    answers: list[Any] = [gone(), gone(), gone(), "found", "found again"]
+    answers: list[Any] = [of_driver(None), of_driver(None), of_driver(None), "found", "found again"]
 
     def call() -> Any:
         answer = answers.pop(0)
@@ -76,7 +67,7 @@ def test_an_outage_is_ridden_out_and_told_once(store: Transactions) -> None:
 def test_an_outage_is_no_storm(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried twice a second; nobody need listen."""
     store = Transactions(engine)  # type: ignore[arg-type]
-    pauses, sleep, left = list[float](), asyncio.sleep, [gone(), gone(), None]
+    pauses, sleep, left = list[float](), asyncio.sleep, [of_driver(None), of_driver(None), None]
 
     async def noted(seconds: float) -> None:
         pauses.append(seconds)
@@ -91,25 +82,21 @@ def test_an_outage_is_no_storm(engine: Engine, monkeypatch: pytest.MonkeyPatch) 
     assert pauses == [0.5] * 2
 
 
-def told_state(state: str | None) -> DBAPIError:
-    return OperationalError("select", {}, type("Told", (Exception,), {"sqlstate": state})())
-
-
 @pytest.mark.parametrize(
     ("error", "is_out"),
     [
         (TimeoutError("no connection is free"), True),
-        (gone(), True),
-        (IntegrityError("insert", {}, Unreached()), False),
+        (of_driver(None), True),
+        (of_driver(None, kind=IntegrityError), False),
         (ProgrammingError("select", {}, Exception("a file's")), False),
         (OperationalError("select", {}, Exception("a file's")), False),
         (OperationalError("select", {}, Exception("a file's"), connection_invalidated=True), True),
-        (told_state("08006"), True),
-        (told_state("57P01"), True),
-        (told_state("53300"), True),
-        (told_state("25P03"), True),
-        (told_state("42P01"), False),
-        (told_state("57014"), False),
+        (of_driver("08006"), True),
+        (of_driver("57P01"), True),
+        (of_driver("53300"), True),
+        (of_driver("25P03"), True),
+        (of_driver("42P01"), False),
+        (of_driver("57014"), False),
     ],
 )
 def test_what_an_outage_is(error: Any, is_out: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
 from useapi_runwayml import errors
 from useapi_runwayml.batch import leftovers, runner
@@ -24,9 +24,10 @@ from useapi_runwayml.batch.ledger import Ledger, Lost, Settings
 from useapi_runwayml.batch.store import StoreFailed
 from useapi_runwayml.batch.telling import Stopped
 
+from .refusing import UNREACHED as GONE
+
 WORKER, MAKER = "worker-1", "maker@example.com"
 ASSET = f"user:4242-runwayml:{MAKER}-asset:7c0e4f1e-3f58-4d4a-9d92-2a40f7f4f8f1"
-GONE = OperationalError("select", {}, type("Unreached", (Exception,), {"sqlstate": None})())
 WRONG = ProgrammingError("select", {}, Exception("no such table"))
 NO_LINES: Any = None
 POLL_SECONDS = runner.POLL_SECONDS

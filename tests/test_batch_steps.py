@@ -276,7 +276,7 @@ def test_a_create_waits_until_its_worker_is_sure_of_its_lock(scene: Scene, monke
     assert [why for _, why in scene.told] == ["", UNSURE, ""]
 
 
-def test_what_cannot_be_sent_after_that_is_unsent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_sent_after_that_is_unsent(scene: Scene) -> None:
     """The lock was there again, and then the service was not: that is told, and lasts no longer than it may."""
     scene.steps.posting.is_sure = answers(False, True)
     scene.created = answers(errors.APIConnectionError("no connection", maybe_sent=False))
